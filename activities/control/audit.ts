@@ -1,0 +1,163 @@
+import { blocksOf, countsOf } from '../../catalog/blocks.js';
+import { productionReplicas } from '../../catalog/files.js';
+import { changeProductionState, revisionOf } from '../../catalog/productions.js';
+import { productionCounts } from '../../catalog/audit-counts.js';
+import { knownPaths } from '../../catalog/known-paths.js';
+import { countRemnants } from '../../catalog/remnants.js';
+import { allStorages } from '../../catalog/resources.js';
+import { recordEvent } from '../../catalog/events.js';
+import type { Discrepancy } from '../../domain/audit.js';
+import { physicalDirectory } from '../../domain/lfn.js';
+import type { ProductionState } from '../../domain/states/production.js';
+import { auditCounts } from '../../policy/audit.js';
+import type { StoredExpectation } from '../storage/index.js';
+import { productionFor, type ControlContext, type ProductionRef } from './context.js';
+import { outputsOf } from './orders.js';
+
+export interface AuditConclusion {
+  readonly passed: boolean;
+  readonly state: ProductionState;
+  readonly reason: string;
+  readonly discrepancies: readonly Discrepancy[];
+}
+
+const PAGE = 500;
+
+/** Comparing what was asked, what the catalog says and what the storages hold. */
+export function auditing(context: ControlContext) {
+  const { catalog, clock } = context;
+
+  /** A page of what must be on the storages. `next` is null after the last page. */
+  async function filesToAudit(input: ProductionRef & { after: number }): Promise<{
+    batches: { storage: string; files: StoredExpectation[] }[];
+    next: number | null;
+  }> {
+    return catalog.read(async (db) => {
+      const production = await productionFor(context, db, input);
+      const replicas = await productionReplicas(db, production.id, {
+        after: input.after,
+        limit: PAGE,
+      });
+      const byStorage = new Map<string, StoredExpectation[]>();
+      for (const { storage, path, size, adler32 } of replicas) {
+        const files = byStorage.get(storage) ?? [];
+        files.push({ path, size, adler32 });
+        byStorage.set(storage, files);
+      }
+      return {
+        batches: [...byStorage].map(([storage, files]) => ({ storage, files })),
+        next: replicas.length < PAGE ? null : (replicas.at(-1)?.file ?? null),
+      };
+    });
+  }
+
+  /** The directories, on each storage, that hold nothing but this production's files. */
+  async function directoriesToAudit(
+    input: ProductionRef,
+  ): Promise<{ storages: string[]; directories: string[] }> {
+    return catalog.read(async (db) => {
+      const production = await productionFor(context, db, input);
+      const revision = await revisionOf(db, production);
+      const directories = new Set<string>();
+      for (const kind of ['fabrication', 'merge']) {
+        const levels = revision.definition.fabrication.outputs.map(
+          (output) => output.level ?? revision.definition.dataset.dataLevel,
+        );
+        for (const level of levels) {
+          for (const output of outputsOf(revision, production.id, { kind, level })) {
+            directories.add(physicalDirectory(catalog.epoch, output.naming));
+          }
+        }
+      }
+      return {
+        storages: (await allStorages(db)).map((storage) => storage.name),
+        directories: [...directories],
+      };
+    });
+  }
+
+  /** Of these paths on a storage: those that the catalog does not know. */
+  async function unknownPaths(
+    input: ProductionRef & { storage: string; paths: readonly string[] },
+  ): Promise<string[]> {
+    return catalog.read(async (db) => {
+      await productionFor(context, db, input);
+      const known = await knownPaths(db, input.storage, input.paths);
+      return input.paths.filter((path) => !known.has(path));
+    });
+  }
+
+  /**
+   * The end of an audit: adds the discrepancies of the counts to those of the storages, and logs the result. A production that is
+   * `Completing` becomes `Completed`, or `Held` with what is wrong.
+   */
+  async function concludeAudit(
+    input: ProductionRef & { discrepancies: readonly Discrepancy[] },
+  ): Promise<AuditConclusion> {
+    return catalog.write(async (db) => {
+      const production = await productionFor(context, db, input);
+      const { definition } = await revisionOf(db, production);
+      const blocks = await blocksOf(db, production.id);
+      const counts = await productionCounts(db, production.id);
+      const ended = ['Completing', 'Completed'].includes(production.state);
+      const discrepancies = [
+        ...auditCounts({
+          ...counts,
+          asked: production.events,
+          waived: blocks
+            .filter((block) => block.state !== 'Discarded')
+            .reduce((sum, block) => sum + countsOf(block).waived, 0),
+          wantedCopies: definition.distribution.copies,
+          merges: definition.merge !== undefined,
+          ended,
+        }),
+        ...input.discrepancies,
+      ];
+      const debts = (await countRemnants(db, production.id)).filter((one) => one.state === 'Debt');
+      const passed = discrepancies.length === 0;
+      const reason = passed
+        ? summary(counts, production.events, debts)
+        : `the audit found ${discrepancies.length} discrepancies: ${discrepancies[0]?.text ?? ''}`;
+      const now = clock.now();
+      await recordEvent(db, {
+        at: now,
+        who: 'fabrica',
+        production: production.id,
+        what: passed ? 'audit passed' : 'audit failed',
+        why: reason,
+        data: { discrepancies: discrepancies.slice(0, 50), debts },
+      });
+      if (production.state === 'Completing') {
+        await changeProductionState(db, production, {
+          to: passed ? 'Completed' : 'Held',
+          why: reason,
+          who: 'fabrica',
+          now,
+        });
+      }
+      return {
+        passed,
+        state: production.state,
+        reason,
+        discrepancies: discrepancies.slice(0, 200),
+      };
+    });
+  }
+
+  return { filesToAudit, directoriesToAudit, unknownPaths, concludeAudit };
+}
+
+function summary(
+  counts: { made: number; waivedJobs: readonly number[] },
+  asked: number,
+  debts: readonly { storage: string; remnants: number }[],
+): string {
+  const parts = [`${counts.made} of ${asked} events are made, distributed and verified`];
+  if (counts.waivedJobs.length > 0) {
+    parts.push(
+      `${counts.waivedJobs.length} jobs were waived (${counts.waivedJobs.slice(0, 20).join(', ')})`,
+    );
+  }
+  for (const { storage, remnants } of debts) parts.push(`${remnants} remnants wait on ${storage}`);
+  return parts.join('; ');
+}

@@ -1,0 +1,143 @@
+import { changeBlockState, getBlock } from '../../catalog/blocks.js';
+import { condemnReplicas, blockReplicas } from '../../catalog/files.js';
+import { revisionOf } from '../../catalog/productions.js';
+import {
+  confirmRemoved,
+  declareDebt,
+  insertRemnants,
+  removals,
+  type Removal,
+} from '../../catalog/remnants.js';
+import { recordEvent } from '../../catalog/events.js';
+import { claimDirectory } from '../../domain/lfn.js';
+import { finalPlans } from './distribution.js';
+import {
+  productionFor,
+  type BlockRef,
+  type ControlContext,
+  type ProductionRef,
+} from './context.js';
+
+/** What shall go from one storage. */
+export interface RemovalBatch {
+  readonly storage: string;
+  readonly paths: readonly Omit<Removal, 'storage'>[];
+}
+
+const BATCH = 500;
+
+/** Removing what is not needed any more, and knowing that it is gone. */
+export function clearing(context: ControlContext) {
+  const { catalog, clock } = context;
+
+  /**
+   * Condemns what a distributed block leaves behind: unmerged outputs, copies where none is wanted, claims of attempts. Afterwards the
+   * block is `Clearing`.
+   */
+  async function condemnLeftovers(input: BlockRef): Promise<void> {
+    await catalog.write(async (db) => {
+      const production = await productionFor(context, db, input);
+      const key = { production: production.id, block: input.block };
+      const block = await getBlock(db, key);
+      if (block.state === 'Finished') return;
+      const { definition } = await revisionOf(db, production);
+      if (definition.merge !== undefined) {
+        await condemnReplicas(db, await blockReplicas(db, key, 'output', EVERYTHING));
+      }
+      const unwanted = (await finalPlans(context, db, input)).flatMap(({ file, plan }) =>
+        plan.drop.map((storage) => ({ file: file.id, storage })),
+      );
+      await condemnReplicas(db, unwanted);
+      await noteClaims(input, db, production.id);
+      if (block.state !== 'Clearing') {
+        await changeBlockState(db, block, { to: 'Clearing', why: '', now: clock.now() });
+      }
+    });
+  }
+
+  /** Claims lie on every storage that a bundle of the block could stage out to. */
+  async function noteClaims(
+    input: BlockRef,
+    db: Parameters<typeof insertRemnants>[0],
+    production: number,
+  ): Promise<void> {
+    const bundles = await db
+      .selectFrom('bundles')
+      .select('destinations')
+      .distinct()
+      .where('production_id', '=', production)
+      .where('block', '=', input.block)
+      .execute();
+    const storages = new Set(bundles.flatMap((row) => JSON.parse(row.destinations) as string[]));
+    const path = claimDirectory(catalog.epoch, production, input.block);
+    await insertRemnants(
+      db,
+      { production, block: input.block },
+      [...storages].map((storage) => ({ storage, path, shape: 'tree' as const })),
+      'claims of ended attempts',
+      clock.now(),
+    );
+  }
+
+  /** The next things to remove: of a block, or of the whole production with its debts. Leaves out storages that have just failed. */
+  async function planRemovals(
+    input: ProductionRef & { block: number | null; except: readonly string[] },
+  ): Promise<{ batches: RemovalBatch[] }> {
+    return catalog.read(async (db) => {
+      const production = await productionFor(context, db, input);
+      const list = await removals(db, production.id, {
+        ...(input.block === null ? {} : { block: input.block }),
+        debts: input.block === null,
+        except: input.except,
+        limit: BATCH,
+      });
+      const batches = new Map<string, Omit<Removal, 'storage'>[]>();
+      for (const { storage, path, shape } of list) {
+        const paths = batches.get(storage) ?? [];
+        paths.push({ path, shape });
+        batches.set(storage, paths);
+      }
+      return { batches: [...batches].map(([storage, paths]) => ({ storage, paths })) };
+    });
+  }
+
+  /** The storage has confirmed that nothing is there any more. */
+  async function confirmRemovals(
+    input: ProductionRef & { storage: string; paths: readonly string[] },
+  ): Promise<void> {
+    await catalog.write(async (db) => {
+      await productionFor(context, db, input);
+      await confirmRemoved(db, input.storage, input.paths);
+    });
+  }
+
+  /** The storage does not answer: what it holds is a debt from now on, and blocks nothing. */
+  async function recordDebt(
+    input: ProductionRef & { storage: string; reason: string },
+  ): Promise<void> {
+    await catalog.write(async (db) => {
+      const production = await productionFor(context, db, input);
+      await declareDebt(db, production.id, input.storage, input.reason, clock.now());
+      await recordEvent(db, {
+        at: clock.now(),
+        who: 'fabrica',
+        production: production.id,
+        what: `debt on ${input.storage}`,
+        why: input.reason,
+      });
+    });
+  }
+
+  /** Everything of the block is where it should be, and nothing else is there. */
+  async function finishBlock(input: BlockRef): Promise<void> {
+    await catalog.write(async (db) => {
+      const production = await productionFor(context, db, input);
+      const block = await getBlock(db, { production: production.id, block: input.block });
+      await changeBlockState(db, block, { to: 'Finished', why: '', now: clock.now() });
+    });
+  }
+
+  return { condemnLeftovers, planRemovals, confirmRemovals, recordDebt, finishBlock };
+}
+
+const EVERYTHING = { after: 0, limit: 1_000_000 };

@@ -1,0 +1,234 @@
+import { blocksOf, changeBlockState, recountBlock } from '../../catalog/blocks.js';
+import type { Db } from '../../catalog/catalog.js';
+import { recordEvent } from '../../catalog/events.js';
+import { moveJobs } from '../../catalog/jobs.js';
+import { changeProductionState, type ProductionRow } from '../../catalog/productions.js';
+import { progressOf } from '../../catalog/progress.js';
+import { overrideSite } from '../../catalog/resources.js';
+import type { Command } from '../../domain/command.js';
+import { FabricaError } from '../../domain/errors.js';
+import type { ProductionProgress } from '../../domain/progress.js';
+import type { ProductionState } from '../../domain/states/production.js';
+import type { ResourceState } from '../../domain/states/resource.js';
+import { productionFor, type ControlContext, type ProductionRef } from './context.js';
+
+export interface CommandAnswer {
+  readonly accepted: boolean;
+  /** What happened, or why nothing did. */
+  readonly message: string;
+  readonly state: ProductionState;
+  readonly priority: number;
+}
+
+/** What people ask of productions and sites. Each request is in the event log, the refused ones too. */
+export function commanding(context: ControlContext) {
+  const { catalog, clock } = context;
+
+  async function command(input: ProductionRef & { command: Command }): Promise<CommandAnswer> {
+    return catalog.write(async (db) => {
+      const production = await productionFor(context, db, input);
+      const refusal = await refused(db, production, input.command);
+      if (refusal !== null) {
+        await recordEvent(db, {
+          at: clock.now(),
+          who: input.command.who,
+          production: production.id,
+          what: `${input.command.kind} refused`,
+          why: refusal,
+          data: input.command,
+        });
+      }
+      return {
+        accepted: refusal === null,
+        message: refusal ?? production.reason,
+        state: production.state,
+        priority: production.priority,
+      };
+    });
+  }
+
+  /** Carries the command out and returns null, or returns why not. Doing the same twice changes nothing the second time. */
+  async function refused(
+    db: Db,
+    production: ProductionRow,
+    request: Command,
+  ): Promise<string | null> {
+    const { state } = production;
+    const change = async (to: ProductionState, why: string): Promise<null> => {
+      await changeProductionState(db, production, {
+        to,
+        why,
+        who: request.who,
+        now: clock.now(),
+      });
+      return null;
+    };
+    switch (request.kind) {
+      case 'pause':
+        if (state === 'Stopped') return null;
+        if (state === 'New' || state === 'Scouting' || state === 'Active' || state === 'Held') {
+          return change('Stopped', request.why || `paused by ${request.who}`);
+        }
+        return `${state} productions can not be paused`;
+      case 'resume':
+        if (state === 'Stopped') {
+          const back = production.resume_state ?? 'Active';
+          return change(
+            back === 'Held' ? 'Active' : back,
+            request.why || `resumed by ${request.who}`,
+          );
+        }
+        if (state === 'AwaitingApproval') return change('Active', `approved by ${request.who}`);
+        if (state === 'Active' || state === 'Scouting') return null;
+        return state === 'Held'
+          ? 'it is held, not paused: release retries its parked jobs, waive gives them up'
+          : `${state} productions can not be resumed`;
+      case 'reprioritize':
+        return reprioritize(db, production, request);
+      case 'cancel':
+        if (state === 'Cancelling' || state === 'Cancelled') return null;
+        if (state === 'Completed' || state === 'Cleaned' || state === 'Archived') {
+          return `${state} productions can not be cancelled`;
+        }
+        return change('Cancelling', request.why || `cancelled by ${request.who}`);
+      case 'release':
+      case 'waive':
+        return unpark(db, production, request);
+      case 'malformed':
+        return request.why;
+    }
+  }
+
+  async function reprioritize(
+    db: Db,
+    production: ProductionRow,
+    request: Command,
+  ): Promise<string | null> {
+    const { value } = request;
+    if (typeof value !== 'number' || !Number.isInteger(value) || value < 1 || value > 10) {
+      return `a priority is a whole number from 1 to 10, not ${JSON.stringify(value ?? null)}`;
+    }
+    if (['Completed', 'Cancelled', 'Cleaned', 'Archived'].includes(production.state)) {
+      return `${production.state} productions have no use for a priority`;
+    }
+    if (production.priority === value) return null;
+    await db
+      .updateTable('productions')
+      .set({ priority: value, updated_at: clock.now() })
+      .where('id', '=', production.id)
+      .execute();
+    await recordEvent(db, {
+      at: clock.now(),
+      who: request.who,
+      production: production.id,
+      what: `priority ${production.priority} -> ${value}`,
+      why: request.why,
+    });
+    production.priority = value;
+    return null;
+  }
+
+  /** `release` retries parked jobs and starts held blocks again; `waive` gives the parked jobs up. */
+  async function unpark(
+    db: Db,
+    production: ProductionRow,
+    request: Command,
+  ): Promise<string | null> {
+    const { state } = production;
+    if (state === 'AwaitingApproval' && request.kind === 'release') {
+      await changeProductionState(db, production, {
+        to: 'Active',
+        why: `approved by ${request.who}`,
+        who: request.who,
+        now: clock.now(),
+      });
+      return null;
+    }
+    if (state !== 'Held' && state !== 'Active') {
+      return `${state} productions have no jobs to ${request.kind}`;
+    }
+    const to = request.kind === 'release' ? 'Waiting' : 'Waived';
+    let jobs = 0;
+    let mergesParked = false;
+    for (const block of await blocksOf(db, production.id)) {
+      if (block.state === 'Finished' || block.state === 'Discarded') continue;
+      const key = { production: production.id, block: block.number };
+      const moved = await moveJobs(db, key, 'events', 'Parked', to);
+      jobs += moved.length;
+      if (request.kind === 'release') {
+        jobs += (await moveJobs(db, key, 'merge', 'Parked', 'Waiting')).length;
+      } else {
+        mergesParked ||= await hasParkedMerges(db, key);
+      }
+      await recountBlock(db, key);
+      if (block.state === 'Held') {
+        await changeBlockState(db, block, {
+          to: block.resume_state ?? 'Fabricating',
+          why: '',
+          now: clock.now(),
+        });
+      }
+    }
+    if (state === 'Held') {
+      await changeProductionState(db, production, {
+        to: production.resume_state === 'Scouting' ? 'Scouting' : 'Active',
+        why: `${jobs} jobs ${request.kind}d by ${request.who}`,
+        who: request.who,
+        now: clock.now(),
+      });
+    }
+    await recordEvent(db, {
+      at: clock.now(),
+      who: request.who,
+      production: production.id,
+      what: `${jobs} jobs ${request.kind}d`,
+      why: request.why,
+    });
+    return mergesParked
+      ? 'parked merge jobs can not be waived, their inputs are good: release them'
+      : null;
+  }
+
+  /** How far a production is. */
+  async function progress(input: ProductionRef): Promise<ProductionProgress> {
+    return catalog.read(async (db) =>
+      progressOf(db, await productionFor(context, db, input), clock.now()),
+    );
+  }
+
+  /** A person's word about a site; `state` null takes it back. Started by the command line as an activity of its own. */
+  async function setSiteOverride(input: {
+    site: string;
+    state: ResourceState | null;
+    who: string;
+    why: string;
+    until: number | null;
+  }): Promise<void> {
+    if (input.state !== null && input.state !== 'Banned' && input.state !== 'Active') {
+      throw new FabricaError(
+        'FABRICA_COMMAND_REFUSED',
+        `A site is banned or not, it can not be made ${String(input.state)} by hand.`,
+        { site: input.site },
+      );
+    }
+    await catalog.write((db) => overrideSite(db, { ...input, now: clock.now() }));
+  }
+
+  return { command, progress, setSiteOverride };
+}
+
+async function hasParkedMerges(
+  db: Db,
+  key: { production: number; block: number },
+): Promise<boolean> {
+  const row = await db
+    .selectFrom('jobs')
+    .select('number')
+    .where('production_id', '=', key.production)
+    .where('block', '=', key.block)
+    .where('kind', '=', 'merge')
+    .where('state', '=', 'Parked')
+    .limit(1)
+    .executeTakeFirst();
+  return row !== undefined;
+}

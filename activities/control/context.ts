@@ -1,0 +1,43 @@
+import type { Catalog, Db } from '../../catalog/catalog.js';
+import { getProduction, type ProductionRow } from '../../catalog/productions.js';
+import type { Clock } from '../../domain/clock.js';
+import type { Configuration } from '../../domain/configuration.js';
+import { FabricaError } from '../../domain/errors.js';
+import type { Log } from '../../domain/log.js';
+
+/** What control activities work with. */
+export interface ControlContext {
+  readonly catalog: Catalog;
+  readonly configuration: Configuration;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** What every control activity is told: the production, and the epoch that its workflow belongs to. */
+export interface ProductionRef {
+  readonly epoch: string;
+  readonly production: string;
+}
+
+export interface BlockRef extends ProductionRef {
+  readonly block: number;
+}
+
+/**
+ * The production, once it is certain that the workflow that asks and the catalog belong together; else
+ * `FABRICA_CATALOG_EPOCH`, which holds the workflow until `fabrica recover`.
+ */
+export async function productionFor(
+  context: ControlContext,
+  db: Db,
+  ref: ProductionRef,
+): Promise<ProductionRow> {
+  if (ref.epoch !== context.catalog.epoch) {
+    throw new FabricaError(
+      'FABRICA_CATALOG_EPOCH',
+      `Production ${ref.production} runs for epoch ${ref.epoch}, but the catalog is of epoch ${context.catalog.epoch}.`,
+      { production: ref.production },
+    );
+  }
+  return getProduction(db, ref.production);
+}

@@ -1,0 +1,193 @@
+import { changeAttempts, openAttempts, openBundles } from '../../catalog/attempts.js';
+import { blocksOf, changeBlockState, recountBlock } from '../../catalog/blocks.js';
+import { condemnBlock } from '../../catalog/discard.js';
+import { changeJobs } from '../../catalog/jobs.js';
+import { changeProductionState, revisionOf } from '../../catalog/productions.js';
+import { insertRemnants, type Removal } from '../../catalog/remnants.js';
+import { condemnSandboxes } from '../../catalog/sandbox.js';
+import { attemptRanges, type AttemptReport, type BundleHandle } from '../../domain/bundle.js';
+import { claimDirectory, partialPath, physicalPath } from '../../domain/lfn.js';
+import type { JobState } from '../../domain/states/job.js';
+import type { ProductionState } from '../../domain/states/production.js';
+import { productionFor, type ControlContext, type ProductionRef } from './context.js';
+import { destinationsOf, outputsOf } from './orders.js';
+import { storedPayloads } from './register.js';
+import { outputLfn } from './settle.js';
+
+/** Ending a production or a block before its time. */
+export function ending(context: ControlContext) {
+  const { catalog, clock } = context;
+
+  /** Bundles whose jobs may still be at a site. */
+  async function openHandles(
+    input: ProductionRef & { block: number | null },
+  ): Promise<BundleHandle[]> {
+    return catalog.read(async (db) => {
+      const production = await productionFor(context, db, input);
+      const bundles = await openBundles(db, production.id, input.block ?? undefined);
+      return Promise.all(
+        bundles.map(async (bundle) => ({
+          epoch: catalog.epoch,
+          production: production.name,
+          block: bundle.block,
+          bundle: bundle.id,
+          site: bundle.site,
+          attempts: attemptRanges(await openAttempts(db, bundle.id)),
+        })),
+      );
+    });
+  }
+
+  /**
+   * The site has confirmed that no job of the bundle runs any more: its open attempts are `Cancelled`, what they may have left is
+   * noted for removal, and their jobs wait again (or are `Cancelled` with the production).
+   */
+  async function recordEnded(
+    input: ProductionRef & { bundle: number; reason: string },
+  ): Promise<void> {
+    await catalog.write(async (db) => {
+      const production = await productionFor(context, db, input);
+      const revision = await revisionOf(db, production);
+      const bundle = await db
+        .selectFrom('bundles')
+        .selectAll()
+        .where('id', '=', input.bundle)
+        .executeTakeFirstOrThrow();
+      const open = await openAttempts(db, bundle.id);
+      const gone: JobState = production.state === 'Cancelling' ? 'Cancelled' : 'Waiting';
+      await changeAttempts(
+        db,
+        production.id,
+        open.map((attempt) => ({
+          from: attempt.state,
+          state: 'Cancelled' as const,
+          class: null,
+          report: endedReport(attempt, input.reason, clock.now()),
+        })),
+      );
+      await changeJobs(
+        db,
+        production.id,
+        open.map((attempt) => ({
+          number: attempt.job,
+          from: attempt.job_state,
+          state: gone,
+          charged: attempt.charged,
+          not_before: 0,
+          avoid: attempt.avoid,
+          raised: attempt.raised,
+        })),
+      );
+      const remnants: Removal[] = open.flatMap((attempt) =>
+        outputsOf(revision, production.id, { kind: bundle.kind, level: attempt.level }).flatMap(
+          (output) => {
+            const path = physicalPath(catalog.epoch, outputLfn(output, attempt));
+            return destinationsOf(bundle).flatMap((storage) => [
+              { storage, path, shape: 'file' as const },
+              { storage, path: partialPath(path), shape: 'file' as const },
+            ]);
+          },
+        ),
+      );
+      const key = { production: production.id, block: bundle.block };
+      await insertRemnants(db, key, remnants, input.reason, clock.now());
+      await recountBlock(db, key);
+    });
+  }
+
+  /**
+   * No job runs any more. `remnants`: jobs that are not done are `Cancelled`, copies that wait are given up, and what is catalogued stays.
+   * `everything`: all files of the production are condemned as well. The removals themselves follow.
+   */
+  async function condemnProduction(
+    input: ProductionRef & { scope: 'remnants' | 'everything' },
+  ): Promise<void> {
+    await catalog.write(async (db) => {
+      const production = await productionFor(context, db, input);
+      const now = clock.now();
+      if (input.scope === 'everything') {
+        const { definition } = await revisionOf(db, production);
+        const lfns = storedPayloads(definition).map((payload) => payload.lfn);
+        await condemnSandboxes(db, production.id, lfns, now);
+      }
+      for (const block of await blocksOf(db, production.id)) {
+        const key = { production: production.id, block: block.number };
+        if (block.state === 'Discarded') continue;
+        await condemnBlock(db, key, input.scope, now);
+        const storages = await db
+          .selectFrom('bundles')
+          .select('destinations')
+          .distinct()
+          .where('production_id', '=', production.id)
+          .where('block', '=', block.number)
+          .execute();
+        const names = new Set(storages.flatMap((row) => destinationsOf(row)));
+        const path = claimDirectory(catalog.epoch, production.id, block.number);
+        await insertRemnants(
+          db,
+          key,
+          [...names].map((storage) => ({ storage, path, shape: 'tree' as const })),
+          'claims of ended attempts',
+          now,
+        );
+        await recountBlock(db, key);
+      }
+    });
+  }
+
+  /** All removals are confirmed, or debts: the production has ended. */
+  async function recordEnd(
+    input: ProductionRef,
+  ): Promise<{ state: ProductionState; reason: string }> {
+    return catalog.write(async (db) => {
+      const production = await productionFor(context, db, input);
+      const now = clock.now();
+      for (const block of await blocksOf(db, production.id)) {
+        if (block.state !== 'Finished' && block.state !== 'Discarded') {
+          await changeBlockState(db, block, { to: 'Discarded', why: production.reason, now });
+        }
+      }
+      const next: Partial<Record<ProductionState, ProductionState>> = {
+        Cancelling: 'Cancelled',
+        Cleaning: 'Cleaned',
+      };
+      const to = next[production.state];
+      if (to !== undefined) {
+        await changeProductionState(db, production, {
+          to,
+          why: production.reason,
+          who: 'fabrica',
+          now,
+        });
+      }
+      return { state: production.state, reason: production.reason };
+    });
+  }
+
+  return { openHandles, recordEnded, condemnProduction, recordEnd };
+}
+
+function endedReport(
+  attempt: { job: number; attempt: number },
+  reason: string,
+  now: number,
+): AttemptReport {
+  return {
+    job: attempt.job,
+    attempt: attempt.attempt,
+    state: 'killed',
+    step: 'killed',
+    exitCode: null,
+    reason,
+    logTail: '',
+    ceId: '',
+    node: '',
+    startedAt: null,
+    endedAt: now,
+    wallSeconds: null,
+    cpuSeconds: null,
+    memoryMB: null,
+    events: null,
+    outputs: [],
+  };
+}

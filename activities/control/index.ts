@@ -1,0 +1,34 @@
+import { withFailures } from '../application-failure.js';
+import { auditing } from './audit.js';
+import { clearing } from './clearing.js';
+import { commanding } from './commands.js';
+import type { ControlContext } from './context.js';
+import { distributing } from './distribution.js';
+import { ending } from './ending.js';
+import { stepping } from './next-step.js';
+import { placing } from './place.js';
+import { recovering } from './recover.js';
+import { registration } from './register.js';
+import { settling } from './settle.js';
+import { spaceKeeping } from './space.js';
+import { staging } from './stages.js';
+
+/** All control activities: the only ones that see the catalog. Queue `fabrica`. */
+export function createControlActivities(context: ControlContext) {
+  return withFailures({
+    ...registration(context),
+    ...stepping(context),
+    ...placing(context),
+    ...settling(context),
+    ...staging(context),
+    ...distributing(context),
+    ...clearing(context),
+    ...ending(context),
+    ...commanding(context),
+    ...auditing(context),
+    ...recovering(context),
+    ...spaceKeeping(context),
+  });
+}
+
+export type ControlActivities = ReturnType<typeof createControlActivities>;

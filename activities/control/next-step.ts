@@ -1,0 +1,378 @@
+import {
+  blocksByHome,
+  blocksOf,
+  changeBlockState,
+  countsOf,
+  insertBlock,
+  recountBlock,
+  type BlockRow,
+} from '../../catalog/blocks.js';
+import type { Db } from '../../catalog/catalog.js';
+import { recordEvent } from '../../catalog/events.js';
+import { insertJobs, moveJobs, nextJobNumbers } from '../../catalog/jobs.js';
+import {
+  changeProductionState,
+  revisionOf,
+  takeSeeds,
+  type ProductionRow,
+} from '../../catalog/productions.js';
+import { allSites, allStorages, effectiveState, nearStorages } from '../../catalog/resources.js';
+import { scoutOutcomes, scoutSamples } from '../../catalog/scouts.js';
+import { MAX_SEED, type Definition } from '../../domain/definition.js';
+import { FabricaError } from '../../domain/errors.js';
+import type { JobKind } from '../../domain/states/job.js';
+import type { ProductionState } from '../../domain/states/production.js';
+import { estimate, type Estimate } from '../../policy/estimate.js';
+import { chooseHome } from '../../policy/home-storage.js';
+import { planBlock, planScouts, type BlockPlan } from '../../policy/job-plan.js';
+import { judgeScouts } from '../../policy/scouting.js';
+import { productionFor, type ControlContext, type ProductionRef } from './context.js';
+
+/** What a production's workflow shall do next. Every answer holds from any starting point: it is read from the catalog. */
+export type ProductionStep =
+  /** Start the workflows of these blocks. */
+  | { readonly do: 'run'; readonly blocks: readonly number[] }
+  /** Nothing to start; ask again when a block has ended, a message has come, or at `until` (ms). */
+  | { readonly do: 'wait'; readonly until: number | null }
+  /** Stop the workflow of this block, end its jobs, and ask again: the scouts' deadline has passed. */
+  | { readonly do: 'stop'; readonly block: number }
+  /** End every job, remove what `scope` says, and say that it is done. */
+  | { readonly do: 'end'; readonly scope: 'remnants' | 'everything' }
+  /** Compare the catalog with the storages. */
+  | { readonly do: 'audit' }
+  | { readonly do: 'finish' };
+
+export interface StepAnswer {
+  readonly step: ProductionStep;
+  readonly state: ProductionState;
+  readonly reason: string;
+}
+
+/** Blocks are kept going until they have jobs for so many times the usable slots. */
+const WINDOW = 3;
+const MOST_BLOCKS = 100;
+
+/** The next step of a production; plans blocks and judges scouts on the way. */
+export function stepping(context: ControlContext) {
+  const { catalog, clock } = context;
+
+  async function nextStep(
+    input: ProductionRef & { running: readonly number[] },
+  ): Promise<StepAnswer> {
+    return catalog.write(async (db) => {
+      const production = await productionFor(context, db, input);
+      const step = await stepOf(db, production, input.running);
+      return { step, state: production.state, reason: production.reason };
+    });
+  }
+
+  async function stepOf(
+    db: Db,
+    production: ProductionRow,
+    running: readonly number[],
+  ): Promise<ProductionStep> {
+    switch (production.state) {
+      case 'New':
+        return begin(db, production, running);
+      case 'Scouting':
+        return scout(db, production, running);
+      case 'Active':
+        return run(db, production, running);
+      case 'AwaitingApproval':
+      case 'Stopped':
+      case 'Held':
+        return { do: 'wait', until: null };
+      case 'Completing':
+        return { do: 'audit' };
+      case 'Rejected': {
+        const left = (await blocksOf(db, production.id)).some((b) => b.state !== 'Discarded');
+        return left ? { do: 'end', scope: 'everything' } : { do: 'finish' };
+      }
+      case 'Cancelling':
+        return { do: 'end', scope: 'remnants' };
+      case 'Cleaning':
+        return { do: 'end', scope: 'everything' };
+      case 'Completed':
+      case 'Cancelled':
+      case 'Cleaned':
+      case 'Archived':
+        return { do: 'finish' };
+    }
+  }
+
+  async function begin(
+    db: Db,
+    production: ProductionRow,
+    running: readonly number[],
+  ): Promise<ProductionStep> {
+    const { definition } = await revisionOf(db, production);
+    if (definition.scouts.jobs > 0) {
+      await change(db, production, 'Scouting', 'the scouts go first');
+      return scout(db, production, running);
+    }
+    await saveEstimate(db, production, estimate([], estimateRules(definition)));
+    await change(db, production, 'Active', 'the definition asks for no scouts');
+    return run(db, production, running);
+  }
+
+  async function scout(
+    db: Db,
+    production: ProductionRow,
+    running: readonly number[],
+  ): Promise<ProductionStep> {
+    const { definition } = await revisionOf(db, production);
+    let block = (await blocksOf(db, production.id)).find((one) => one.state !== 'Discarded');
+    if (block === undefined) {
+      const { jobs, eventsPerJob } = definition.scouts;
+      const perJob =
+        eventsPerJob ??
+        (definition.fabrication.eventsPerJob === 'auto'
+          ? 100
+          : definition.fabrication.eventsPerJob);
+      const plan = planScouts({ events: definition.events, jobs, eventsPerJob: perJob });
+      const planned = plan === null ? null : await plant(db, production, plan, 'scout');
+      if (planned === null) return { do: 'wait', until: clock.now() + NO_HOME_WAIT };
+      block = planned;
+    }
+    const deadline = block.created_at + definition.scouts.deadline * 1000;
+    const late = clock.now() >= deadline;
+    const counts = countsOf(block).jobs;
+    const open = (counts.Waiting ?? 0) + (counts.Submitted ?? 0) + (counts.Running ?? 0);
+    if (open > 0 && !late) {
+      return running.includes(block.number)
+        ? { do: 'wait', until: deadline }
+        : { do: 'run', blocks: [block.number] };
+    }
+    if (running.includes(block.number) && late && open > 0)
+      return { do: 'stop', block: block.number };
+    if (running.includes(block.number)) return { do: 'wait', until: deadline };
+    await judge(db, production, block, definition, late);
+    return stepOf(db, production, running);
+  }
+
+  /** The verdict; writes what the scouts measured back into the production. */
+  async function judge(
+    db: Db,
+    production: ProductionRow,
+    block: BlockRow,
+    definition: Definition,
+    late: boolean,
+  ): Promise<void> {
+    const key = { production: production.id, block: block.number };
+    const outcomes = await scoutOutcomes(db, key);
+    const verdict = judgeScouts(outcomes, definition.scouts.minimumSuccess, late);
+    if (!verdict.passed) {
+      await change(db, production, 'Rejected', verdict.sentence, verdict);
+      return;
+    }
+    const measured = estimate(await scoutSamples(db, key), estimateRules(definition));
+    await saveEstimate(db, production, measured);
+    // Scouts that failed have still events to make: they get fresh attempts, as ordinary jobs of block 0.
+    await moveJobs(db, key, 'events', 'Parked', 'Waiting');
+    await recountBlock(db, key);
+    await change(
+      db,
+      production,
+      definition.scouts.approval ? 'AwaitingApproval' : 'Active',
+      verdict.sentence,
+      { verdict, estimate: measured },
+    );
+  }
+
+  async function run(
+    db: Db,
+    production: ProductionRow,
+    running: readonly number[],
+  ): Promise<ProductionStep> {
+    const blocks = (await blocksOf(db, production.id)).filter((one) => one.state !== 'Discarded');
+    const unfinished = blocks.filter((one) => one.state !== 'Finished');
+    const toRun = unfinished
+      .filter((one) => one.state !== 'Held' && !running.includes(one.number))
+      .map((one) => one.number);
+    const slots = await usableSlots(db);
+    const measured = estimateOf(production);
+    let jobs = unfinished.reduce((sum, one) => sum + openJobs(one), 0);
+    let planned = blocks.reduce((sum, one) => sum + one.events, 0);
+    while (jobs < WINDOW * slots && unfinished.length < MOST_BLOCKS) {
+      const plan = planBlock({
+        events: production.events,
+        planned,
+        eventsPerJob: measured.eventsPerJob,
+        blockJobs: measured.blockJobs,
+      });
+      if (plan === null) break;
+      const block = await plant(db, production, plan, 'fabrication');
+      if (block === null) return { do: 'wait', until: clock.now() + NO_HOME_WAIT };
+      unfinished.push(block);
+      toRun.push(block.number);
+      jobs += block.jobs;
+      planned += block.events;
+    }
+    if (toRun.length > 0) return { do: 'run', blocks: toRun };
+    if (planned >= production.events && unfinished.length === 0 && running.length === 0) {
+      await change(db, production, 'Completing', 'all blocks are finished');
+      return { do: 'audit' };
+    }
+    return { do: 'wait', until: null };
+  }
+
+  /** Makes a block with its jobs; null if no storage can be its home now. */
+  async function plant(
+    db: Db,
+    production: ProductionRow,
+    plan: BlockPlan,
+    kind: JobKind,
+  ): Promise<BlockRow | null> {
+    const now = clock.now();
+    const home = chooseHome(await homeCandidates(db, now));
+    if (home === null) {
+      await change(db, production, production.state, 'no storage is usable for the outputs');
+      return null;
+    }
+    const { number, index } = await nextJobNumbers(db, production.id, 'events');
+    const seed = await takeSeeds(db, production.campaign, plan.jobEvents.length);
+    if (seed + plan.jobEvents.length > MAX_SEED) {
+      throw new FabricaError(
+        'FABRICA_DEFINITION_INVALID',
+        `Campaign ${production.campaign} has used all ${MAX_SEED} seeds.`,
+        { production: production.name },
+        { remedy: 'Use another campaign.' },
+      );
+    }
+    const blocks = await blocksOf(db, production.id);
+    const block = await insertBlock(db, {
+      production_id: production.id,
+      number: (blocks.at(-1)?.number ?? -1) + 1,
+      home_storage: home,
+      first_job: number,
+      jobs: plan.jobEvents.length,
+      first_event: plan.firstEvent,
+      events: plan.jobEvents.reduce((sum, events) => sum + events, 0),
+      now,
+    });
+    let event = plan.firstEvent;
+    const jobs = plan.jobEvents.map((events, i) => {
+      const job = {
+        number: number + i,
+        seed: seed + i,
+        first_event: event,
+        events,
+        file_index: index + i,
+        level: null,
+      };
+      event += events;
+      return job;
+    });
+    await insertJobs(db, { production: production.id, block: block.number }, kind, jobs);
+    await recordEvent(db, {
+      at: now,
+      who: 'fabrica',
+      production: production.id,
+      block: block.number,
+      what: 'block planned',
+      why: `${jobs.length} ${kind} jobs, home ${home}`,
+    });
+    return block;
+  }
+
+  async function homeCandidates(db: Db, now: number) {
+    const sites = (await allSites(db)).filter((site) => effectiveState(site, now) !== 'Banned');
+    const blocks = await blocksByHome(db);
+    return (await allStorages(db)).map((storage) => ({
+      name: storage.name,
+      purpose: storage.purpose,
+      usable: effectiveState(storage, now) !== 'Banned',
+      nearSlots: sites
+        .filter((site) => nearStorages(site).includes(storage.name))
+        .reduce((sum, site) => sum + site.slots, 0),
+      blocks: blocks.get(storage.name) ?? 0,
+    }));
+  }
+
+  async function usableSlots(db: Db): Promise<number> {
+    const now = clock.now();
+    return (await allSites(db))
+      .filter((site) => effectiveState(site, now) !== 'Banned')
+      .reduce((sum, site) => sum + site.slots, 1);
+  }
+
+  async function change(
+    db: Db,
+    production: ProductionRow,
+    to: ProductionState,
+    why: string,
+    data?: unknown,
+  ): Promise<void> {
+    await changeProductionState(db, production, {
+      to,
+      why,
+      who: 'fabrica',
+      now: clock.now(),
+      data,
+    });
+  }
+
+  async function saveEstimate(db: Db, production: ProductionRow, value: Estimate): Promise<void> {
+    production.estimate = JSON.stringify(value);
+    await db
+      .updateTable('productions')
+      .set({ estimate: production.estimate })
+      .where('id', '=', production.id)
+      .execute();
+  }
+
+  /** The workflow of a block has failed for good: the production is held with the reason; `release` starts the block again. */
+  async function blockFailed(
+    input: ProductionRef & { block: number; reason: string },
+  ): Promise<void> {
+    await catalog.write(async (db) => {
+      const production = await productionFor(context, db, input);
+      const block = (await blocksOf(db, production.id)).find((one) => one.number === input.block);
+      const why = `block ${input.block} failed: ${input.reason}`;
+      if (block !== undefined && block.state !== 'Finished' && block.state !== 'Planned') {
+        await changeBlockState(db, block, { to: 'Held', why, now: clock.now() });
+      }
+      if (production.state === 'Active' || production.state === 'Scouting') {
+        await change(db, production, 'Held', why);
+      }
+    });
+  }
+
+  return { nextStep, blockFailed };
+}
+
+/** How long to wait before looking for a home storage again, ms. */
+const NO_HOME_WAIT = 30_000;
+
+function openJobs(block: BlockRow): number {
+  const { jobs } = countsOf(block);
+  return (jobs.Waiting ?? 0) + (jobs.Submitted ?? 0) + (jobs.Running ?? 0);
+}
+
+/** What the scouts measured; throws if there has been no verdict, which `nextStep` never lets happen. */
+export function estimateOf(production: Pick<ProductionRow, 'name' | 'estimate'>): Estimate {
+  if (production.estimate === null) {
+    throw new FabricaError(
+      'FABRICA_INTERNAL',
+      `Production ${production.name} has no estimate yet.`,
+      { production: production.name },
+    );
+  }
+  // Written by `saveEstimate` only.
+  return JSON.parse(production.estimate) as Estimate;
+}
+
+/** The rules of `estimate` that a definition sets. */
+export function estimateRules(definition: Definition) {
+  const { fabrication, merge, events } = definition;
+  return {
+    eventsPerJob: fabrication.eventsPerJob,
+    targetWallSeconds: fabrication.targetWallTime,
+    wallSeconds: fabrication.limits.wallTime,
+    memoryMB: fabrication.limits.memory / 1e6,
+    events,
+    mergeBytes:
+      merge === undefined || merge.targetEvents !== undefined ? null : (merge.targetSize ?? 1e9),
+    mergeEvents: merge?.targetEvents ?? null,
+  };
+}

@@ -1,0 +1,151 @@
+import { openAttempts, type BundleRow, type OpenAttempt } from '../../catalog/attempts.js';
+import type { Db } from '../../catalog/catalog.js';
+import { inputsOf } from '../../catalog/job-inputs.js';
+import { revisionOf, type ProductionRow, type Revision } from '../../catalog/productions.js';
+import {
+  rangesOf,
+  type BundleOrder,
+  type JobRecipe,
+  type OutputRecipe,
+  type StageIn,
+} from '../../domain/bundle.js';
+import type { Definition, StoredPayload } from '../../domain/definition.js';
+import { claimDirectory, outputNaming, physicalPath } from '../../domain/lfn.js';
+import { estimateOf } from './next-step.js';
+import { storedPayloads } from './register.js';
+
+/** The order of a bundle, from its attempts that are still open: the same whenever it is asked for. */
+export async function orderOf(
+  db: Db,
+  epoch: string,
+  production: ProductionRow,
+  bundle: BundleRow,
+  attempts?: readonly OpenAttempt[],
+): Promise<BundleOrder> {
+  const open = attempts ?? (await openAttempts(db, bundle.id));
+  const revision = await revisionOf(db, production);
+  const raised = open.some((attempt) => attempt.raised === 1);
+  const level = bundle.kind === 'merge' ? (open[0]?.level ?? null) : null;
+  return {
+    epoch,
+    production: production.name,
+    block: bundle.block,
+    bundle: bundle.id,
+    site: bundle.site,
+    kind: bundle.kind,
+    recipe: recipeOf(epoch, production, revision, bundle, { raised, level }),
+    ranges: rangesOf(
+      open.map((attempt) => ({
+        job: attempt.job,
+        attempt: attempt.attempt,
+        seed: attempt.seed,
+        firstEvent: attempt.first_event,
+        events: attempt.events,
+        index: attempt.file_index,
+      })),
+    ),
+    inputs: bundle.kind === 'merge' ? await stageIns(db, production.id, open) : {},
+  };
+}
+
+/** The outputs that a job of this kind makes: one merged file of its level, or all outputs of fabrication. */
+export function outputsOf(
+  revision: Pick<Revision, 'definition' | 'scheme'>,
+  production: number,
+  job: { kind: string; level: string | null },
+): OutputRecipe[] {
+  const { definition, scheme } = revision;
+  const merging = job.kind === 'merge';
+  const merged = merging || definition.merge === undefined;
+  return definition.fabrication.outputs
+    .map((output) => ({ ...output, level: output.level ?? definition.dataset.dataLevel }))
+    .filter((output) => !merging || output.level === job.level)
+    .map(({ level, file }) => ({
+      level,
+      file: merging ? `merged.${file}` : file,
+      naming: outputNaming(scheme, definition.dataset, {
+        production,
+        level,
+        fileName: file,
+        merged,
+      }),
+    }));
+}
+
+function recipeOf(
+  epoch: string,
+  production: ProductionRow,
+  revision: Revision,
+  bundle: BundleRow,
+  job: { raised: boolean; level: string | null },
+): JobRecipe {
+  const { definition } = revision;
+  const part = bundle.kind === 'merge' ? mergePart(definition) : definition.fabrication;
+  const full = job.raised || bundle.kind === 'merge' || production.estimate === null;
+  const limits = full ? null : estimateOf(production);
+  return {
+    command: part.command,
+    environment: part.environment,
+    payload: payloadsOf(definition, bundle.kind === 'merge' ? 'merge' : 'fabrication').map(
+      (file) => ({
+        name: file.name,
+        size: file.size,
+        adler32: file.adler32,
+        replicas: [{ storage: file.storage, path: physicalPath(epoch, file.lfn) }],
+      }),
+    ),
+    outputs: outputsOf(revision, production.id, { kind: bundle.kind, level: job.level }),
+    validation: bundle.kind === 'merge' ? [] : (definition.validation.command ?? []),
+    wallSeconds: limits?.wallLimit ?? part.limits.wallTime,
+    memoryMB: limits?.memoryLimit ?? part.limits.memory / 1e6,
+    destinations: destinationsOf(bundle),
+    claims: claimDirectory(epoch, production.id, bundle.block),
+  };
+}
+
+/** Where the jobs of a bundle may stage out to, in order of preference. */
+export function destinationsOf(bundle: Pick<BundleRow, 'destinations'>): string[] {
+  return JSON.parse(bundle.destinations) as string[];
+}
+
+function payloadsOf(definition: Definition, part: 'merge' | 'fabrication'): StoredPayload[] {
+  return storedPayloads(
+    part === 'merge'
+      ? { ...definition, fabrication: { ...definition.fabrication, payload: [] } }
+      : { ...definition, merge: undefined },
+  );
+}
+
+function mergePart(definition: Definition): NonNullable<Definition['merge']> {
+  if (definition.merge === undefined) throw new Error(`${definition.name} has no merge section`);
+  return definition.merge;
+}
+
+async function stageIns(
+  db: Db,
+  production: number,
+  attempts: readonly OpenAttempt[],
+): Promise<Record<string, StageIn[]>> {
+  const inputs = await inputsOf(
+    db,
+    production,
+    attempts.map((attempt) => attempt.job),
+  );
+  return Object.fromEntries(
+    [...inputs].map(([job, files]) => [
+      String(job),
+      files.map((file, i) => ({
+        name: `input${String(i + 1).padStart(4, '0')}${extension(file.lfn)}`,
+        size: file.size,
+        adler32: file.adler32,
+        replicas: file.replicas,
+      })),
+    ]),
+  );
+}
+
+function extension(lfn: string): string {
+  const name = lfn.slice(lfn.lastIndexOf('/') + 1);
+  const dot = name.indexOf('.');
+  return dot === -1 ? '' : name.slice(dot);
+}

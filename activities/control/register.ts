@@ -1,0 +1,264 @@
+import { createHash } from 'node:crypto';
+import type { Db } from '../../catalog/catalog.js';
+import { recordEvent } from '../../catalog/events.js';
+import {
+  changeProductionState,
+  findProduction,
+  getProduction,
+  insertProduction,
+  insertRevision,
+  revisionOf,
+  type ProductionRow,
+} from '../../catalog/productions.js';
+import { allSites, allStorages } from '../../catalog/resources.js';
+import { registerSandbox } from '../../catalog/sandbox.js';
+import type { Definition, StoredPayload } from '../../domain/definition.js';
+import { FabricaError } from '../../domain/errors.js';
+import { physicalPath } from '../../domain/lfn.js';
+import { canonicalDefinition, definitionDifference, parseDefinition } from '../../domain/parse.js';
+import type { ProductionState } from '../../domain/states/production.js';
+import type { ControlContext } from './context.js';
+import type { StoredExpectation } from '../storage/index.js';
+
+/** Either a definition, or the name of what is registered already (re-entry). */
+export interface RegisterInput {
+  readonly definition?: unknown;
+  readonly production?: string;
+  /** The workflow's id: must be `production/<name>`. */
+  readonly workflowId: string;
+  readonly by: string;
+}
+
+export interface Registration {
+  readonly epoch: string;
+  readonly production: string;
+  readonly campaign: string;
+  readonly priority: number;
+  readonly state: ProductionState;
+}
+
+/** What must be on the storages before a definition can be registered. */
+export interface Validation {
+  readonly production: string;
+  readonly registered: boolean;
+  readonly sandboxes: readonly {
+    readonly storage: string;
+    readonly files: readonly StoredExpectation[];
+  }[];
+}
+
+/** Checking a definition and making a production of it. */
+export function registration(context: ControlContext) {
+  const { catalog, clock, configuration } = context;
+
+  /** Checks everything that can be checked without the storages; throws with all problems named. */
+  async function validateDefinition(input: RegisterInput): Promise<Validation> {
+    if (input.definition === undefined) {
+      const name = input.production ?? '';
+      await catalog.read((db) => getProduction(db, name));
+      checkWorkflowId(input.workflowId, name);
+      return { production: name, registered: true, sandboxes: [] };
+    }
+    const definition = parseDefinition(input.definition);
+    checkWorkflowId(input.workflowId, definition.name);
+    return catalog.read(async (db) => {
+      await checkNames(db, definition);
+      const known = await findProduction(db, definition.name);
+      if (known !== undefined) await refuseConflict(db, known, definition);
+      const byStorage = new Map<string, StoredExpectation[]>();
+      for (const payload of storedPayloads(definition)) {
+        const files = byStorage.get(payload.storage) ?? [];
+        files.push({
+          path: physicalPath(catalog.epoch, payload.lfn),
+          size: payload.size,
+          adler32: payload.adler32,
+        });
+        byStorage.set(payload.storage, files);
+      }
+      return {
+        production: definition.name,
+        registered: known !== undefined && known.state !== 'Rejected',
+        sandboxes: [...byStorage].map(([storage, files]) => ({ storage, files })),
+      };
+    });
+  }
+
+  /** Registers the definition; the same one twice is one production. */
+  async function register(input: RegisterInput): Promise<Registration> {
+    const row = await catalog.write(async (db) => {
+      if (input.definition === undefined) return getProduction(db, input.production ?? '');
+      const definition = parseDefinition(input.definition);
+      await checkNames(db, definition);
+      const known = await findProduction(db, definition.name);
+      if (known === undefined) return registerNew(db, definition, input.by);
+      const conflict = await refuseConflict(db, known, definition);
+      return conflict === 'same' ? known : registerRevision(db, known, definition, input.by);
+    });
+    return {
+      epoch: catalog.epoch,
+      production: row.name,
+      campaign: row.campaign,
+      priority: row.priority,
+      state: row.state,
+    };
+  }
+
+  async function registerNew(db: Db, definition: Definition, by: string): Promise<ProductionRow> {
+    const now = clock.now();
+    const row = await insertProduction(db, definition, now);
+    await storeRevision(db, row, definition, by);
+    await recordEvent(db, {
+      at: now,
+      who: by,
+      production: row.id,
+      what: 'registered',
+      why: definition.description,
+    });
+    return row;
+  }
+
+  async function registerRevision(
+    db: Db,
+    row: ProductionRow,
+    definition: Definition,
+    by: string,
+  ): Promise<ProductionRow> {
+    const now = clock.now();
+    row.revision += 1;
+    await storeRevision(db, row, definition, by);
+    const changed = {
+      revision: row.revision,
+      events: definition.events,
+      priority: definition.priority,
+      estimate: null,
+    };
+    await db.updateTable('productions').set(changed).where('id', '=', row.id).execute();
+    await changeProductionState(db, Object.assign(row, changed), {
+      to: 'Scouting',
+      why: `revision ${row.revision}`,
+      who: by,
+      now,
+    });
+    return row;
+  }
+
+  async function storeRevision(
+    db: Db,
+    row: ProductionRow,
+    definition: Definition,
+    by: string,
+  ): Promise<void> {
+    const canonical = canonicalDefinition(definition);
+    await insertRevision(db, {
+      production: row.id,
+      revision: row.revision,
+      canonical,
+      digest: digestOf(canonical),
+      scheme: configuration.lfn,
+      by,
+      now: clock.now(),
+    });
+    for (const payload of storedPayloads(definition)) {
+      await registerSandbox(db, payload, physicalPath(catalog.epoch, payload.lfn), clock.now());
+    }
+  }
+
+  return { validateDefinition, register };
+}
+
+const digestOf = (canonical: string): string =>
+  createHash('sha256').update(canonical).digest('hex');
+
+/** Payload files by reference, of fabrication and merge; a plain path here was never uploaded. */
+export function storedPayloads(definition: Definition): StoredPayload[] {
+  const lists = {
+    'fabrication.payload': definition.fabrication.payload,
+    'merge.payload': definition.merge?.payload ?? [],
+  };
+  return Object.entries(lists).flatMap(([field, list]) =>
+    list.map((payload, i) => {
+      if (typeof payload !== 'string') return payload;
+      throw new FabricaError(
+        'FABRICA_DEFINITION_INVALID',
+        `${field}[${i}]: ${payload} is a path on the machine of whoever wrote it, and no reference to a stored file.`,
+        { field: `${field}[${i}]` },
+        {
+          remedy:
+            'Start it with `fabrica submit`, which uploads payload files, or give references.',
+        },
+      );
+    }),
+  );
+}
+
+function checkWorkflowId(workflowId: string, production: string): void {
+  if (workflowId !== `production/${production}`) {
+    throw new FabricaError(
+      'FABRICA_DEFINITION_INVALID',
+      `name: the definition is of ${production}, but the workflow's id is ${workflowId}.`,
+      { field: 'name' },
+      { remedy: `Start it with the workflow id production/${production}.` },
+    );
+  }
+}
+
+/** `same` if it is what is registered, `revision` if it may follow a rejected one; throws `FABRICA_DEFINITION_CONFLICT`. */
+async function refuseConflict(
+  db: Db,
+  known: ProductionRow,
+  definition: Definition,
+): Promise<'same' | 'revision'> {
+  const revision = await revisionOf(db, known);
+  if (revision.digest === digestOf(canonicalDefinition(definition))) return 'same';
+  if (known.state === 'Rejected') return 'revision';
+  throw new FabricaError(
+    'FABRICA_DEFINITION_CONFLICT',
+    `Production ${known.name} is registered (${known.state}) with another definition:\n` +
+      definitionDifference(revision.definition, definition)
+        .map((line) => `  ${line}`)
+        .join('\n') +
+      '\n',
+    { production: known.name },
+  );
+}
+
+async function checkNames(db: Db, definition: Definition): Promise<void> {
+  const problems: string[] = [];
+  const sites = await allSites(db);
+  const storages = await allStorages(db);
+  const areas = new Set(storages.map((storage) => storage.area));
+  definition.sites.forEach((name, i) => {
+    if (!sites.some((site) => site.name === name)) {
+      problems.push(
+        `sites[${i}]: no site is named ${name}; there are ${sites.map((site) => site.name).join(', ')}`,
+      );
+    }
+  });
+  definition.distribution.areas.forEach((name, i) => {
+    if (!areas.has(name)) {
+      problems.push(
+        `distribution.areas[${i}]: no storage is in an area ${name}; there are ${[...areas].join(', ')}`,
+      );
+    }
+  });
+  const wanted = definition.distribution.areas;
+  const targets = storages.filter(
+    (storage) =>
+      storage.purpose === 'final' && (wanted.length === 0 || wanted.includes(storage.area)),
+  );
+  if (problems.length === 0 && targets.length < definition.distribution.copies) {
+    problems.push(
+      `distribution.copies: ${definition.distribution.copies} copies need as many final storages` +
+        `${wanted.length === 0 ? '' : ` in ${wanted.join(', ')}`}, and there are ${targets.length}` +
+        ` (${targets.map((storage) => storage.name).join(', ') || 'none'})`,
+    );
+  }
+  for (const payload of storedPayloads(definition)) {
+    if (!storages.some((storage) => storage.name === payload.storage)) {
+      problems.push(`payload ${payload.name}: no storage is named ${payload.storage}`);
+    }
+  }
+  if (problems.length > 0) {
+    throw new FabricaError('FABRICA_DEFINITION_INVALID', `${problems.join('\n')}\n`);
+  }
+}

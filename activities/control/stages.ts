@@ -1,0 +1,297 @@
+import {
+  blocksOf,
+  changeBlockState,
+  countsOf,
+  getBlock,
+  recountBlock,
+  type BlockRow,
+} from '../../catalog/blocks.js';
+import type { Db } from '../../catalog/catalog.js';
+import { blockFiles, blockReplicas, condemnReplicas } from '../../catalog/files.js';
+import { insertInputs } from '../../catalog/job-inputs.js';
+import { insertJobs, moveJobs, nextJobNumbers, type JobStage } from '../../catalog/jobs.js';
+import { recordEvent } from '../../catalog/events.js';
+import {
+  changeProductionState,
+  revisionOf,
+  type ProductionRow,
+} from '../../catalog/productions.js';
+import { reprocessJobs } from '../../catalog/reprocess.js';
+import type { Definition } from '../../domain/definition.js';
+import type { BlockState } from '../../domain/states/block.js';
+import type { StorageProblem, StoredExpectation } from '../storage/index.js';
+import { planMerges } from '../../policy/merge-plan.js';
+import { judgeParked } from '../../policy/tolerance.js';
+import { productionFor, type BlockRef, type ControlContext } from './context.js';
+
+/** Files of one storage to be verified. */
+export interface VerificationBatch {
+  readonly storage: string;
+  readonly files: readonly StoredExpectation[];
+}
+
+/** Files in one page of a verification: some 100 bytes each in the history. */
+const PAGE = 500;
+
+/** The order of a block's stages is in its workflow; what each stage finds and leaves is here. */
+export function staging(context: ControlContext) {
+  const { catalog, clock } = context;
+
+  /**
+   * Every job of a stage has ended: gives up parked ones within the tolerance, or holds the production. Afterwards the block is in
+   * the next stage, or held.
+   */
+  async function closeStage(
+    input: BlockRef & { stage: JobStage },
+  ): Promise<{ held: boolean; reason: string }> {
+    return catalog.write(async (db) => {
+      const production = await productionFor(context, db, input);
+      const key = { production: production.id, block: input.block };
+      const block = await getBlock(db, key);
+      const counts = countsOf(block);
+      const { definition } = await revisionOf(db, production);
+      const blocks = (await blocksOf(db, production.id)).map((one) => countsOf(one));
+      const sum = (value: (one: (typeof blocks)[number]) => number | undefined): number =>
+        blocks.reduce((total, one) => total + (value(one) ?? 0), 0);
+      const verdict =
+        input.stage === 'events'
+          ? judgeParked({
+              total: blocks.flatMap((one) => Object.values(one.jobs)).reduce((a, b) => a + b, 0),
+              waived: sum((one) => one.jobs.Waived),
+              parked: counts.jobs.Parked ?? 0,
+              tolerance: definition.tolerance,
+            })
+          : judgeParked({
+              total: 0,
+              waived: 0,
+              parked: counts.merges.Parked ?? 0,
+              tolerance: 0,
+            });
+      if (verdict.action === 'hold') {
+        const why = `block ${block.number}: ${verdict.why}`;
+        await hold(db, production, block, why);
+        return { held: true, reason: why };
+      }
+      if (verdict.action === 'waive') {
+        const waived = await moveJobs(db, key, 'events', 'Parked', 'Waived');
+        await recountBlock(db, key);
+        await recordEvent(db, {
+          at: clock.now(),
+          who: 'fabrica',
+          production: production.id,
+          block: block.number,
+          what: `${waived.length} jobs waived`,
+          why: 'within the tolerance of the definition',
+          data: { jobs: waived },
+        });
+      }
+      await advance(db, block, input.stage === 'events' ? 'Validating' : 'Distributing');
+      return { held: false, reason: '' };
+    });
+  }
+
+  /** A page of files to be verified where they lie, by storage. `next` is null after the last page. */
+  async function filesToVerify(
+    input: BlockRef & { stage: JobStage; after: number },
+  ): Promise<{ batches: VerificationBatch[]; next: number | null }> {
+    return catalog.read(async (db) => {
+      const production = await productionFor(context, db, input);
+      const replicas = await blockReplicas(
+        db,
+        { production: production.id, block: input.block },
+        input.stage === 'events' ? 'output' : 'merged',
+        { after: input.after, limit: PAGE },
+      );
+      const byStorage = new Map<string, StoredExpectation[]>();
+      for (const { storage, path, size, adler32 } of replicas) {
+        const files = byStorage.get(storage) ?? [];
+        files.push({ path, size, adler32 });
+        byStorage.set(storage, files);
+      }
+      return {
+        batches: [...byStorage].map(([storage, files]) => ({ storage, files })),
+        next: replicas.length < PAGE ? null : (replicas.at(-1)?.file ?? null),
+      };
+    });
+  }
+
+  /**
+   * Records what a verification found wrong: bad replicas go, and a job whose output has no good replica left runs again, with
+   * the same seed. Returns how many jobs do.
+   */
+  async function recordProblems(
+    input: BlockRef & { storage: string; problems: readonly StorageProblem[] },
+  ): Promise<{ reprocessed: number }> {
+    if (input.problems.length === 0) return { reprocessed: 0 };
+    return catalog.write(async (db) => {
+      const production = await productionFor(context, db, input);
+      const bad = await db
+        .selectFrom('replicas')
+        .innerJoin('files', 'files.id', 'replicas.file_id')
+        .select(['files.id as file', 'files.job', 'replicas.storage'])
+        .where('files.production_id', '=', production.id)
+        .where('replicas.storage', '=', input.storage)
+        .where(
+          'replicas.path',
+          'in',
+          input.problems.map((problem) => problem.path),
+        )
+        .where('replicas.state', '=', 'Available')
+        .execute();
+      await condemnReplicas(db, bad);
+      const reprocessed = await reprocessJobs(
+        db,
+        production.id,
+        bad.map((one) => one.file),
+      );
+      await recountBlock(db, { production: production.id, block: input.block });
+      await recordEvent(db, {
+        at: clock.now(),
+        who: 'fabrica',
+        production: production.id,
+        block: input.block,
+        what: `${bad.length} bad replicas on ${input.storage}`,
+        why: input.problems[0]?.text ?? '',
+        data: { problems: input.problems.slice(0, 20), reprocessed },
+      });
+      return { reprocessed: reprocessed.length };
+    });
+  }
+
+  /** Groups the outputs of a block into merge jobs; what is planned already stays. Afterwards the block is `Merging`. */
+  async function planMergeJobs(input: BlockRef): Promise<{ jobs: number }> {
+    return catalog.write(async (db) => {
+      const production = await productionFor(context, db, input);
+      const key = { production: production.id, block: input.block };
+      const block = await getBlock(db, key);
+      const { definition } = await revisionOf(db, production);
+      if (definition.merge === undefined) {
+        await advance(db, block, 'Distributing');
+        return { jobs: 0 };
+      }
+      const planned = await unmergedFiles(db, production.id, block.number);
+      let jobs = 0;
+      const levels = [...new Set(planned.map((file) => file.level))].sort();
+      for (const level of levels) {
+        const inputs = planned
+          .filter((file) => file.level === level)
+          .map((file) => ({ file: file.id, size: file.size, events: file.events ?? 0 }));
+        jobs += await addMergeJobs(db, production, block, definition, level, inputs);
+      }
+      await recountBlock(db, key);
+      await advance(db, block, 'Merging');
+      return { jobs };
+    });
+  }
+
+  async function addMergeJobs(
+    db: Db,
+    production: ProductionRow,
+    block: BlockRow,
+    definition: Definition,
+    level: string,
+    inputs: readonly { file: number; size: number; events: number }[],
+  ): Promise<number> {
+    const target =
+      definition.merge?.targetEvents === undefined
+        ? { bytes: definition.merge?.targetSize ?? 1e9 }
+        : { events: definition.merge.targetEvents };
+    const groups = planMerges(inputs, target);
+    const { number, index } = await nextJobNumbers(db, production.id, 'merge');
+    await insertJobs(
+      db,
+      { production: production.id, block: block.number },
+      'merge',
+      groups.map((group, i) => ({
+        number: number + i,
+        seed: 0,
+        first_event: 0,
+        events: group.reduce((sum, one) => sum + one.events, 0),
+        file_index: index + i,
+        level,
+      })),
+    );
+    await insertInputs(
+      db,
+      production.id,
+      groups.flatMap((group, i) =>
+        group.map((one, position) => ({ job: number + i, position, file: one.file })),
+      ),
+    );
+    return groups.length;
+  }
+
+  async function hold(
+    db: Db,
+    production: ProductionRow,
+    block: BlockRow,
+    why: string,
+  ): Promise<void> {
+    const now = clock.now();
+    await changeBlockState(db, block, { to: 'Held', why, now });
+    if (production.state === 'Active' || production.state === 'Held') {
+      await changeProductionState(db, production, { to: 'Held', why, who: 'fabrica', now });
+    }
+  }
+
+  /** Moves a block on, unless it is further already. */
+  async function advance(db: Db, block: BlockRow, to: BlockState): Promise<void> {
+    if (STAGE_ORDER.indexOf(block.state) >= STAGE_ORDER.indexOf(to)) return;
+    await changeBlockState(db, block, { to, why: '', now: clock.now() });
+  }
+
+  /** Moves a block on to a stage that needs no decision. */
+  async function advanceBlock(input: BlockRef & { to: BlockState }): Promise<void> {
+    await catalog.write(async (db) => {
+      const production = await productionFor(context, db, input);
+      await advance(
+        db,
+        await getBlock(db, { production: production.id, block: input.block }),
+        input.to,
+      );
+    });
+  }
+
+  /** Sends a block back to make events again, after a verification found some of its files bad. */
+  async function reopenBlock(input: BlockRef): Promise<void> {
+    await catalog.write(async (db) => {
+      const production = await productionFor(context, db, input);
+      const block = await getBlock(db, { production: production.id, block: input.block });
+      await changeBlockState(db, block, {
+        to: 'Fabricating',
+        why: 'outputs were lost',
+        now: clock.now(),
+      });
+    });
+  }
+
+  return { closeStage, filesToVerify, recordProblems, planMergeJobs, advanceBlock, reopenBlock };
+}
+
+const STAGE_ORDER: readonly BlockState[] = [
+  'Planned',
+  'Fabricating',
+  'Validating',
+  'Merging',
+  'Distributing',
+  'Clearing',
+  'Finished',
+];
+
+/** Valid outputs of a block that no merge job has as an input yet. */
+async function unmergedFiles(db: Db, production: number, block: number) {
+  const files = await blockFiles(db, { production, block }, 'output');
+  const taken = await db
+    .selectFrom('job_inputs')
+    .innerJoin('jobs', (join) =>
+      join
+        .onRef('jobs.production_id', '=', 'job_inputs.production_id')
+        .onRef('jobs.number', '=', 'job_inputs.job'),
+    )
+    .select('job_inputs.file_id')
+    .where('jobs.production_id', '=', production)
+    .where('jobs.block', '=', block)
+    .execute();
+  const merged = new Set(taken.map((row) => row.file_id));
+  return files.filter((file) => !merged.has(file.id));
+}

@@ -1,0 +1,180 @@
+import { Context } from '@temporalio/activity';
+import {
+  attemptsOf,
+  jobsOf,
+  type AttemptKey,
+  type AttemptRange,
+  type AttemptReport,
+  type BundleHandle,
+  type BundleOrder,
+  type BundleReport,
+} from '../../domain/bundle.js';
+import type { Clock } from '../../domain/clock.js';
+import type { SiteConfiguration } from '../../domain/configuration.js';
+import { FabricaError, messageOf } from '../../domain/errors.js';
+import type { Log } from '../../domain/log.js';
+import { ceJobName } from '../../domain/names.js';
+import type { ComputeElement } from '../../grid/compute/compute-element.js';
+import type { StorageElements } from '../../grid/storage/storage-element.js';
+import { withFailures } from '../application-failure.js';
+import { attemptReport, failure, printable, runningReport } from './attempt-report.js';
+import { ceJobs } from './job-script.js';
+
+/** What the activities of one site work with. */
+export interface SiteContext {
+  readonly site: SiteConfiguration;
+  readonly compute: ComputeElement;
+  readonly storages: StorageElements;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export interface WatchInput extends BundleHandle {
+  /** Attempts whose reports are recorded: the computing element may forget them. */
+  readonly recorded: readonly AttemptRange[];
+  /** Attempts that are known to run already. */
+  readonly running: readonly AttemptRange[];
+}
+
+/** The longest time between two looks at a computing element, and between two heartbeats, ms. */
+const LOOK = 5_000;
+/** Ended jobs are reported when as many have come together as would take about this long to record, or after this time. */
+const REPORT_AFTER = { failures: 1_000, least: 1_500, most: 60_000 };
+/** A report goes into a Temporal history; a fuller one returns early. Characters of JSON. */
+const REPORT_SIZE = 400_000;
+/** Log tails beyond the first few of a bundle tell nothing new. */
+const LOG_TAILS = 20;
+
+/** Activities on the queues `site.<SITE>` (`submission`) and `site.<SITE>.io` (`io`). */
+export function createSiteActivities(context: SiteContext) {
+  const { compute, storages, clock, log } = context;
+
+  /** Hands the jobs of a bundle to the computing element, each once however often this runs. Returns those that it refused. */
+  async function submitJobs(order: BundleOrder): Promise<BundleReport> {
+    await compute.check();
+    const jobs = [...ceJobs(order, storages)];
+    const answers = await compute.submit(jobs);
+    const keys = new Map([...jobsOf(order.ranges)].map((key) => [nameOf(order, key), key]));
+    const refused = answers.flatMap((answer) => {
+      const key = keys.get(answer.name);
+      if (answer.refused === '' || key === undefined) return [];
+      const none = { ceId: '', startedAt: null, endedAt: clock.now() };
+      return [failure(key, none, 'submission', answer.refused)];
+    });
+    log.info({ bundle: order.bundle, jobs: jobs.length, refused: refused.length }, 'submitted');
+    return { reports: refused, open: jobs.length - refused.length };
+  }
+
+  /**
+   * Waits until jobs of the bundle have ended, and reports them. Returns early with what there is when failures wait, when much has come
+   * together, or when the worker shuts down: being cancelled means only to stop and to return.
+   */
+  async function watchJobs(input: WatchInput): Promise<BundleReport> {
+    await compute.forget([...attemptsOf(input.recorded)].map((key) => nameOf(input, key)));
+    const keys = [...attemptsOf(input.attempts)];
+    const running = new Set([...attemptsOf(input.running)].map((key) => key.job));
+    const { cancellationSignal } = Context.current();
+    const begun = clock.now();
+    const ended = new Map<number, AttemptReport>();
+    let firstEnd: number | null = null;
+    let size = 0;
+    while (true) {
+      Context.current().heartbeat(ended.size);
+      const waiting = keys.filter((key) => !ended.has(key.job));
+      const statuses = await compute.poll(waiting.map((key) => nameOf(input, key)));
+      const started: AttemptReport[] = [];
+      for (const [i, status] of statuses.entries()) {
+        const key = waiting[i];
+        if (key === undefined || status.state === 'queued') continue;
+        if (status.state === 'running') {
+          if (!running.has(key.job)) started.push(runningReport(key, status));
+          continue;
+        }
+        const report = await attemptReport(key, status, compute, storages);
+        const short = ended.size < LOG_TAILS ? report : { ...report, logTail: '' };
+        ended.set(key.job, short);
+        size += JSON.stringify(short).length;
+        firstEnd ??= clock.now();
+        if (size > REPORT_SIZE) break;
+        if (ended.size % 100 === 0) Context.current().heartbeat(ended.size);
+      }
+      const all = ended.size === keys.length;
+      const failed = [...ended.values()].some((report) => report.state !== 'done');
+      const waited = firstEnd === null ? 0 : clock.now() - firstEnd;
+      // The longer the bundle has been running, the rarer its reports: a tenth of its life apart.
+      const patience = Math.min(
+        REPORT_AFTER.most,
+        Math.max(REPORT_AFTER.least, (clock.now() - begun) / 10),
+      );
+      if (
+        all ||
+        size > REPORT_SIZE ||
+        cancellationSignal.aborted ||
+        (failed && waited >= REPORT_AFTER.failures) ||
+        (firstEnd !== null && waited >= patience) ||
+        (started.length > 0 && firstEnd === null && clock.now() - begun >= REPORT_AFTER.least)
+      ) {
+        const reports = [...ended.values(), ...started].sort((a, b) => a.job - b.job);
+        return { reports, open: keys.length - ended.size };
+      }
+      const sooner = firstEnd === null ? LOOK : Math.max(50, Math.min(patience - waited, LOOK));
+      await compute.changed(Math.min(sooner, LOOK), cancellationSignal);
+    }
+  }
+
+  /** Afterwards no job of the bundle runs or will ever run, and nothing of them is left at the site. */
+  async function endJobs(input: BundleHandle): Promise<void> {
+    const names = [...attemptsOf(input.attempts)].map((key) => nameOf(input, key));
+    await compute.end(names);
+    await compute.forget(names);
+  }
+
+  /** Nothing is left at the site of jobs that have ended and are recorded. */
+  async function forgetJobs(input: BundleHandle): Promise<void> {
+    await compute.forget([...attemptsOf(input.attempts)].map((key) => nameOf(input, key)));
+  }
+
+  /** The end of a job's log, at most 64 KiB; null if the site has none (any more). */
+  async function readLog(input: {
+    epoch: string;
+    production: string;
+    job: number;
+    attempt: number;
+  }): Promise<string | null> {
+    const text = await compute.log(ceJobName(input), 65_536);
+    return text === null ? null : printable(text);
+  }
+
+  /** Whether jobs can be submitted now, and the slots; an error tells why not. */
+  async function checkSite(): Promise<{ total: number; running: number; queued: number }> {
+    try {
+      await compute.check();
+      return await compute.slots();
+    } catch (error) {
+      throw new FabricaError(
+        'FABRICA_COMPUTE_SUBMISSION',
+        `Site ${context.site.name} takes no jobs: ${messageOf(error)}.`,
+        { site: context.site.name },
+        { cause: error },
+      );
+    }
+  }
+
+  return {
+    submission: withFailures({ submitJobs }),
+    io: withFailures({ watchJobs, endJobs, forgetJobs, readLog, checkSite }),
+  };
+}
+
+export type SiteActivities = ReturnType<typeof createSiteActivities>;
+export type SubmissionActivities = SiteActivities['submission'];
+export type SiteIoActivities = SiteActivities['io'];
+
+function nameOf(bundle: { epoch: string; production: string }, key: AttemptKey): string {
+  return ceJobName({
+    epoch: bundle.epoch,
+    production: bundle.production,
+    job: key.job,
+    attempt: key.attempt,
+  });
+}

@@ -1,0 +1,171 @@
+import { Context } from '@temporalio/activity';
+import { FabricaError, messageOf } from '../../domain/errors.js';
+import type { Clock } from '../../domain/clock.js';
+import type { Log } from '../../domain/log.js';
+import type { StorageElement, StorageElements } from '../../grid/storage/storage-element.js';
+import { withFailures } from '../application-failure.js';
+
+/** A file that should be on a storage. Size in bytes. */
+export interface StoredExpectation {
+  readonly path: string;
+  readonly size: number;
+  readonly adler32: string;
+}
+
+export interface StorageProblem {
+  readonly path: string;
+  readonly problem: 'missing' | 'size' | 'checksum';
+  readonly text: string;
+}
+
+export interface CopyOrder extends StoredExpectation {
+  readonly transfer: number;
+  readonly source: string;
+  readonly sourcePath: string;
+}
+
+export interface CopyResult {
+  readonly transfer: number;
+  /** Empty when the copy is there and verified. */
+  readonly failure: string;
+}
+
+/** Work on one storage; runs on the queue `se.<STORAGE>` of any process that is configured for it. */
+export function createStorageActivities(context: {
+  storages: StorageElements;
+  clock: Clock;
+  log: Log;
+}) {
+  const { storages } = context;
+
+  /** What is not as expected: missing, of another size, or of another checksum. */
+  async function verifyFiles(input: {
+    storage: string;
+    files: readonly StoredExpectation[];
+  }): Promise<StorageProblem[]> {
+    const storage = storages.get(input.storage);
+    await storage.check();
+    const problems: StorageProblem[] = [];
+    for (const [i, file] of input.files.entries()) {
+      const problem = await verify(storage, file);
+      if (problem !== null) problems.push(problem);
+      beat(i);
+    }
+    return problems;
+  }
+
+  /** Copies files here from where they are; each result tells its own failure. */
+  async function copyFiles(input: {
+    storage: string;
+    files: readonly CopyOrder[];
+  }): Promise<CopyResult[]> {
+    const storage = storages.get(input.storage);
+    const results: CopyResult[] = [];
+    for (const [i, file] of input.files.entries()) {
+      let failure = '';
+      try {
+        await storage.copy(storages.get(file.source), file.sourcePath, file.path, file);
+        const problem = await verify(storage, file);
+        if (problem !== null) failure = problem.text;
+      } catch (error) {
+        failure =
+          error instanceof FabricaError ? `${error.code}: ${error.message}` : messageOf(error);
+      }
+      results.push({ transfer: file.transfer, failure });
+      beat(i);
+    }
+    return results;
+  }
+
+  /** Removes files and directories; returns when none of them is there any more. */
+  async function removeFiles(input: {
+    storage: string;
+    paths: readonly { path: string; shape: 'file' | 'tree' }[];
+  }): Promise<void> {
+    const storage = storages.get(input.storage);
+    await storage.check();
+    for (const [i, { path, shape }] of input.paths.entries()) {
+      if (shape === 'tree') await storage.removeTree(path);
+      else await storage.remove(path);
+      if (shape === 'file' && (await storage.stat(path)) !== null) {
+        throw new FabricaError(
+          'FABRICA_STORAGE_UNREACHABLE',
+          `${path} is still on ${input.storage} after its removal.`,
+          { storage: input.storage, path },
+        );
+      }
+      beat(i);
+    }
+  }
+
+  /** Files below a directory: one page of at most `limit` paths in order, those after `after`. */
+  async function listFiles(input: {
+    storage: string;
+    directory: string;
+    after: string;
+    limit: number;
+  }): Promise<{ paths: string[]; more: boolean }> {
+    const page: string[] = [];
+    let more = false;
+    let seen = 0;
+    for await (const { path } of storages.get(input.storage).list(input.directory)) {
+      beat(seen++);
+      if (path <= input.after) continue;
+      page.push(path);
+      // Twice the page at most is held, then the larger half is given up again.
+      if (page.length > 2 * input.limit) {
+        page.sort();
+        page.length = input.limit;
+        more = true;
+      }
+    }
+    page.sort();
+    if (page.length > input.limit) {
+      page.length = input.limit;
+      more = true;
+    }
+    return { paths: page, more };
+  }
+
+  /** Free and total bytes. */
+  async function measureSpace(input: {
+    storage: string;
+  }): Promise<{ storage: string; total: number; free: number }> {
+    return { storage: input.storage, ...(await storages.get(input.storage).space()) };
+  }
+
+  return withFailures({ verifyFiles, copyFiles, removeFiles, listFiles, measureSpace });
+}
+
+export type StorageActivities = ReturnType<typeof createStorageActivities>;
+
+function beat(i: number): void {
+  if (i % 20 === 0) {
+    Context.current().heartbeat(i);
+    Context.current().cancellationSignal.throwIfAborted();
+  }
+}
+
+async function verify(
+  storage: StorageElement,
+  file: StoredExpectation,
+): Promise<StorageProblem | null> {
+  const found = await storage.stat(file.path, { checksum: true });
+  const where = `${file.path} on ${storage.name}`;
+  if (found === null) return { path: file.path, problem: 'missing', text: `${where} is missing` };
+  if (found.size !== file.size) {
+    return {
+      path: file.path,
+      problem: 'size',
+      text: `${where} has ${found.size} bytes, not ${file.size}`,
+    };
+  }
+  if (found.adler32 !== file.adler32) {
+    return {
+      path: file.path,
+      problem: 'checksum',
+      text: `${where} has adler32 ${found.adler32 ?? 'unknown'}, not ${file.adler32}`,
+    };
+  }
+  return null;
+}

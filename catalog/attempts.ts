@@ -1,0 +1,204 @@
+import { sql, type Selectable } from 'kysely';
+import type { AttemptReport } from '../domain/bundle.js';
+import type { FailureClass } from '../domain/failure-class.js';
+import { ATTEMPT_TRANSITIONS, type AttemptState } from '../domain/states/attempt.js';
+import { assertTransition } from '../domain/transition.js';
+import type { Db } from './catalog.js';
+import { rowsOf } from './dialect.js';
+import type { AttemptTable, BundleTable } from './tables.js';
+
+export type AttemptRow = Selectable<AttemptTable>;
+export type BundleRow = Selectable<BundleTable>;
+
+/**
+ * Sends waiting jobs to a site: a bundle, the next attempt of each job, and the jobs `Submitted`. Only jobs that are
+ * still `Waiting` go; the bundle's `jobs` tells how many did.
+ */
+export async function insertBundle(
+  db: Db,
+  bundle: Omit<BundleRow, 'id' | 'jobs'>,
+  jobs: readonly number[],
+): Promise<BundleRow> {
+  const row = await db
+    .insertInto('bundles')
+    .values({ ...bundle, jobs: jobs.length })
+    .returningAll()
+    .executeTakeFirstOrThrow();
+  const numbers = rowsOf(
+    jobs.map((number) => ({ number })),
+    { number: 'integer' },
+  );
+  await sql`
+    update jobs set state = 'Submitted', attempt = attempt + 1
+    where production_id = ${bundle.production_id} and state = 'Waiting'
+      and number in (select r.number from ${numbers} as r)`.execute(db);
+  await sql`
+    insert into attempts (production_id, job, attempt, bundle, site, state, placed_at, ce_id, node, reason, log_tail)
+    select j.production_id, j.number, j.attempt, ${row.id}, ${bundle.site}, 'Submitted', ${bundle.placed_at},
+           '', '', '', ''
+    from jobs j
+    where j.production_id = ${bundle.production_id} and j.state = 'Submitted'
+      and j.number in (select r.number from ${numbers} as r)`.execute(db);
+  return row;
+}
+
+/** The bundles that a call of `place` made. */
+export async function bundlesOfTicket(
+  db: Db,
+  production: number,
+  block: number,
+  ticket: string,
+): Promise<BundleRow[]> {
+  return db
+    .selectFrom('bundles')
+    .selectAll()
+    .where('production_id', '=', production)
+    .where('block', '=', block)
+    .where('ticket', '=', ticket)
+    .orderBy('id')
+    .execute();
+}
+
+/** Bundles with attempts that are still open: of one block, or of the whole production. */
+export async function openBundles(
+  db: Db,
+  production: number,
+  block?: number,
+): Promise<BundleRow[]> {
+  return db
+    .selectFrom('bundles')
+    .selectAll()
+    .where('production_id', '=', production)
+    .$if(block !== undefined, (query) => query.where('block', '=', block ?? 0))
+    .where((eb) =>
+      eb.exists(
+        eb
+          .selectFrom('attempts')
+          .select('attempts.job')
+          .whereRef('attempts.bundle', '=', 'bundles.id')
+          .where('attempts.state', 'in', ['Submitted', 'Running']),
+      ),
+    )
+    .orderBy('id')
+    .execute();
+}
+
+/** An open attempt with what must be known of its job to send or to judge it. */
+export async function openAttempts(db: Db, bundle: number) {
+  return db
+    .selectFrom('attempts as a')
+    .innerJoin('jobs as j', (join) =>
+      join.onRef('j.production_id', '=', 'a.production_id').onRef('j.number', '=', 'a.job'),
+    )
+    .select([
+      'a.job',
+      'a.attempt',
+      'a.state',
+      'a.site',
+      'j.kind',
+      'j.state as job_state',
+      'j.attempt as job_attempt',
+      'j.charged',
+      'j.seed',
+      'j.first_event',
+      'j.events',
+      'j.file_index',
+      'j.level',
+      'j.avoid',
+      'j.raised',
+    ])
+    .where('a.bundle', '=', bundle)
+    .where('a.state', 'in', ['Submitted', 'Running'])
+    .orderBy('a.job')
+    .execute();
+}
+export type OpenAttempt = Awaited<ReturnType<typeof openAttempts>>[number];
+
+/** What an attempt's report changes in its row. */
+export interface AttemptChange {
+  readonly from: AttemptState;
+  readonly state: AttemptState;
+  readonly class: FailureClass | null;
+  readonly report: AttemptReport;
+}
+
+/** Applies changes to attempts of one production, each checked against the transition table. */
+export async function changeAttempts(
+  db: Db,
+  production: number,
+  changes: readonly AttemptChange[],
+): Promise<void> {
+  if (changes.length === 0) return;
+  for (const { from, state, report } of changes) {
+    assertTransition(
+      ATTEMPT_TRANSITIONS,
+      `attempt ${report.attempt} of job ${report.job} of production ${production}`,
+      from,
+      state,
+    );
+  }
+  const rows = rowsOf(
+    changes.map(({ state, class: failure, report }) => ({
+      job: report.job,
+      attempt: report.attempt,
+      state,
+      class: failure,
+      started_at: report.startedAt,
+      ended_at: report.endedAt,
+      ce_id: report.ceId,
+      node: report.node,
+      step: report.step,
+      exit_code: report.exitCode,
+      reason: report.reason,
+      log_tail: report.logTail,
+      wall_seconds: report.wallSeconds,
+      cpu_seconds: report.cpuSeconds,
+      memory_mb: report.memoryMB,
+    })),
+    {
+      job: 'integer',
+      attempt: 'integer',
+      state: 'text',
+      class: 'text',
+      started_at: 'integer',
+      ended_at: 'integer',
+      ce_id: 'text',
+      node: 'text',
+      step: 'text',
+      exit_code: 'integer',
+      reason: 'text',
+      log_tail: 'text',
+      wall_seconds: 'real',
+      cpu_seconds: 'real',
+      memory_mb: 'real',
+    },
+  );
+  await sql`
+    update attempts
+    set state = r.state, class = r.class, started_at = coalesce(r.started_at, attempts.started_at),
+        ended_at = r.ended_at, ce_id = r.ce_id, node = r.node, step = r.step, exit_code = r.exit_code,
+        reason = r.reason, log_tail = r.log_tail, wall_seconds = r.wall_seconds, cpu_seconds = r.cpu_seconds,
+        memory_mb = r.memory_mb
+    from ${rows} as r
+    where attempts.production_id = ${production} and attempts.job = r.job and attempts.attempt = r.attempt`.execute(
+    db,
+  );
+}
+
+/** How often each of these jobs has failed by its payload before. */
+export async function payloadFailures(
+  db: Db,
+  production: number,
+  jobs: readonly number[],
+): Promise<Map<number, number>> {
+  if (jobs.length === 0) return new Map();
+  const rows = await db
+    .selectFrom('attempts')
+    .select((eb) => ['job', eb.fn.countAll<number>().as('failures')])
+    .where('production_id', '=', production)
+    .where('job', 'in', [...jobs])
+    .where('class', 'in', ['payload-error', 'payload-crash'])
+    .groupBy('job')
+    .execute();
+  return new Map(rows.map((row) => [row.job, row.failures]));
+}

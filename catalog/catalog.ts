@@ -1,0 +1,77 @@
+import type { Kysely, Transaction } from 'kysely';
+import type { Clock } from '../domain/clock.js';
+import { FabricaError, messageOf } from '../domain/errors.js';
+import { sqliteTrouble } from './dialect.js';
+import type { Tables } from './tables.js';
+
+/** Reads and writes of one transaction; every statement of the catalog takes one as its first argument. */
+export type Db = Kysely<Tables> | Transaction<Tables>;
+
+/** An open catalog. */
+export class Catalog {
+  constructor(
+    readonly db: Kysely<Tables>,
+    readonly file: string,
+    readonly clock: Clock,
+    readonly epoch: string,
+  ) {}
+
+  /** Runs reads outside a transaction; errors of the database become `FABRICA_CATALOG_*`. */
+  async read<T>(work: (db: Db) => Promise<T>): Promise<T> {
+    return this.#translated(() => work(this.db));
+  }
+
+  /** Runs reads and writes in one transaction: all of them happen, or none. */
+  async write<T>(work: (db: Db) => Promise<T>): Promise<T> {
+    return this.#translated(() => this.db.transaction().execute(work));
+  }
+
+  async close(): Promise<void> {
+    await this.db.destroy();
+  }
+
+  async #translated<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw catalogError(error, this.file);
+    }
+  }
+}
+
+/** The FabricaError that tells what befell the catalog file; errors of other kinds come back as they are. */
+export function catalogError(error: unknown, file: string): unknown {
+  const place = { file };
+  switch (sqliteTrouble(error)) {
+    case 'locked':
+      return new FabricaError(
+        'FABRICA_CATALOG_LOCKED',
+        `The catalog ${file} is locked by another process.`,
+        place,
+        { cause: error },
+      );
+    case 'readonly':
+      return new FabricaError(
+        'FABRICA_CATALOG_READONLY',
+        `The catalog ${file} can not be opened or written: ${messageOf(error)}.`,
+        place,
+        { cause: error },
+      );
+    case 'full':
+      return new FabricaError(
+        'FABRICA_CATALOG_READONLY',
+        `The disk of the catalog ${file} refuses writes: ${messageOf(error)}.`,
+        place,
+        { cause: error },
+      );
+    case 'corrupt':
+      return new FabricaError(
+        'FABRICA_CATALOG_CORRUPT',
+        `${file} is damaged or is no catalog: ${messageOf(error)}.`,
+        place,
+        { cause: error },
+      );
+    case null:
+      return error;
+  }
+}

@@ -1,0 +1,60 @@
+import {
+  CompiledQuery,
+  SqliteDialect,
+  SqliteDriver,
+  sql,
+  type DatabaseConnection,
+  type Driver,
+  type RawBuilder,
+} from 'kysely';
+import type Database from 'better-sqlite3';
+
+/** Everything that differs between SQL dialects is in this file. Today: SQLite. */
+
+/** Write transactions take the lock when they begin: a reader that turns writer half-way could never be retried by SQLite. */
+class ImmediateSqliteDriver extends SqliteDriver {
+  override async beginTransaction(connection: DatabaseConnection): Promise<void> {
+    await connection.executeQuery(CompiledQuery.raw('begin immediate'));
+  }
+}
+
+export class CatalogSqliteDialect extends SqliteDialect {
+  readonly #database: Database.Database;
+
+  constructor(database: Database.Database) {
+    super({ database });
+    this.#database = database;
+  }
+
+  override createDriver(): Driver {
+    return new ImmediateSqliteDriver({ database: this.#database });
+  }
+}
+
+export type ColumnKind = 'integer' | 'real' | 'text';
+
+/**
+ * A derived table of many rows in one parameter: bulk statements stay the same text, compiled once, however many rows.
+ * Use it as `... from ${rowsOf(rows, { job: 'integer', state: 'text' })} as r`.
+ */
+export function rowsOf<C extends string>(
+  rows: readonly Readonly<Record<NoInfer<C>, string | number | null>>[],
+  columns: Readonly<Record<C, ColumnKind>>,
+): RawBuilder<Record<C, unknown>> {
+  const selected = (Object.keys(columns) as C[]).map(
+    (name) => sql`json_extract(value, ${sql.lit(`$.${name}`)}) as ${sql.ref(name)}`,
+  );
+  return sql`(select ${sql.join(selected)} from json_each(${JSON.stringify(rows)}))`;
+}
+
+/** The error codes of better-sqlite3 by what they mean. */
+export function sqliteTrouble(error: unknown): 'locked' | 'readonly' | 'corrupt' | 'full' | null {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  if (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED')) return 'locked';
+  if (code.startsWith('SQLITE_READONLY') || code === 'SQLITE_CANTOPEN' || code === 'SQLITE_PERM') {
+    return 'readonly';
+  }
+  if (code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB') return 'corrupt';
+  if (code === 'SQLITE_FULL' || code.startsWith('SQLITE_IOERR')) return 'full';
+  return null;
+}

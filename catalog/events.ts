@@ -1,0 +1,54 @@
+import type { Db } from './catalog.js';
+
+/** One entry of the event log. */
+export interface CatalogEvent {
+  readonly at: number;
+  /** A person, or the part of Fabrica that decided. */
+  readonly who: string;
+  readonly production?: number;
+  readonly block?: number;
+  readonly what: string;
+  readonly why: string;
+  readonly data?: unknown;
+}
+
+/** Adds to the event log. */
+export async function recordEvent(db: Db, event: CatalogEvent): Promise<void> {
+  await db
+    .insertInto('events')
+    .values({
+      at: event.at,
+      who: event.who,
+      production_id: event.production ?? null,
+      block: event.block ?? null,
+      what: event.what,
+      why: event.why,
+      data: JSON.stringify(event.data ?? {}),
+    })
+    .execute();
+}
+
+/** The log of a production, newest first. */
+export async function eventsOf(
+  db: Db,
+  production: number,
+  limit: number,
+): Promise<(CatalogEvent & { id: number })[]> {
+  const rows = await db
+    .selectFrom('events')
+    .selectAll()
+    .where('production_id', '=', production)
+    .orderBy('id', 'desc')
+    .limit(limit)
+    .execute();
+  return rows.map((row) => ({
+    id: row.id,
+    at: row.at,
+    who: row.who,
+    production,
+    ...(row.block === null ? {} : { block: row.block }),
+    what: row.what,
+    why: row.why,
+    data: JSON.parse(row.data) as unknown,
+  }));
+}

@@ -1,0 +1,220 @@
+import { sql, type Selectable } from 'kysely';
+import type { FileKind } from '../domain/states/file.js';
+import type { BlockKey } from './blocks.js';
+import type { Db } from './catalog.js';
+import { rowsOf } from './dialect.js';
+import type { FileTable } from './tables.js';
+
+export type FileRow = Selectable<FileTable>;
+
+/** A file with its first replica, as a job's report gives it. */
+export interface NewFile {
+  readonly lfn: string;
+  readonly job: number;
+  readonly attempt: number;
+  readonly level: string;
+  readonly size: number;
+  readonly adler32: string;
+  readonly events: number;
+  readonly storage: string;
+  readonly path: string;
+}
+
+/** Registers outputs of one production: files, and where they lie. For merged files their inputs become parents. */
+export async function insertFiles(
+  db: Db,
+  production: number,
+  kind: FileKind,
+  files: readonly NewFile[],
+  now: number,
+): Promise<void> {
+  if (files.length === 0) return;
+  const rows = rowsOf(
+    files.map((file) => ({ ...file })),
+    {
+      lfn: 'text',
+      job: 'integer',
+      attempt: 'integer',
+      level: 'text',
+      size: 'integer',
+      adler32: 'text',
+      events: 'integer',
+      storage: 'text',
+      path: 'text',
+    },
+  );
+  await sql`
+    insert into files (lfn, production_id, job, attempt, kind, level, state, size, adler32, events, metadata, created_at)
+    select r.lfn, ${production}, r.job, r.attempt, ${kind}, r.level, 'Valid', r.size, r.adler32, r.events, '{}', ${now}
+    from ${rows} as r`.execute(db);
+  await sql`
+    insert into replicas (file_id, storage, path, state, created_at)
+    select f.id, r.storage, r.path, 'Available', ${now}
+    from ${rows} as r join files f on f.lfn = r.lfn`.execute(db);
+  if (kind === 'merged') {
+    await sql`
+      insert into file_parents (file_id, parent_id)
+      select f.id, i.file_id
+      from ${rows} as r join files f on f.lfn = r.lfn
+      join job_inputs i on i.production_id = ${production} and i.job = r.job`.execute(db);
+  }
+}
+
+/** Valid files of a block's jobs of these kinds, in order of their jobs. */
+export async function blockFiles(db: Db, key: BlockKey, kind: FileKind): Promise<FileRow[]> {
+  return db
+    .selectFrom('files')
+    .innerJoin('jobs', (join) =>
+      join
+        .onRef('jobs.production_id', '=', 'files.production_id')
+        .onRef('jobs.number', '=', 'files.job'),
+    )
+    .selectAll('files')
+    .where('jobs.production_id', '=', key.production)
+    .where('jobs.block', '=', key.block)
+    .where('files.kind', '=', kind)
+    .where('files.state', '=', 'Valid')
+    .orderBy('files.job')
+    .orderBy('files.level')
+    .execute();
+}
+
+/** A replica with what its file should be. */
+export interface ReplicaOfFile {
+  readonly file: number;
+  readonly lfn: string;
+  readonly storage: string;
+  readonly path: string;
+  readonly size: number;
+  readonly adler32: string;
+  readonly job: number | null;
+}
+
+/** Available replicas of valid files of a block, after the given file id; a page of `limit`. */
+export async function blockReplicas(
+  db: Db,
+  key: BlockKey,
+  kind: FileKind,
+  page: { after: number; limit: number },
+): Promise<ReplicaOfFile[]> {
+  return db
+    .selectFrom('files')
+    .innerJoin('jobs', (join) =>
+      join
+        .onRef('jobs.production_id', '=', 'files.production_id')
+        .onRef('jobs.number', '=', 'files.job'),
+    )
+    .innerJoin('replicas', 'replicas.file_id', 'files.id')
+    .select([
+      'files.id as file',
+      'files.lfn',
+      'replicas.storage',
+      'replicas.path',
+      'files.size',
+      'files.adler32',
+      'files.job',
+    ])
+    .where('jobs.production_id', '=', key.production)
+    .where('jobs.block', '=', key.block)
+    .where('files.kind', '=', kind)
+    .where('files.state', '=', 'Valid')
+    .where('replicas.state', '=', 'Available')
+    .where('files.id', '>', page.after)
+    .orderBy('files.id')
+    .limit(page.limit)
+    .execute();
+}
+
+/** All replicas of a production's files (and of the sandboxes it uses), whatever their state, after a file id. */
+export async function productionReplicas(
+  db: Db,
+  production: number,
+  page: { after: number; limit: number },
+): Promise<(ReplicaOfFile & { kind: FileKind })[]> {
+  return db
+    .selectFrom('files')
+    .innerJoin('replicas', 'replicas.file_id', 'files.id')
+    .select([
+      'files.id as file',
+      'files.lfn',
+      'files.kind',
+      'replicas.storage',
+      'replicas.path',
+      'files.size',
+      'files.adler32',
+      'files.job',
+    ])
+    .where('files.production_id', '=', production)
+    .where('replicas.state', '=', 'Available')
+    .where('files.id', '>', page.after)
+    .orderBy('files.id')
+    .limit(page.limit)
+    .execute();
+}
+
+/** Available replicas of these files, by file id. */
+export async function replicasOf(
+  db: Db,
+  files: readonly number[],
+): Promise<Map<number, { storage: string; path: string }[]>> {
+  const found = new Map<number, { storage: string; path: string }[]>();
+  if (files.length === 0) return found;
+  const ids = rowsOf(
+    files.map((id) => ({ id })),
+    { id: 'integer' },
+  );
+  const { rows } = await sql<{ file_id: number; storage: string; path: string }>`
+    select file_id, storage, path from replicas
+    where state = 'Available' and file_id in (select r.id from ${ids} as r)
+    order by file_id, created_at, storage`.execute(db);
+  for (const { file_id, storage, path } of rows) {
+    const list = found.get(file_id);
+    if (list === undefined) found.set(file_id, [{ storage, path }]);
+    else list.push({ storage, path });
+  }
+  return found;
+}
+
+/** Registers a verified copy. */
+export async function addReplicas(
+  db: Db,
+  replicas: readonly { file: number; storage: string; path: string }[],
+  now: number,
+): Promise<void> {
+  if (replicas.length === 0) return;
+  const rows = rowsOf(
+    replicas.map((one) => ({ ...one })),
+    { file: 'integer', storage: 'text', path: 'text' },
+  );
+  await sql`
+    insert into replicas (file_id, storage, path, state, created_at)
+    select r.file, r.storage, r.path, 'Available', ${now} from ${rows} as r
+    where true
+    on conflict (file_id, storage) do update set state = 'Available'`.execute(db);
+}
+
+/** Condemns replicas: they are `Removing` until their absence is confirmed. */
+export async function condemnReplicas(
+  db: Db,
+  replicas: readonly { file: number; storage: string }[],
+): Promise<void> {
+  if (replicas.length === 0) return;
+  const rows = rowsOf(
+    replicas.map((one) => ({ ...one })),
+    { file: 'integer', storage: 'text' },
+  );
+  await sql`
+    update replicas set state = 'Removing' from ${rows} as r
+    where replicas.file_id = r.file and replicas.storage = r.storage`.execute(db);
+}
+
+/** Marks files as no longer valid: they are lost, damaged or given up. */
+export async function invalidateFiles(db: Db, files: readonly number[]): Promise<void> {
+  if (files.length === 0) return;
+  await db
+    .updateTable('files')
+    .set({ state: 'Invalid' })
+    .where('id', 'in', [...files])
+    .where('state', '=', 'Valid')
+    .execute();
+}

@@ -1,0 +1,178 @@
+import { sql, type Selectable } from 'kysely';
+import type { JobKind, JobState } from '../domain/states/job.js';
+import { JOB_TRANSITIONS } from '../domain/states/job.js';
+import { assertTransition } from '../domain/transition.js';
+import type { BlockKey } from './blocks.js';
+import type { Db } from './catalog.js';
+import { rowsOf } from './dialect.js';
+import type { JobTable } from './tables.js';
+
+export type JobRow = Selectable<JobTable>;
+
+/** Kinds of jobs that make events, and those that join files. */
+export const STAGE_KINDS = {
+  events: ['scout', 'fabrication'],
+  merge: ['merge'],
+} as const satisfies Record<string, readonly JobKind[]>;
+export type JobStage = keyof typeof STAGE_KINDS;
+
+/** A job to be made; seeds and numbers are given out by the caller. */
+export interface NewJob {
+  readonly number: number;
+  readonly seed: number;
+  readonly first_event: number;
+  readonly events: number;
+  readonly file_index: number;
+  readonly level: string | null;
+}
+
+/** Adds jobs of one kind to a block, in state `Waiting`. */
+export async function insertJobs(
+  db: Db,
+  key: BlockKey,
+  kind: JobKind,
+  jobs: readonly NewJob[],
+): Promise<void> {
+  const rows = rowsOf(
+    jobs.map((job) => ({ ...job })),
+    {
+      number: 'integer',
+      seed: 'integer',
+      first_event: 'integer',
+      events: 'integer',
+      file_index: 'integer',
+      level: 'text',
+    },
+  );
+  await sql`
+    insert into jobs (production_id, number, block, kind, state, attempt, charged, seed, first_event,
+                      events, file_index, level, not_before, avoid, raised)
+    select ${key.production}, r.number, ${key.block}, ${kind}, 'Waiting', 0, 0, r.seed, r.first_event,
+           r.events, r.file_index, r.level, 0, '[]', 0
+    from ${rows} as r`.execute(db);
+}
+
+/** The next number for a job of a production, and the next file index for its outputs of this stage. */
+export async function nextJobNumbers(
+  db: Db,
+  production: number,
+  stage: JobStage,
+): Promise<{ number: number; index: number }> {
+  const last = await db
+    .selectFrom('jobs')
+    .select((eb) => eb.fn.max('number').as('number'))
+    .where('production_id', '=', production)
+    .executeTakeFirst();
+  const index = await db
+    .selectFrom('jobs')
+    .select((eb) => eb.fn.max('file_index').as('index'))
+    .where('production_id', '=', production)
+    .where('kind', 'in', [...STAGE_KINDS[stage]])
+    .executeTakeFirst();
+  return { number: Number(last?.number ?? 0) + 1, index: Number(index?.index ?? 0) + 1 };
+}
+
+/** Jobs of a block that may be placed now, the lowest numbers first. */
+export async function placeableJobs(
+  db: Db,
+  key: BlockKey,
+  stage: JobStage,
+  options: { now: number; limit: number },
+): Promise<JobRow[]> {
+  return db
+    .selectFrom('jobs')
+    .selectAll()
+    .where('production_id', '=', key.production)
+    .where('block', '=', key.block)
+    .where('kind', 'in', [...STAGE_KINDS[stage]])
+    .where('state', '=', 'Waiting')
+    .where('not_before', '<=', options.now)
+    .orderBy('number')
+    .limit(options.limit)
+    .execute();
+}
+
+/** How many jobs of a block wait, and when the first of them may be placed (ms). */
+export async function waitingJobs(
+  db: Db,
+  key: BlockKey,
+  stage: JobStage,
+): Promise<{ waiting: number; from: number }> {
+  const row = await db
+    .selectFrom('jobs')
+    .select((eb) => [eb.fn.countAll<number>().as('waiting'), eb.fn.min('not_before').as('from')])
+    .where('production_id', '=', key.production)
+    .where('block', '=', key.block)
+    .where('kind', 'in', [...STAGE_KINDS[stage]])
+    .where('state', '=', 'Waiting')
+    .executeTakeFirstOrThrow();
+  return { waiting: row.waiting, from: Number(row.from ?? 0) };
+}
+
+/** What becomes of a job after an attempt. */
+export interface JobChange {
+  readonly number: number;
+  readonly from: JobState;
+  readonly state: JobState;
+  readonly charged: number;
+  readonly not_before: number;
+  readonly avoid: string;
+  readonly raised: number;
+}
+
+/** Applies changes to jobs of one production, each checked against the transition table. */
+export async function changeJobs(
+  db: Db,
+  production: number,
+  changes: readonly JobChange[],
+): Promise<void> {
+  if (changes.length === 0) return;
+  for (const change of changes) {
+    assertTransition(
+      JOB_TRANSITIONS,
+      `job ${change.number} of production ${production}`,
+      change.from,
+      change.state,
+    );
+  }
+  const rows = rowsOf(
+    changes.map((change) => ({ ...change })),
+    {
+      number: 'integer',
+      state: 'text',
+      charged: 'integer',
+      not_before: 'integer',
+      avoid: 'text',
+      raised: 'integer',
+    },
+  );
+  await sql`
+    update jobs
+    set state = r.state, charged = r.charged, not_before = r.not_before, avoid = r.avoid, raised = r.raised
+    from ${rows} as r
+    where jobs.production_id = ${production} and jobs.number = r.number`.execute(db);
+}
+
+/** Moves every job of these kinds in a block from one state to another; returns their numbers. */
+export async function moveJobs(
+  db: Db,
+  key: BlockKey,
+  stage: JobStage | 'all',
+  from: JobState,
+  to: JobState,
+): Promise<number[]> {
+  assertTransition(JOB_TRANSITIONS, `jobs of production ${key.production}`, from, to);
+  const fresh = to === 'Waiting' ? { charged: 0, not_before: 0, avoid: '[]' } : {};
+  const rows = await db
+    .updateTable('jobs')
+    .set({ state: to, ...fresh })
+    .where('production_id', '=', key.production)
+    .where('block', '=', key.block)
+    .where('state', '=', from)
+    .$if(stage !== 'all', (query) =>
+      query.where('kind', 'in', stage === 'all' ? [] : [...STAGE_KINDS[stage]]),
+    )
+    .returning('number')
+    .execute();
+  return rows.map((row) => row.number);
+}

@@ -1,0 +1,113 @@
+import { existsSync } from 'node:fs';
+import Database from 'better-sqlite3';
+import { Kysely, Migrator } from 'kysely';
+import { systemClock, type Clock } from '../domain/clock.js';
+import { FabricaError } from '../domain/errors.js';
+import { epochAt } from '../domain/names.js';
+import { Catalog, catalogError } from './catalog.js';
+import { CatalogSqliteDialect } from './dialect.js';
+import { MIGRATIONS } from './migrations.js';
+import type { Tables } from './tables.js';
+
+/** How long a statement waits for another process before `FABRICA_CATALOG_LOCKED`, ms. */
+const BUSY_TIMEOUT = 5_000;
+
+/**
+ * Opens the catalog for the control process: creates it if it is not there, and brings its tables up to date.
+ * Throws `FABRICA_CATALOG_CORRUPT`, `_NEWER`, `_READONLY` or `_LOCKED`; then nothing has been changed.
+ */
+export async function openCatalog(options: { file: string; clock?: Clock }): Promise<Catalog> {
+  const clock = options.clock ?? systemClock;
+  const database = connect(options.file, {});
+  try {
+    database.pragma('journal_mode = WAL');
+    database.pragma('synchronous = FULL');
+    database.pragma('foreign_keys = ON');
+    const db = new Kysely<Tables>({ dialect: new CatalogSqliteDialect(database) });
+    refuseNewer(database, options.file);
+    await migrate(db);
+    return new Catalog(db, options.file, clock, await ensureEpoch(db, clock));
+  } catch (error) {
+    database.close();
+    throw catalogError(error, options.file);
+  }
+}
+
+/** Opens the catalog for looking only, as the command line does: never creates, migrates or locks it. */
+export async function openCatalogReadOnly(options: {
+  file: string;
+  clock?: Clock;
+}): Promise<Catalog> {
+  if (!existsSync(options.file)) {
+    throw new FabricaError('FABRICA_CATALOG_MISSING', `There is no catalog at ${options.file}.`, {
+      file: options.file,
+    });
+  }
+  const database = connect(options.file, { readonly: true });
+  try {
+    refuseNewer(database, options.file);
+    const db = new Kysely<Tables>({ dialect: new CatalogSqliteDialect(database) });
+    const row = await db
+      .selectFrom('meta')
+      .select('value')
+      .where('key', '=', 'epoch')
+      .executeTakeFirst();
+    return new Catalog(db, options.file, options.clock ?? systemClock, row?.value ?? '');
+  } catch (error) {
+    database.close();
+    throw catalogError(error, options.file);
+  }
+}
+
+function connect(file: string, options: Database.Options): Database.Database {
+  try {
+    const database = new Database(file, { timeout: BUSY_TIMEOUT, ...options });
+    database.pragma('schema_version');
+    return database;
+  } catch (error) {
+    throw catalogError(error, file);
+  }
+}
+
+function refuseNewer(database: Database.Database, file: string): void {
+  const tables = database
+    .prepare(`select name from sqlite_master where type = 'table' and name not like 'sqlite_%'`)
+    .pluck()
+    .all();
+  if (tables.length === 0) return;
+  if (!tables.includes('kysely_migration')) {
+    throw new FabricaError('FABRICA_CATALOG_CORRUPT', `${file} is no Fabrica catalog.`, { file });
+  }
+  const applied = database.prepare('select name from kysely_migration order by name').pluck().all();
+  const unknown = applied.filter((name) => !Object.hasOwn(MIGRATIONS, String(name)));
+  if (unknown.length > 0) {
+    throw new FabricaError(
+      'FABRICA_CATALOG_NEWER',
+      `The catalog ${file} was changed by a newer version of Fabrica (${unknown.join(', ')}).`,
+      { file },
+    );
+  }
+}
+
+async function migrate(db: Kysely<Tables>): Promise<void> {
+  const migrator = new Migrator({
+    db,
+    provider: { getMigrations: () => Promise.resolve({ ...MIGRATIONS }) },
+  });
+  const { error } = await migrator.migrateToLatest();
+  if (error !== undefined) throw error;
+}
+
+async function ensureEpoch(db: Kysely<Tables>, clock: Clock): Promise<string> {
+  await db
+    .insertInto('meta')
+    .values({ key: 'epoch', value: epochAt(clock.now()) })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+  const row = await db
+    .selectFrom('meta')
+    .select('value')
+    .where('key', '=', 'epoch')
+    .executeTakeFirstOrThrow();
+  return row.value;
+}

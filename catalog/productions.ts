@@ -1,0 +1,182 @@
+import type { Selectable } from 'kysely';
+import { FabricaError } from '../domain/errors.js';
+import type { Definition } from '../domain/definition.js';
+import type { LfnScheme } from '../domain/lfn.js';
+import {
+  LIVE_PRODUCTION_STATES,
+  PRODUCTION_TRANSITIONS,
+  type ProductionState,
+} from '../domain/states/production.js';
+import { assertTransition } from '../domain/transition.js';
+import type { Db } from './catalog.js';
+import { recordEvent } from './events.js';
+import type { ProductionTable } from './tables.js';
+
+export type ProductionRow = Selectable<ProductionTable>;
+
+/** A production of this name, or undefined. */
+export async function findProduction(db: Db, name: string): Promise<ProductionRow | undefined> {
+  return db.selectFrom('productions').selectAll().where('name', '=', name).executeTakeFirst();
+}
+
+/** The production of this name; throws `FABRICA_PRODUCTION_UNKNOWN`. */
+export async function getProduction(db: Db, name: string): Promise<ProductionRow> {
+  const row = await findProduction(db, name);
+  if (row === undefined) {
+    throw new FabricaError('FABRICA_PRODUCTION_UNKNOWN', `No production is named ${name}.`, {
+      production: name,
+    });
+  }
+  return row;
+}
+
+/** What a production was registered with: the definition of its present revision, and its naming scheme. */
+export interface Revision {
+  readonly revision: number;
+  readonly definition: Definition;
+  readonly digest: string;
+  readonly scheme: LfnScheme;
+}
+
+export async function revisionOf(
+  db: Db,
+  production: Pick<ProductionRow, 'id' | 'revision'>,
+): Promise<Revision> {
+  const row = await db
+    .selectFrom('revisions')
+    .selectAll()
+    .where('production_id', '=', production.id)
+    .where('revision', '=', production.revision)
+    .executeTakeFirstOrThrow();
+  return {
+    revision: row.revision,
+    // Written by `insertRevision` from checked values, and by nobody else.
+    definition: JSON.parse(row.definition) as Definition,
+    scheme: JSON.parse(row.lfn_scheme) as LfnScheme,
+    digest: row.digest,
+  };
+}
+
+/** Registers a production in state `New`, without a revision yet. */
+export async function insertProduction(
+  db: Db,
+  definition: Definition,
+  now: number,
+): Promise<ProductionRow> {
+  await db
+    .insertInto('campaigns')
+    .values({ name: definition.dataset.campaign, next_seed: 1 })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+  return db
+    .insertInto('productions')
+    .values({
+      name: definition.name,
+      group_name: definition.group,
+      owner: definition.owner,
+      description: definition.description,
+      campaign: definition.dataset.campaign,
+      priority: definition.priority,
+      state: 'New',
+      resume_state: null,
+      reason: '',
+      revision: 1,
+      events: definition.events,
+      estimate: null,
+      created_at: now,
+      updated_at: now,
+      finished_at: null,
+    })
+    .returningAll()
+    .executeTakeFirstOrThrow();
+}
+
+export async function insertRevision(
+  db: Db,
+  revision: {
+    production: number;
+    revision: number;
+    canonical: string;
+    digest: string;
+    scheme: LfnScheme;
+    by: string;
+    now: number;
+  },
+): Promise<void> {
+  await db
+    .insertInto('revisions')
+    .values({
+      production_id: revision.production,
+      revision: revision.revision,
+      definition: revision.canonical,
+      digest: revision.digest,
+      lfn_scheme: JSON.stringify(revision.scheme),
+      submitted_by: revision.by,
+      created_at: revision.now,
+    })
+    .execute();
+}
+
+/** Final states set `finished_at`. */
+const FINAL: readonly ProductionState[] = [
+  'Rejected',
+  'Completed',
+  'Cancelled',
+  'Cleaned',
+  'Archived',
+];
+
+/**
+ * Changes the state and logs it; afterwards the given row is as in the catalog. Staying in the same state only changes
+ * the reason. Throws `FABRICA_TRANSITION_FORBIDDEN`.
+ */
+export async function changeProductionState(
+  db: Db,
+  production: ProductionRow,
+  change: { to: ProductionState; why: string; who: string; now: number; data?: unknown },
+): Promise<void> {
+  const from = production.state;
+  assertTransition(PRODUCTION_TRANSITIONS, `production ${production.name}`, from, change.to);
+  const parks = change.to === 'Stopped' || change.to === 'Held';
+  const resume = parks ? (production.resume_state ?? from) : null;
+  const update = {
+    state: change.to,
+    resume_state: resume,
+    reason: change.why,
+    updated_at: change.now,
+    finished_at: FINAL.includes(change.to) ? change.now : null,
+  };
+  await db.updateTable('productions').set(update).where('id', '=', production.id).execute();
+  Object.assign(production, update);
+  if (from !== change.to) {
+    await recordEvent(db, {
+      at: change.now,
+      who: change.who,
+      production: production.id,
+      what: `${from} -> ${change.to}`,
+      why: change.why,
+      data: change.data,
+    });
+  }
+}
+
+/** Productions in which a workflow should have something to do. */
+export async function liveProductions(db: Db): Promise<ProductionRow[]> {
+  return db
+    .selectFrom('productions')
+    .selectAll()
+    .where('state', 'in', [...LIVE_PRODUCTION_STATES])
+    .orderBy('id')
+    .execute();
+}
+
+/** Takes `count` seeds that nobody in the campaign has used; returns the first. They follow each other. */
+export async function takeSeeds(db: Db, campaign: string, count: number): Promise<number> {
+  const row = await db
+    .updateTable('campaigns')
+    .set((eb) => ({ next_seed: eb('next_seed', '+', count) }))
+    .where('name', '=', campaign)
+    .returning('next_seed')
+    .executeTakeFirstOrThrow();
+  return row.next_seed - count;
+}

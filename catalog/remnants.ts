@@ -1,0 +1,141 @@
+import { sql } from 'kysely';
+import type { BlockKey } from './blocks.js';
+import type { Db } from './catalog.js';
+import { rowsOf } from './dialect.js';
+
+/** Something on a storage that shall go. */
+export interface Removal {
+  readonly storage: string;
+  readonly path: string;
+  readonly shape: 'file' | 'tree';
+}
+
+/** Notes what a failed attempt may have left; what is noted already stays as it is. */
+export async function insertRemnants(
+  db: Db,
+  key: BlockKey,
+  remnants: readonly Removal[],
+  why: string,
+  now: number,
+): Promise<void> {
+  if (remnants.length === 0) return;
+  const rows = rowsOf(
+    remnants.map((one) => ({ ...one })),
+    { storage: 'text', path: 'text', shape: 'text' },
+  );
+  await sql`
+    insert into remnants (production_id, block, storage, path, shape, state, why, since)
+    select ${key.production}, ${key.block}, r.storage, r.path, r.shape, 'Pending', ${why}, ${now} from ${rows} as r
+    where true
+    on conflict (storage, path) do nothing`.execute(db);
+}
+
+/**
+ * Condemned replicas and pending remnants: of a block, or of the whole production with its debts. At most `limit` of each,
+ * none on the storages `except`.
+ */
+export async function removals(
+  db: Db,
+  production: number,
+  options: { block?: number; debts: boolean; except: readonly string[]; limit: number },
+): Promise<Removal[]> {
+  const { block } = options;
+  const replicas = await db
+    .selectFrom('replicas')
+    .innerJoin('files', 'files.id', 'replicas.file_id')
+    .$if(block !== undefined, (query) =>
+      query
+        .innerJoin('jobs', (join) =>
+          join
+            .onRef('jobs.production_id', '=', 'files.production_id')
+            .onRef('jobs.number', '=', 'files.job'),
+        )
+        .where('jobs.block', '=', block ?? 0),
+    )
+    .select(['replicas.storage', 'replicas.path'])
+    .where('files.production_id', '=', production)
+    .where('replicas.state', '=', 'Removing')
+    .$if(options.except.length > 0, (query) =>
+      query.where('replicas.storage', 'not in', [...options.except]),
+    )
+    .limit(options.limit)
+    .execute();
+  const remnants = await db
+    .selectFrom('remnants')
+    .select(['storage', 'path', 'shape'])
+    .where('production_id', '=', production)
+    .$if(block !== undefined, (query) => query.where('block', '=', block ?? 0))
+    .where('state', 'in', options.debts ? ['Pending', 'Debt'] : ['Pending'])
+    .$if(options.except.length > 0, (query) =>
+      query.where('storage', 'not in', [...options.except]),
+    )
+    .limit(options.limit)
+    .execute();
+  return [...replicas.map((one) => ({ ...one, shape: 'file' as const })), ...remnants];
+}
+
+/** The absence of these paths is confirmed: the rows go, and files without any replica become `Removed`. */
+export async function confirmRemoved(
+  db: Db,
+  storage: string,
+  paths: readonly string[],
+): Promise<void> {
+  if (paths.length === 0) return;
+  const rows = rowsOf(
+    paths.map((path) => ({ path })),
+    { path: 'text' },
+  );
+  await sql`
+    delete from remnants where storage = ${storage} and path in (select r.path from ${rows} as r)`.execute(
+    db,
+  );
+  const { rows: gone } = await sql<{ file_id: number }>`
+    delete from replicas
+    where storage = ${storage} and state = 'Removing' and path in (select r.path from ${rows} as r)
+    returning file_id`.execute(db);
+  const ids = rowsOf(
+    gone.map(({ file_id }) => ({ id: file_id })),
+    { id: 'integer' },
+  );
+  await sql`
+    update files set state = 'Removed'
+    where id in (select r.id from ${ids} as r)
+      and not exists (select 1 from replicas where replicas.file_id = files.id)`.execute(db);
+}
+
+/** A storage did not answer: what should go from it waits as a debt. Returns how much. */
+export async function declareDebt(
+  db: Db,
+  production: number,
+  storage: string,
+  why: string,
+  now: number,
+): Promise<void> {
+  await sql`
+    insert into remnants (production_id, block, storage, path, shape, state, why, since)
+    select f.production_id, coalesce(j.block, 0), r.storage, r.path, 'file', 'Debt', ${why}, ${now}
+    from replicas r join files f on f.id = r.file_id
+    left join jobs j on j.production_id = f.production_id and j.number = f.job
+    where f.production_id = ${production} and r.storage = ${storage} and r.state = 'Removing'
+    on conflict (storage, path) do nothing`.execute(db);
+  await db
+    .updateTable('remnants')
+    .set({ state: 'Debt', why })
+    .where('production_id', '=', production)
+    .where('storage', '=', storage)
+    .where('state', '=', 'Pending')
+    .execute();
+}
+
+/** Remnants of a production by storage and state. */
+export async function countRemnants(
+  db: Db,
+  production: number,
+): Promise<{ storage: string; state: string; remnants: number }[]> {
+  return db
+    .selectFrom('remnants')
+    .select((eb) => ['storage', 'state', eb.fn.countAll<number>().as('remnants')])
+    .where('production_id', '=', production)
+    .groupBy(['storage', 'state'])
+    .execute();
+}

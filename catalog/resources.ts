@@ -1,0 +1,140 @@
+import type { Selectable } from 'kysely';
+import type { Configuration } from '../domain/configuration.js';
+import { FabricaError } from '../domain/errors.js';
+import type { ResourceState } from '../domain/states/resource.js';
+import type { Db } from './catalog.js';
+import { recordEvent } from './events.js';
+import type { SiteTable, StorageTable } from './tables.js';
+
+export type SiteRow = Selectable<SiteTable>;
+export type StorageRow = Selectable<StorageTable>;
+
+/** Makes sites and storages of the catalog those of the configuration; states and overrides of known ones stay. */
+export async function syncResources(
+  db: Db,
+  configuration: Pick<Configuration, 'sites' | 'storages'>,
+  now: number,
+): Promise<void> {
+  const fresh = {
+    state: 'Active' as const,
+    override: null,
+    override_by: null,
+    override_reason: null,
+    override_until: null,
+    updated_at: now,
+  };
+  for (const site of configuration.sites) {
+    const columns = {
+      area: site.area,
+      kind: site.compute.kind,
+      slots: site.slots,
+      hs23_per_core: site.hs23PerCore,
+      storages: JSON.stringify(site.storages),
+    };
+    await db
+      .insertInto('sites')
+      .values({ name: site.name, ...columns, ...fresh })
+      .onConflict((conflict) => conflict.column('name').doUpdateSet(columns))
+      .execute();
+  }
+  for (const storage of configuration.storages) {
+    const columns = {
+      area: storage.area,
+      kind: storage.kind,
+      root: storage.root,
+      purpose: storage.purpose,
+    };
+    await db
+      .insertInto('storages')
+      .values({ name: storage.name, ...columns, total: null, free: null, ...fresh })
+      .onConflict((conflict) => conflict.column('name').doUpdateSet(columns))
+      .execute();
+  }
+}
+
+/** The state that counts now: a person's override until it expires, else the policy's. */
+export function effectiveState(
+  resource: Pick<SiteRow, 'state' | 'override' | 'override_until'>,
+  now: number,
+): ResourceState {
+  const valid =
+    resource.override !== null &&
+    (resource.override_until === null || resource.override_until > now);
+  return valid && resource.override !== null ? resource.override : resource.state;
+}
+
+export async function allSites(db: Db): Promise<SiteRow[]> {
+  return db.selectFrom('sites').selectAll().orderBy('name').execute();
+}
+
+export async function allStorages(db: Db): Promise<StorageRow[]> {
+  return db.selectFrom('storages').selectAll().orderBy('name').execute();
+}
+
+/** Storages near a site, the nearest first. */
+export function nearStorages(site: Pick<SiteRow, 'storages'>): string[] {
+  return JSON.parse(site.storages) as string[];
+}
+
+/** Sets or takes back (`state: null`) a person's word about a site; throws `FABRICA_SITE_UNKNOWN`. */
+export async function overrideSite(
+  db: Db,
+  change: {
+    site: string;
+    state: ResourceState | null;
+    who: string;
+    why: string;
+    until: number | null;
+    now: number;
+  },
+): Promise<void> {
+  const result = await db
+    .updateTable('sites')
+    .set({
+      override: change.state,
+      override_by: change.state === null ? null : change.who,
+      override_reason: change.state === null ? null : change.why,
+      override_until: change.state === null ? null : change.until,
+      updated_at: change.now,
+    })
+    .where('name', '=', change.site)
+    .executeTakeFirst();
+  if (result.numUpdatedRows === 0n) {
+    const names = (await allSites(db)).map((site) => site.name);
+    throw new FabricaError(
+      'FABRICA_SITE_UNKNOWN',
+      `No site is named ${change.site}; there are ${names.join(', ')}.`,
+      { site: change.site },
+    );
+  }
+  await recordEvent(db, {
+    at: change.now,
+    who: change.who,
+    what:
+      change.state === null
+        ? `site ${change.site} unbanned`
+        : `site ${change.site} ${change.state}`,
+    why: change.why,
+    data: { site: change.site, until: change.until },
+  });
+}
+
+/** Attempts that are submitted or running at each site: all, and those of one production. */
+export async function openAtSites(
+  db: Db,
+  production: number,
+): Promise<Map<string, { open: number; mine: number }>> {
+  const rows = await db
+    .selectFrom('attempts')
+    .select((eb) => [
+      'site',
+      eb.fn.countAll<number>().as('open'),
+      eb.fn
+        .sum<number>(eb.case().when('production_id', '=', production).then(1).else(0).end())
+        .as('mine'),
+    ])
+    .where('state', 'in', ['Submitted', 'Running'])
+    .groupBy('site')
+    .execute();
+  return new Map(rows.map((row) => [row.site, { open: row.open, mine: Number(row.mine) }]));
+}

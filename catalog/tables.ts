@@ -1,0 +1,271 @@
+import type { ColumnType, Generated } from 'kysely';
+import type { FailureClass } from '../domain/failure-class.js';
+import type { FailureStep } from '../domain/bundle.js';
+import type { AttemptState } from '../domain/states/attempt.js';
+import type { BlockState } from '../domain/states/block.js';
+import type {
+  FileKind,
+  FileState,
+  RemnantState,
+  ReplicaState,
+  TransferState,
+} from '../domain/states/file.js';
+import type { JobKind, JobState } from '../domain/states/job.js';
+import type { ProductionState } from '../domain/states/production.js';
+import type { ResourceState } from '../domain/states/resource.js';
+
+/**
+ * The tables of the catalog. Times are ms since 1970 from the injected clock, never the database's own; sizes are bytes;
+ * durations s; JSON is text. The migrations create what is described here.
+ */
+export interface Tables {
+  meta: MetaTable;
+  campaigns: CampaignTable;
+  productions: ProductionTable;
+  revisions: RevisionTable;
+  blocks: BlockTable;
+  jobs: JobTable;
+  job_inputs: JobInputTable;
+  bundles: BundleTable;
+  attempts: AttemptTable;
+  files: FileTable;
+  file_parents: FileParentTable;
+  replicas: ReplicaTable;
+  transfers: TransferTable;
+  remnants: RemnantTable;
+  sites: SiteTable;
+  storages: StorageTable;
+  events: EventTable;
+}
+
+/** `epoch`: see DESIGN "Epoch"; new after each restore. */
+export interface MetaTable {
+  key: string;
+  value: string;
+}
+
+export interface CampaignTable {
+  name: string;
+  /** The next seed nobody has used. */
+  next_seed: number;
+}
+
+export interface ProductionTable {
+  id: Generated<number>;
+  name: string;
+  group_name: string;
+  owner: string;
+  description: string;
+  campaign: string;
+  priority: number;
+  state: ProductionState;
+  /** Where `Stopped` and `Held` lead back to; null in other states. */
+  resume_state: ProductionState | null;
+  /** Why it is where it is, for people. */
+  reason: string;
+  revision: number;
+  events: number;
+  /** Measured by the scouts (`policy/estimate.ts`), JSON; null before. */
+  estimate: string | null;
+  created_at: number;
+  updated_at: number;
+  finished_at: number | null;
+}
+
+export interface RevisionTable {
+  production_id: number;
+  revision: number;
+  /** Canonical JSON of the checked definition. */
+  definition: string;
+  digest: string;
+  /** The `LfnScheme` in force when it was registered, JSON: names never change under a running production. */
+  lfn_scheme: string;
+  submitted_by: string;
+  created_at: number;
+}
+
+export interface BlockTable {
+  production_id: number;
+  number: number;
+  state: BlockState;
+  resume_state: BlockState | null;
+  reason: string;
+  home_storage: string;
+  first_job: number;
+  jobs: number;
+  first_event: number;
+  events: number;
+  /** Jobs that wait to be placed. */
+  waiting: number;
+  /** `BlockCounts` as JSON; like `waiting` kept true by whoever changes the block's jobs. */
+  counts: string;
+  created_at: number;
+  updated_at: number;
+}
+
+export interface JobTable {
+  production_id: number;
+  number: number;
+  block: number;
+  kind: JobKind;
+  state: JobState;
+  /** Number of the latest attempt; 0 before the first. */
+  attempt: number;
+  /** Attempts that count against the definition's limit. */
+  charged: number;
+  seed: number;
+  first_event: number;
+  events: number;
+  /** See `lfnOf`. */
+  file_index: number;
+  /** The data level that a merge job joins; null for others. */
+  level: string | null;
+  /** Not to be placed before this time. */
+  not_before: number;
+  /** JSON list of sites where it has failed by the site's fault. */
+  avoid: string;
+  /** 1 once a limit has ended it: it then gets the definition's full limits. */
+  raised: number;
+}
+
+export interface JobInputTable {
+  production_id: number;
+  job: number;
+  position: number;
+  file_id: number;
+}
+
+export interface BundleTable {
+  id: Generated<number>;
+  production_id: number;
+  block: number;
+  kind: JobKind;
+  site: string;
+  /** The call of `place` that made it: a repeated call finds its bundles again. */
+  ticket: string;
+  jobs: number;
+  /** JSON list of the storages that its jobs may stage out to. */
+  destinations: string;
+  placed_at: number;
+}
+
+export interface AttemptTable {
+  production_id: number;
+  job: number;
+  attempt: number;
+  bundle: number;
+  site: string;
+  state: AttemptState;
+  placed_at: number;
+  started_at: number | null;
+  ended_at: number | null;
+  ce_id: string;
+  node: string;
+  step: FailureStep | null;
+  exit_code: number | null;
+  class: FailureClass | null;
+  reason: string;
+  log_tail: string;
+  wall_seconds: number | null;
+  cpu_seconds: number | null;
+  memory_mb: number | null;
+}
+
+export interface FileTable {
+  id: Generated<number>;
+  lfn: string;
+  /** Null for sandboxes, which productions share. */
+  production_id: number | null;
+  job: number | null;
+  attempt: number | null;
+  kind: FileKind;
+  level: string;
+  state: FileState;
+  size: number;
+  adler32: string;
+  /** Null where events mean nothing. */
+  events: number | null;
+  /** JSON. */
+  metadata: string;
+  created_at: number;
+}
+
+export interface FileParentTable {
+  file_id: number;
+  parent_id: number;
+}
+
+export interface ReplicaTable {
+  file_id: number;
+  storage: string;
+  path: string;
+  state: ReplicaState;
+  created_at: number;
+}
+
+export interface TransferTable {
+  id: Generated<number>;
+  production_id: number;
+  block: number;
+  file_id: number;
+  source: string;
+  destination: string;
+  state: TransferState;
+  tries: number;
+  reason: string;
+  created_at: number;
+  updated_at: number;
+}
+
+export interface RemnantTable {
+  id: Generated<number>;
+  production_id: number;
+  block: number;
+  storage: string;
+  path: string;
+  /** `tree` for a whole directory. */
+  shape: 'file' | 'tree';
+  state: RemnantState;
+  why: string;
+  since: number;
+}
+
+interface ResourceColumns {
+  name: string;
+  area: string;
+  kind: string;
+  state: ResourceState;
+  /** A person's word, which wins over `state` until `override_until` (null: until it is taken back). */
+  override: ResourceState | null;
+  override_by: string | null;
+  override_reason: string | null;
+  override_until: number | null;
+  updated_at: number;
+}
+
+export interface SiteTable extends ResourceColumns {
+  slots: number;
+  hs23_per_core: number;
+  /** JSON list of storage names, the nearest first. */
+  storages: string;
+}
+
+export interface StorageTable extends ResourceColumns {
+  root: string;
+  purpose: 'temporary' | 'final';
+  total: number | null;
+  free: number | null;
+}
+
+/** Who did what, when and why. Never changed, never removed. */
+export interface EventTable {
+  id: Generated<number>;
+  at: ColumnType<number, number, never>;
+  who: string;
+  production_id: number | null;
+  block: number | null;
+  what: string;
+  why: string;
+  /** JSON: inputs and answer of a decision, old and new values of a change. */
+  data: string;
+}

@@ -1,0 +1,55 @@
+import path from 'node:path';
+import type { Definition } from '../domain/definition.js';
+import {
+  decodeText,
+  documentTooLarge,
+  MAX_DOCUMENT_BYTES,
+  parseDocument,
+} from '../domain/document.js';
+import { FabricaError } from '../domain/errors.js';
+import { definitionWarnings, parseDefinition } from '../domain/parse.js';
+import { printable } from '../domain/problem.js';
+import { FileFault, readPlainFile } from '../worker/plain-file.js';
+
+export interface DefinitionFile {
+  readonly definition: Definition;
+  /** Sentences about what is allowed but probably not meant. */
+  readonly warnings: readonly string[];
+  /** Absolute path of the folder of the file; payload paths are relative to it. */
+  readonly folder: string;
+  /** The file as it was named. */
+  readonly file: string;
+}
+
+/**
+ * The definition in a YAML or JSON file, checked, with all defaults.
+ * Throws `FABRICA_DEFINITION_UNREADABLE` for what is no readable plain file of at most 1 MB of UTF-8, or no YAML or JSON, and
+ * `FABRICA_DEFINITION_INVALID` with every broken rule.
+ */
+export function readDefinition(file: string): DefinitionFile {
+  const document = parseDocument(decodeText(bytesOf(file), file), file);
+  const definition = parseDefinition(document.value, { file, lineOf: document.lineOf });
+  return {
+    definition,
+    warnings: definitionWarnings(definition),
+    folder: path.dirname(path.resolve(file)),
+    file,
+  };
+}
+
+function bytesOf(file: string): Uint8Array {
+  const code = 'FABRICA_DEFINITION_UNREADABLE';
+  try {
+    const bytes = readPlainFile(file, MAX_DOCUMENT_BYTES);
+    if (bytes === null) throw documentTooLarge(file, code);
+    return bytes;
+  } catch (error) {
+    if (!(error instanceof FileFault)) throw error;
+    throw new FabricaError(
+      code,
+      `The definition file ${printable(file, 300)} ${error.message}.`,
+      { file },
+      { remedy: 'Name a YAML or JSON file that you can read; `fabrica new` writes one.' },
+    );
+  }
+}

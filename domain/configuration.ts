@@ -1,0 +1,209 @@
+import { z } from 'zod';
+import { durationSchema, nameSchema, plainText } from './definition.js';
+import { BELLE2_LFN_SCHEME, templateFault } from './lfn.js';
+import type { FieldPath, Problem } from './problem.js';
+import { nearest } from './spelling.js';
+
+/** `fabrica.yaml`: where things are. `fabrica schema config` prints it as JSON Schema. */
+
+const path = plainText(4096)
+  .min(1)
+  .refine((text) => !text.startsWith('~'), 'must be a whole path: ~ is not expanded');
+
+/** `host:port` of a Temporal server. */
+export const ADDRESS_PATTERN = /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9][A-Za-z0-9._-]*):\d{1,5}$/;
+
+const lfnTemplate = (what: 'directory' | 'file', standard: string) =>
+  z
+    .string()
+    .max(512)
+    .default(standard)
+    .superRefine((text, context) => {
+      const message = templateFault(what, text);
+      if (message !== null) context.addIssue({ code: 'custom', message });
+    });
+
+const lfnSchema = z.strictObject({
+  prefix: z
+    .string()
+    .max(200)
+    .regex(
+      /^(?!.*\.\.)(\/[A-Za-z0-9][A-Za-z0-9._-]*)+$/,
+      'must be an absolute path of plain names, such as /belle',
+    )
+    .default(BELLE2_LFN_SCHEME.prefix)
+    .describe('Root of all LFNs.'),
+  directory: lfnTemplate('directory', BELLE2_LFN_SCHEME.directory).describe(
+    'Directory of final files.',
+  ),
+  unmergedDirectory: lfnTemplate('directory', BELLE2_LFN_SCHEME.unmergedDirectory).describe(
+    'Directory of outputs before merging.',
+  ),
+  file: lfnTemplate('file', BELLE2_LFN_SCHEME.file).describe('File name.'),
+});
+
+const localComputeSchema = z.strictObject({
+  kind: z.literal('local'),
+  folder: path.optional().describe('Where job folders are; default below the state directory.'),
+});
+
+const siteSchema = z.strictObject({
+  name: nameSchema.describe('Name of the site, e.g. KMI.'),
+  area: nameSchema.describe('One of areas.'),
+  compute: z
+    .discriminatedUnion('kind', [localComputeSchema])
+    .default({ kind: 'local' })
+    .describe('Computing element of the site.'),
+  slots: z.number().int().min(1).max(1_000_000).describe('Jobs that it runs at once.'),
+  hs23PerCore: z
+    .number()
+    .positive()
+    .max(10_000)
+    .default(10)
+    .describe('HS23 of one core; compares CPU times of sites.'),
+  storages: z.array(nameSchema).default([]).describe('Storages near it, the nearest first.'),
+});
+
+const storageSchema = z.strictObject({
+  name: nameSchema.describe('Name of the storage, e.g. KMI-DISK.'),
+  kind: z.literal('directory').describe('How it is reached.'),
+  area: nameSchema.describe('One of areas.'),
+  root: path.describe('Directory that is the root of the storage; relative to this file.'),
+  purpose: z
+    .enum(['temporary', 'final'])
+    .describe('temporary: outputs before merging; final: merged files.'),
+});
+
+const port = z.number().int().min(0).max(65_535).optional();
+
+const temporalSchema = z.strictObject({
+  address: z
+    .string()
+    .regex(ADDRESS_PATTERN, 'must be host:port, such as localhost:7233')
+    .optional()
+    .describe('host:port; without it `fabrica up` runs a server of its own.'),
+  namespace: plainText(255).min(1).default('default').describe('Namespace of the server.'),
+  port: port.describe('Port of the own server; default 7233 or the next free one.'),
+  uiPort: port.describe('Port of its page; default 8233 or the next free one.'),
+  retention: durationSchema.default(90 * 86_400).describe('How long finished workflows are kept.'),
+});
+
+/** The fields by themselves; `configurationProblems` tells what they must be to each other. */
+export const configurationFields = z.strictObject({
+  state: path.default('.fabrica').describe('State directory; relative to this file.'),
+  temporal: temporalSchema.default(() => temporalSchema.parse({})).describe('The Temporal server.'),
+  catalog: z
+    .strictObject({
+      file: path.optional().describe('SQLite file; default catalog.db in the state directory.'),
+    })
+    .default({})
+    .describe('The catalog.'),
+  lfn: lfnSchema.default(() => lfnSchema.parse({})).describe('Templates of logical file names.'),
+  areas: z.array(nameSchema).min(1).max(100).describe('Names of the areas that sites are in.'),
+  sites: z.array(siteSchema).min(1).max(1000).describe('Sites that run jobs.'),
+  storages: z.array(storageSchema).min(1).max(1000).describe('Storages that hold files.'),
+});
+
+export const configurationSchema = configurationFields.superRefine((config, context) => {
+  for (const { path, text, remedy } of configurationProblems(config)) {
+    context.addIssue({ code: 'custom', path: [...path], message: `${text}; ${remedy}` });
+  }
+});
+
+export type Configuration = z.output<typeof configurationFields>;
+export type SiteConfiguration = Configuration['sites'][number];
+export type StorageConfiguration = Configuration['storages'][number];
+
+/** The fields of a configuration that are sound: all of them, or what the schema accepted of a faulty one. */
+export interface SoundConfiguration {
+  readonly areas?: readonly string[] | undefined;
+  readonly sites?: readonly Partial<SiteConfiguration>[] | undefined;
+  readonly storages?: readonly Partial<StorageConfiguration>[] | undefined;
+}
+
+/** Every rule that these fields break; what is not there is not judged. */
+export function configurationProblems(config: SoundConfiguration): Problem[] {
+  const { areas, sites, storages } = config;
+  return [
+    ...repetitions(areas ?? [], (i) => ['areas', i]),
+    ...repetitions(names(sites), (i) => ['sites', i, 'name']),
+    ...repetitions(names(storages), (i) => ['storages', i, 'name']),
+    ...[...(sites ?? []).entries()].flatMap(([i, { area }]) =>
+      unknown(['sites', i, 'area'], 'area', area, areas),
+    ),
+    ...[...(storages ?? []).entries()].flatMap(([i, { area }]) =>
+      unknown(['storages', i, 'area'], 'area', area, areas),
+    ),
+    ...[...(sites ?? []).entries()].flatMap(([i, site]) => nearStorages(i, site, storages)),
+    ...purposes(storages),
+  ];
+}
+
+const names = (list: readonly { name?: string }[] | undefined): (string | undefined)[] =>
+  (list ?? []).map(({ name }) => name);
+
+/** Names that differ only in case would share a folder on some file systems. */
+function repetitions(
+  list: readonly (string | undefined)[],
+  pathOf: (index: number) => FieldPath,
+): Problem[] {
+  const seen = list.map((name) => name?.toLowerCase());
+  return list.flatMap((name, i) =>
+    name === undefined || seen.indexOf(name.toLowerCase()) === i
+      ? []
+      : [
+          {
+            path: pathOf(i),
+            text: `names ${name} twice`,
+            remedy: 'choose another name, or remove one',
+          },
+        ],
+  );
+}
+
+function unknown(
+  path: FieldPath,
+  what: string,
+  name: string | undefined,
+  known: readonly (string | undefined)[] | undefined,
+): Problem[] {
+  if (name === undefined || known === undefined || known.includes(name)) return [];
+  const certain = known.filter((one) => one !== undefined);
+  if (certain.length < known.length) return [];
+  const meant = nearest(name, certain);
+  return [
+    {
+      path,
+      text: `names the unknown ${what} ${name}`,
+      remedy: meant === null ? `the ${what}s are ${certain.join(', ')}` : `did you mean ${meant}?`,
+    },
+  ];
+}
+
+function nearStorages(
+  i: number,
+  site: Partial<SiteConfiguration>,
+  storages: SoundConfiguration['storages'],
+): Problem[] {
+  const near = site.storages ?? [];
+  const known = storages === undefined ? undefined : names(storages);
+  return [
+    ...near.flatMap((name, j) => unknown(['sites', i, 'storages', j], 'storage', name, known)),
+    ...repetitions(near, (j) => ['sites', i, 'storages', j]),
+  ];
+}
+
+function purposes(storages: SoundConfiguration['storages']): Problem[] {
+  if (storages === undefined || storages.some(({ purpose }) => purpose === undefined)) return [];
+  return (['temporary', 'final'] as const).flatMap((purpose) =>
+    storages.some((storage) => storage.purpose === purpose)
+      ? []
+      : [
+          {
+            path: ['storages'],
+            text: `has no ${purpose} storage`,
+            remedy: `add one with purpose: ${purpose}`,
+          },
+        ],
+  );
+}

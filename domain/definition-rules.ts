@@ -1,0 +1,180 @@
+import { type Definition, MAX_JOBS } from './definition.js';
+import { placeholderProblems } from './placeholders.js';
+import { type FieldPath, type Problem, quoted } from './problem.js';
+import { formatDuration } from './quantity.js';
+
+/** What the fields of a definition must be to each other; the schema sees them one by one. */
+
+type Sound<T> = T extends readonly unknown[] ? T : T extends object ? Partial<T> : T;
+
+/** The fields of a definition that the schema accepted: all of them, or what is sound in a faulty one. */
+export type SoundDefinition = {
+  readonly [K in keyof Definition]?: Sound<NonNullable<Definition[K]>> | undefined;
+};
+
+/** Every rule that these fields break. */
+export function definitionProblems(definition: SoundDefinition): Problem[] {
+  return [
+    ...commandProblems(definition),
+    ...fileProblems(definition),
+    ...jobProblems(definition),
+    ...retryProblems(definition),
+    ...mergeProblems(definition),
+    ...repeated(['sites'], definition.sites),
+    ...repeated(['distribution', 'areas'], definition.distribution?.areas),
+  ];
+}
+
+/** Sentences about what is allowed but probably not meant. */
+export function definitionWarnings(definition: Definition): string[] {
+  const { command, eventsPerJob, targetWallTime, limits } = definition.fabrication;
+  const warnings: string[] = [];
+  if (!command.some((one) => one.includes('{seed}') || one.includes('FABRICA_SEED'))) {
+    warnings.push(
+      'fabrication.command: has no {seed}; unless the payload reads FABRICA_SEED, every job makes the same events',
+    );
+  }
+  if (eventsPerJob === 'auto' && targetWallTime > limits.wallTime) {
+    warnings.push(
+      `fabrication.targetWallTime: ${formatDuration(targetWallTime)} is above limits.wallTime, ` +
+        `${formatDuration(limits.wallTime)}: jobs can not run as long as auto would make them; lower it`,
+    );
+  }
+  if (eventsPerJob === 'auto' && definition.scouts.jobs === 0) {
+    warnings.push(
+      "scouts.jobs: is 0 while fabrication.eventsPerJob is 'auto': nothing measures the time per event, so the size of jobs is a guess; " +
+        'let scouts run or give eventsPerJob',
+    );
+  }
+  return warnings;
+}
+
+/** The data levels of the outputs of a job, in order. */
+function levels({ fabrication, dataset }: SoundDefinition): (string | undefined)[] {
+  return (fabrication?.outputs ?? []).map((output) => output.level ?? dataset?.dataLevel);
+}
+
+function commandProblems(definition: SoundDefinition): Problem[] {
+  const known = levels(definition);
+  const { fabrication, validation, merge } = definition;
+  return [
+    ...placeholderProblems(['fabrication', 'command'], fabrication?.command, 'job', known),
+    ...placeholderProblems(['validation', 'command'], validation?.command, 'job', known),
+    ...placeholderProblems(['merge', 'command'], merge?.command, 'merge', known),
+    ...program(['fabrication', 'command'], fabrication?.command),
+    ...program(['validation', 'command'], validation?.command),
+    ...program(['merge', 'command'], merge?.command),
+  ];
+}
+
+function program(path: FieldPath, command: readonly string[] | undefined): Problem[] {
+  if (command?.[0] !== '') return [];
+  return [{ path: [...path, 0], text: 'must name a program (got "")', remedy: 'write its name' }];
+}
+
+function fileProblems(definition: SoundDefinition): Problem[] {
+  const outputs = definition.fabrication?.outputs ?? [];
+  const problems: Problem[] = [];
+  const files = new Map<string, string>();
+  const seenLevels = new Map<string, number>();
+  levels(definition).forEach((level, i) => {
+    if (level === undefined) return;
+    const first = seenLevels.get(level);
+    if (first === undefined) seenLevels.set(level, i);
+    else {
+      problems.push({
+        path: ['fabrication', 'outputs', i],
+        text: `has the data level ${level} of fabrication.outputs[${first}]`,
+        remedy: 'give each output a level of its own',
+      });
+    }
+  });
+  outputs.forEach(({ file }, i) => {
+    const first = files.get(file);
+    if (first === undefined) files.set(file, `fabrication.outputs[${i}].file`);
+    else {
+      problems.push({
+        path: ['fabrication', 'outputs', i, 'file'],
+        text: `names the file of ${first} (${file})`,
+        remedy: 'give each output a file of its own',
+      });
+    }
+  });
+  for (const section of ['fabrication', 'merge'] as const) {
+    problems.push(...payloadProblems(section, definition[section]?.payload ?? [], files));
+  }
+  return problems;
+}
+
+/** Payload files share one folder with each other and with the outputs. */
+function payloadProblems(
+  section: 'fabrication' | 'merge',
+  payload: Definition['fabrication']['payload'],
+  outputs: ReadonlyMap<string, string>,
+): Problem[] {
+  const seen = new Map(outputs);
+  const problems: Problem[] = [];
+  payload.forEach((entry, i) => {
+    const name = payloadName(entry);
+    const other = seen.get(name);
+    if (other === undefined) seen.set(name, `${section}.payload[${i}]`);
+    else {
+      problems.push({
+        path: [section, 'payload', i],
+        text: `has the file name ${name} of ${other}`,
+        remedy: 'rename one: they share the folder of the job',
+      });
+    }
+  });
+  return problems;
+}
+
+/** The name that a payload file has in the folder of a job. */
+export function payloadName(entry: Definition['fabrication']['payload'][number]): string {
+  return typeof entry === 'string' ? entry.slice(entry.lastIndexOf('/') + 1) : entry.name;
+}
+
+function jobProblems({ events, fabrication }: SoundDefinition): Problem[] {
+  const perJob = fabrication?.eventsPerJob;
+  if (events === undefined || typeof perJob !== 'number') return [];
+  const jobs = Math.ceil(events / perJob);
+  if (jobs <= MAX_JOBS) return [];
+  return [
+    {
+      path: ['fabrication', 'eventsPerJob'],
+      text: `makes ${jobs} jobs, more than the ${MAX_JOBS} that a production may have`,
+      remedy: `use at least ${Math.ceil(events / MAX_JOBS)} events per job, or divide the production`,
+    },
+  ];
+}
+
+function retryProblems({ retries }: SoundDefinition): Problem[] {
+  const { backoff, maximumBackoff } = retries ?? {};
+  if (backoff === undefined || maximumBackoff === undefined || backoff <= maximumBackoff) return [];
+  return [
+    {
+      path: ['retries', 'backoff'],
+      text: `is ${formatDuration(backoff)}, above maximumBackoff, ${formatDuration(maximumBackoff)}`,
+      remedy: 'lower backoff or raise maximumBackoff',
+    },
+  ];
+}
+
+function mergeProblems({ merge }: SoundDefinition): Problem[] {
+  if (merge?.targetSize === undefined || merge.targetEvents === undefined) return [];
+  return [
+    {
+      path: ['merge', 'targetEvents'],
+      text: 'is given together with merge.targetSize',
+      remedy: 'remove one: merged files are sized by bytes or by events',
+    },
+  ];
+}
+
+function repeated(path: FieldPath, names: readonly string[] | undefined): Problem[] {
+  return (names ?? []).flatMap((name, i) =>
+    names?.indexOf(name) === i
+      ? []
+      : [{ path: [...path, i], text: `names ${quoted(name)} again`, remedy: 'remove it' }],
+  );
+}

@@ -1,0 +1,283 @@
+import { z } from 'zod';
+import { FILE_NAME_PATTERN, LFN_PATTERN, NAME_PATTERN } from './names.js';
+import { ADLER32_PATTERN } from './adler32.js';
+import { DURATION_PATTERN, parseDuration, parseSize, SIZE_PATTERN } from './quantity.js';
+
+/**
+ * The definition of a production: what a manager writes. Everything a person may set is here, with its meaning, unit and
+ * default; `fabrica schema definition` prints it as JSON Schema.
+ */
+
+/** A production's LFN task field has eight digits for the job number. */
+export const MAX_JOBS = 10_000_000;
+/** Pythia accepts seeds from 1 to 9x10^8. */
+export const MAX_SEED = 900_000_000;
+
+const CONTROL = /[\p{Cc}\u2028\u2029]/u;
+
+/** Text of one line, without control characters: it ends up in terminals, reports and job scripts. */
+export const plainText = (max: number) =>
+  z
+    .string()
+    .max(max)
+    .refine((text) => !CONTROL.test(text), 'must not hold control characters or line breaks')
+    .refine((text) => text.isWellFormed(), 'must be well-formed Unicode');
+
+/** A name as in `NAME_PATTERN`. */
+export const nameSchema = z
+  .string()
+  .min(1)
+  .max(63)
+  .regex(
+    NAME_PATTERN,
+    'must be letters, digits, dot, dash and underscore, beginning with a letter or digit, without ".."',
+  );
+
+const FILE_NAME_RULE =
+  'must end in a plain file name (letters, digits, dot, dash, underscore; not wrapper.*, fabrica-report.*, log, report: the job has files of these names)';
+
+const fileName = z.string().min(1).max(100).regex(FILE_NAME_PATTERN, FILE_NAME_RULE);
+
+/** A path of the submitter's computer, relative to the definition file; its last part is the file's name in the job. */
+const payloadPath = plainText(4096)
+  .min(1)
+  .refine((path) => {
+    const name = path.slice(path.lastIndexOf('/') + 1);
+    return name.length <= 100 && FILE_NAME_PATTERN.test(name);
+  }, FILE_NAME_RULE);
+
+const DURATION_RULE =
+  'must be a duration such as 90s, 30m, 2h or 1d12h, or a number of seconds, above 0 and at most a year';
+
+/** Seconds; written as `90s`, `2h`, `1d12h` or a number of seconds. */
+export const durationSchema = z.union(
+  [
+    z.number().positive().max(31_536_000),
+    z
+      .string()
+      .max(100)
+      .regex(DURATION_PATTERN, DURATION_RULE)
+      .transform((text) => parseDuration(text) ?? 0)
+      .refine((seconds) => seconds > 0 && seconds <= 31_536_000, DURATION_RULE),
+  ],
+  DURATION_RULE,
+);
+
+const SIZE_RULE =
+  'must be a size such as 500 MB or 1.2 GB, or a whole number of bytes, from 1 B to 1 PB';
+
+/** Bytes; written as `500 MB`, `1.2GB` or a number of bytes. */
+export const sizeSchema = z.union(
+  [
+    z.number().int().positive().max(1e15),
+    z
+      .string()
+      .max(100)
+      .regex(SIZE_PATTERN, SIZE_RULE)
+      .transform((text) => parseSize(text) ?? 0)
+      .refine((bytes) => bytes > 0 && bytes <= 1e15, SIZE_RULE),
+  ],
+  SIZE_RULE,
+);
+
+/** Arguments are data: no shell ever reads them. A NUL can not be part of an argument; the first is the program. */
+const argumentList = z
+  .array(
+    z
+      .string()
+      .max(8192)
+      .refine((text) => !text.includes('\u0000'), 'must not hold NUL')
+      .refine((text) => text.isWellFormed(), 'must be well-formed Unicode'),
+  )
+  .min(1)
+  .max(256);
+
+/** A payload file that is stored already: how a definition names it after its files have been uploaded. */
+export const storedPayloadSchema = z.strictObject({
+  name: fileName.describe('Name in the job folder.'),
+  lfn: z
+    .string()
+    .max(1024)
+    .regex(LFN_PATTERN, 'must be an absolute path of plain names')
+    .describe('Logical name of the stored file.'),
+  storage: nameSchema.describe('A storage that holds it.'),
+  size: z.number().int().nonnegative().describe('Bytes.'),
+  adler32: z
+    .string()
+    .regex(ADLER32_PATTERN, 'must be 8 hexadecimal digits')
+    .describe('Checksum, 8 hexadecimal digits.'),
+});
+
+const payloadSchema = z
+  .array(
+    z.union(
+      [payloadPath, storedPayloadSchema],
+      'must be the path of a file, or a stored file (name, lfn, storage, size, adler32)',
+    ),
+  )
+  .max(100)
+  .default([])
+  .describe('Files that each job gets in its folder: paths relative to this file.');
+
+const datasetSchema = z.strictObject({
+  campaign: nameSchema.describe('Campaign, e.g. MC16ri_a. Seeds are distinct within it.'),
+  release: nameSchema.describe('Software release, e.g. release-08-00-00.'),
+  globalTag: nameSchema.describe('Conditions database tag, e.g. DB00002649.'),
+  experiment: z.number().int().min(0).max(9999).describe('Experiment number, e.g. 1003.'),
+  run: z.number().int().min(0).max(99_999).default(0).describe('Run number.'),
+  beamEnergy: nameSchema.default('4S').describe('Beam energy, e.g. 4S or 4S_offres.'),
+  eventType: nameSchema.describe('Event type, e.g. mixed, ccbar, mumu.'),
+  dataLevel: nameSchema.default('mdst').describe('Data level of the main output.'),
+});
+
+const outputSchema = z.strictObject({
+  level: nameSchema.optional().describe("Data level; the dataset's if left out."),
+  file: fileName.describe('Name that the payload gives the file in its folder.'),
+});
+
+const limitsSchema = z.strictObject({
+  wallTime: durationSchema.default(86_400).describe('Wall time of a job.'),
+  memory: sizeSchema.default(2_000_000_000).describe('Resident memory of a job.'),
+});
+
+const fabricationSchema = z.strictObject({
+  command: argumentList.describe(
+    'Program and arguments, a list. Placeholders: {seed} {firstEvent} {events} {job} {output} {output:LEVEL}.',
+  ),
+  payload: payloadSchema,
+  environment: plainText(4096)
+    .default('')
+    .describe('One line of shell that sets up the environment, e.g. source /cvmfs/.../setup.sh'),
+  outputs: z.array(outputSchema).min(1).max(10).describe('Files that each job makes.'),
+  eventsPerJob: z
+    .union(
+      [z.literal('auto'), z.number().int().positive().max(1e9)],
+      "must be 'auto' or a whole number from 1 to 1000000000",
+    )
+    .default('auto')
+    .describe("Events of a job; auto: from the scouts' time per event and targetWallTime."),
+  targetWallTime: durationSchema.default(14_400).describe('Wall time that auto aims at.'),
+  limits: limitsSchema
+    .default({ wallTime: 86_400, memory: 2_000_000_000 })
+    .describe('What a job may use.'),
+});
+
+const scoutsSchema = z.strictObject({
+  jobs: z.number().int().min(0).max(1000).default(10).describe('Number of scout jobs; 0 for none.'),
+  eventsPerJob: z
+    .number()
+    .int()
+    .positive()
+    .max(1e9)
+    .optional()
+    .describe("Events of a scout; default eventsPerJob, or 100 where that is 'auto'."),
+  deadline: durationSchema.default(86_400).describe('Time after which the verdict is made.'),
+  minimumSuccess: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.9)
+    .describe('Share of all scouts that must succeed.'),
+  approval: z.boolean().default(false).describe('Wait for a person after a good verdict.'),
+});
+
+const retriesSchema = z.strictObject({
+  attempts: z
+    .number()
+    .int()
+    .min(1)
+    .max(50)
+    .default(5)
+    .describe('Attempts of a job, the first one included.'),
+  backoff: durationSchema
+    .default(60)
+    .describe('Wait before the second attempt; doubles each time.'),
+  maximumBackoff: durationSchema.default(3600).describe('Longest wait.'),
+});
+
+const validationSchema = z.strictObject({
+  command: argumentList
+    .optional()
+    .describe('Runs in the job after the payload, placeholders as in command; must exit 0.'),
+  countEvents: z
+    .boolean()
+    .default(true)
+    .describe('Require the payload to report the events it made (fabrica-report.json).'),
+});
+
+const mergeSchema = z.strictObject({
+  command: argumentList.describe(
+    'Program and arguments; {inputs} becomes one argument per input, {output} the merged file.',
+  ),
+  payload: payloadSchema,
+  environment: plainText(4096).default('').describe('As in fabrication.'),
+  targetSize: sizeSchema
+    .optional()
+    .describe('Bytes of a merged file; default 1 GB, unless targetEvents is given.'),
+  targetEvents: z
+    .number()
+    .int()
+    .positive()
+    .max(1e12)
+    .optional()
+    .describe('Events of a merged file.'),
+  limits: limitsSchema
+    .default({ wallTime: 86_400, memory: 2_000_000_000 })
+    .describe('What a job may use.'),
+});
+
+const distributionSchema = z.strictObject({
+  copies: z
+    .number()
+    .int()
+    .min(1)
+    .max(10)
+    .default(1)
+    .describe('Storages that hold each final file.'),
+  areas: z
+    .array(nameSchema)
+    .max(20)
+    .default([])
+    .describe('Areas to spread the copies over; empty: any.'),
+});
+
+export const definitionSchema = z.strictObject({
+  name: nameSchema.describe('Name of the production, unique in the catalog.'),
+  group: nameSchema.default('production').describe('Group that it belongs to.'),
+  description: plainText(1000).default('').describe('One line for people.'),
+  owner: plainText(100).default('').describe('Who answers for it; default: the user who submits.'),
+  priority: z.number().int().min(1).max(10).default(5).describe('1 (lowest) to 10 (highest).'),
+  dataset: datasetSchema.describe(
+    'What the events are: campaign, release, globalTag, experiment, eventType...',
+  ),
+  events: z.number().int().positive().max(1e12).describe('Events to make in all.'),
+  fabrication: fabricationSchema.describe('How events are made: command, outputs...'),
+  scouts: scoutsSchema
+    .default(() => scoutsSchema.parse({}))
+    .describe('Jobs that are run first, as a test.'),
+  retries: retriesSchema
+    .default(() => retriesSchema.parse({}))
+    .describe('What happens to failed jobs.'),
+  tolerance: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0)
+    .describe('Share of the jobs that may be given up without asking a person.'),
+  validation: validationSchema
+    .default(() => validationSchema.parse({}))
+    .describe('Checks of outputs.'),
+  merge: mergeSchema
+    .optional()
+    .describe('How outputs are joined; without it they are distributed as they are.'),
+  distribution: distributionSchema
+    .default(() => distributionSchema.parse({}))
+    .describe('Where final files go.'),
+  sites: z.array(nameSchema).max(500).default([]).describe('Sites to use; empty: any.'),
+});
+
+/** A checked definition with every default filled in: durations in s, sizes in bytes. */
+export type Definition = z.output<typeof definitionSchema>;
+/** What a person may write. */
+export type DefinitionInput = z.input<typeof definitionSchema>;
+export type StoredPayload = z.output<typeof storedPayloadSchema>;

@@ -1,0 +1,47 @@
+/**
+ * What may be part of a name. Names of productions, sites, storages and dataset values become parts of LFNs, of
+ * file paths and of shell variables, so the grammar is narrow: letters, digits, dot, dash, underscore; the first a letter or
+ * digit; no `..`.
+ */
+export const NAME_PATTERN = /^(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._-]*$/;
+
+/** The name of a file inside a job's folder: as a name, and none of those that the wrapper uses itself. */
+export const FILE_NAME_PATTERN =
+  /^(?!.*\.\.)(?!wrapper\.|fabrica-report\.|(?:log|report|report\.tmp)$)[A-Za-z0-9_][A-Za-z0-9._-]*$/;
+
+/** A logical file name: an absolute path of names, without `..`. */
+export const LFN_PATTERN = /^(?!.*\.\.)(\/[A-Za-z0-9_][A-Za-z0-9._-]*)+$/;
+
+/** An epoch: `e` and base-36 digits; new after each restore of a catalog. */
+export const EPOCH_PATTERN = /^e[0-9a-z]{6,12}$/;
+
+/** The epoch that begins at this time (ms): the seconds in base 36, so that later epochs sort later. */
+export function epochAt(now: number): string {
+  return `e${Math.floor(now / 1000).toString(36)}`;
+}
+
+/** The name of an attempt at a computing element: unique over restores, productions, jobs and attempts. */
+export function ceJobName(key: {
+  epoch: string;
+  production: string;
+  job: number;
+  attempt: number;
+}): string {
+  return `${key.epoch}.${key.production}.${key.job}.${key.attempt}`;
+}
+
+/** Temporal's id of a production's workflow. */
+export function productionWorkflowId(production: string): string {
+  return `production/${production}`;
+}
+
+/** Temporal's id of a block's workflow. */
+export function blockWorkflowId(production: string, block: number): string {
+  return `production/${production}/block/${block}`;
+}
+
+/** Task queues: one for workflows and control; per site one for submission and one for everything else; one per storage. */
+export const CONTROL_QUEUE = 'fabrica';
+export const siteQueue = (site: string): string => `site.${site}`;
+export const siteIoQueue = (site: string): string => `site.${site}.io`;
+export const storageQueue = (storage: string): string => `se.${storage}`;

@@ -1,0 +1,60 @@
+import type { FailureClass } from './failure-class.js';
+import type { BlockState } from './states/block.js';
+import type { JobState } from './states/job.js';
+import type { ProductionState } from './states/production.js';
+
+/** Jobs by state; states that no job is in may be left out. */
+export type JobCounts = Partial<Record<JobState, number>>;
+
+/** The jobs of one block, counted. */
+export interface BlockCounts {
+  /** Scout and fabrication jobs. */
+  readonly jobs: JobCounts;
+  readonly merges: JobCounts;
+  /** Events of the jobs that are done, and of those that were waived. */
+  readonly made: number;
+  readonly waived: number;
+  /** Events in merged files, of the data level that has most. */
+  readonly merged: number;
+  /** Failed attempts so far. */
+  readonly failures: Partial<Record<FailureClass, number>>;
+}
+
+export const NO_COUNTS: BlockCounts = {
+  jobs: {},
+  merges: {},
+  made: 0,
+  waived: 0,
+  merged: 0,
+  failures: {},
+};
+
+/** How far a production is; what the query `progress` answers. Events, times in ms since 1970. */
+export interface ProductionProgress {
+  readonly production: string;
+  readonly state: ProductionState;
+  readonly reason: string;
+  readonly priority: number;
+  readonly events: {
+    readonly asked: number;
+    readonly made: number;
+    readonly merged: number;
+    readonly distributed: number;
+    readonly waived: number;
+  };
+  readonly blocks: Partial<Record<BlockState, number>>;
+  readonly jobs: JobCounts;
+  readonly merges: JobCounts;
+  readonly failures: Partial<Record<FailureClass, number>>;
+  readonly at: number;
+}
+
+/** Sums counters of the same kind. */
+export function addCounts<K extends string>(
+  a: Readonly<Partial<Record<K, number>>>,
+  b: Readonly<Partial<Record<K, number>>>,
+): Partial<Record<K, number>> {
+  const sum: Partial<Record<K, number>> = { ...a };
+  for (const key of Object.keys(b) as K[]) sum[key] = (sum[key] ?? 0) + (b[key] ?? 0);
+  return sum;
+}

@@ -1,0 +1,102 @@
+import { z } from 'zod';
+import { type FieldPath, fieldName } from './problem.js';
+
+/** The part of JSON Schema that our schemas produce: what error messages need to know about a field. */
+export interface Outline {
+  readonly type?: string;
+  readonly description?: string;
+  readonly default?: unknown;
+  readonly const?: unknown;
+  readonly enum?: readonly unknown[];
+  readonly properties?: Readonly<Record<string, Outline>>;
+  readonly items?: Outline;
+  readonly anyOf?: readonly Outline[];
+  readonly oneOf?: readonly Outline[];
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly exclusiveMinimum?: number;
+  readonly minLength?: number;
+  readonly maxLength?: number;
+  readonly minItems?: number;
+  readonly maxItems?: number;
+}
+
+/** The outline of what a person may write for this schema. */
+export function outlineOf(schema: z.ZodType): Outline {
+  return z.toJSONSchema(schema, { io: 'input', reused: 'inline' }) as Outline;
+}
+
+const branches = (outline: Outline): readonly Outline[] => outline.anyOf ?? outline.oneOf ?? [];
+
+/** The outline of a field, or undefined if there is no such field. Of alternatives, the first that has it. */
+export function outlineAt(outline: Outline, path: FieldPath): Outline | undefined {
+  const [first, ...rest] = path;
+  if (first === undefined) return outline;
+  for (const one of [outline, ...branches(outline)]) {
+    const next = typeof first === 'number' ? one.items : ownProperty(one, first);
+    const found = next === undefined ? undefined : outlineAt(next, rest);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function ownProperty(outline: Outline, key: string): Outline | undefined {
+  const properties = outline.properties ?? {};
+  return Object.hasOwn(properties, key) ? properties[key] : undefined;
+}
+
+/** Names of the fields that a mapping may have. */
+export function knownFields(outline: Outline | undefined): string[] {
+  if (outline === undefined) return [];
+  return [outline, ...branches(outline)].flatMap((one) => Object.keys(one.properties ?? {}));
+}
+
+/** Where else in the whole schema a field of exactly this name is: `dataset.campaign` for `campaign`; null if nowhere. */
+export function elsewhere(outline: Outline, field: string, above: FieldPath = []): string | null {
+  for (const [key, inner] of Object.entries(outline.properties ?? {})) {
+    if (key === field) return fieldName([...above, key]);
+    const found = elsewhere(inner, field, [...above, key]);
+    if (found !== null) return found;
+  }
+  return null;
+}
+
+/** What a field must be, in words: `a whole number from 1 to 10`, `true or false`, `a list of 1 to 256`. */
+export function expectation(outline: Outline): string {
+  if (outline.const !== undefined) return `'${String(outline.const)}'`;
+  if (outline.enum !== undefined) return outline.enum.map((one) => `'${String(one)}'`).join(' or ');
+  switch (outline.type) {
+    case 'integer':
+      return `a whole number${span(wholeMinimum(outline), outline.maximum)}`;
+    case 'number':
+      return `a number${span(outline.minimum, outline.maximum)}${above(outline)}`;
+    case 'string':
+      return `text${span(outline.minLength, outline.maxLength, ' characters')}`;
+    case 'boolean':
+      return 'true or false';
+    case 'array':
+      return `a list${span(outline.minItems, outline.maxItems, ' entries')}`;
+    case 'object':
+      return 'a mapping of fields';
+    default:
+      return branches(outline).map(expectation).join(' or ') || 'something else';
+  }
+}
+
+const above = (outline: Outline): string =>
+  outline.exclusiveMinimum === undefined ? '' : ` above ${outline.exclusiveMinimum}`;
+
+const wholeMinimum = ({ minimum, exclusiveMinimum }: Outline): number | undefined =>
+  exclusiveMinimum === undefined ? minimum : exclusiveMinimum + 1;
+
+/** The range of a number, a length or a count. Bounds at the edge of exact numbers are the library's, not ours. */
+function span(from: number | undefined, to: number | undefined, unit = ''): string {
+  const [low, high] = [from, to].map((n) =>
+    n === undefined || Math.abs(n) >= Number.MAX_SAFE_INTEGER ? undefined : n,
+  );
+  const of = unit === '' ? ' from' : ' of';
+  if (low !== undefined && high !== undefined) return `${of} ${low} to ${high}${unit}`;
+  if (low !== undefined) return unit === '' ? ` of at least ${low}` : ` of at least ${low}${unit}`;
+  if (high !== undefined) return ` of at most ${high}${unit}`;
+  return '';
+}

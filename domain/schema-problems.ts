@@ -1,0 +1,130 @@
+import { z } from 'zod';
+import { type FieldPath, type Problem, quoted } from './problem.js';
+import {
+  elsewhere,
+  expectation,
+  knownFields,
+  type Outline,
+  outlineAt,
+  outlineOf,
+} from './schema-outline.js';
+import { nearest } from './spelling.js';
+
+type Issue = z.core.$ZodIssue;
+
+/** Text of our own in a schema begins so; the library's never does. */
+const OWN = 'must ';
+
+/**
+ * What a schema finds wrong with a value, in plain words; empty if nothing. `kind` names the whole document in messages, e.g.
+ * `definition`.
+ */
+export function schemaProblems(schema: z.ZodType, value: unknown, kind: string): Problem[] {
+  const result = schema.safeParse(value);
+  if (result.success) return [];
+  const teller = new Teller(outlineOf(schema), value, kind);
+  const told = result.error.issues.flatMap((issue) => teller.tell(issue, fieldPath(issue.path)));
+  const seen = new Set<string>();
+  return told.filter((one) => {
+    const key = `${JSON.stringify(one.path)} ${one.text}`;
+    return seen.has(key) ? false : seen.add(key);
+  });
+}
+
+const fieldPath = (path: readonly PropertyKey[]): FieldPath =>
+  path.map((part) => (typeof part === 'symbol' ? String(part) : part));
+
+class Teller {
+  constructor(
+    readonly outline: Outline,
+    readonly value: unknown,
+    readonly kind: string,
+  ) {}
+
+  tell(issue: Issue, path: FieldPath): Problem[] {
+    if (issue.code === 'unrecognized_keys') {
+      return issue.keys.map((key) => this.#unknown(path, key));
+    }
+    if (!this.#has(path)) return [this.#missing(path)];
+    if (issue.code === 'invalid_union') return this.#noBranch(issue, path);
+    const own = issue.message.startsWith(OWN) ? issue.message : undefined;
+    return [this.#wrong(path, own)];
+  }
+
+  #unknown(path: FieldPath, key: string): Problem {
+    const known = knownFields(outlineAt(this.outline, path));
+    const meant = nearest(key, known);
+    const other = elsewhere(this.outline, key);
+    const place = path.length === 0 ? `the ${this.kind}` : 'this mapping';
+    let remedy = `remove it; the fields of ${place} are ${known.join(', ')}`;
+    if (meant !== null) remedy = `did you mean ${meant}?`;
+    else if (other !== null) remedy = `did you mean ${other}?`;
+    return { path: [...path, key], text: `is no field of ${place}`, remedy };
+  }
+
+  #missing(path: FieldPath): Problem {
+    const { description, ...outline } = outlineAt(this.outline, path) ?? {};
+    const meaning = description === undefined ? '' : `: ${sentence(description)}`;
+    return { path, text: 'is missing', remedy: `add it, ${expectation(outline)}${meaning}` };
+  }
+
+  #wrong(path: FieldPath, own: string | undefined): Problem {
+    const outline = outlineAt(this.outline, path) ?? {};
+    const got = this.#at(path);
+    const text = `${own ?? `${OWN}be ${expectation(outline)}`} (got ${quoted(got)})`;
+    return { path, text, remedy: this.#remedy(path, outline, got) };
+  }
+
+  #remedy(path: FieldPath, outline: Outline, got: unknown): string {
+    if (path.length === 0) return 'begin the file with a field, such as `name: ...`';
+    if (outline.type === 'string' && (typeof got === 'number' || typeof got === 'boolean')) {
+      return 'put it in quotes';
+    }
+    const meaning = outline.description ?? this.#above(path);
+    const standard =
+      outline.default === undefined || typeof outline.default === 'object'
+        ? ''
+        : `, or leave it out for ${quoted(outline.default)}`;
+    const what = meaning === undefined ? '' : `; it is: ${sentence(meaning)}`;
+    return `correct it${standard}${what}`;
+  }
+
+  /** Entries of lists have no description of their own: the list's tells. */
+  #above(path: FieldPath): string | undefined {
+    return typeof path.at(-1) === 'number'
+      ? outlineAt(this.outline, path.slice(0, -1))?.description
+      : undefined;
+  }
+
+  /**
+   * Of alternatives, those are told about that the value was probably meant as: a mapping's fields one by one. A value of
+   * none of them gets the sentence that the schema has for the whole.
+   */
+  #noBranch(issue: z.core.$ZodIssueInvalidUnion, path: FieldPath): Problem[] {
+    const meant = issue.errors.filter((inner) => inner.some((one) => one.path.length > 0));
+    const [only] = meant;
+    if (only !== undefined && meant.length === 1) {
+      return only.flatMap((inner) => this.tell(inner, [...path, ...fieldPath(inner.path)]));
+    }
+    const own = [issue, ...issue.errors.flat()].find((one) => one.message.startsWith(OWN));
+    return [this.#wrong(path, own?.message)];
+  }
+
+  #has(path: FieldPath): boolean {
+    return path.length === 0 || this.#at(path) !== undefined;
+  }
+
+  #at(path: FieldPath): unknown {
+    let value = this.value;
+    for (const part of path) {
+      if (typeof value !== 'object' || value === null || !Object.hasOwn(value, part)) {
+        return undefined;
+      }
+      value = (value as Record<string | number, unknown>)[part];
+    }
+    return value;
+  }
+}
+
+/** A description as the end of a sentence. */
+const sentence = (description: string): string => description.replace(/\.$/, '');

@@ -1,0 +1,73 @@
+/** One attempt as a computing element gets it. */
+export interface CeJob {
+  /** See `ceJobName`; unique for ever. */
+  readonly name: string;
+  /** The whole job wrapper, a POSIX sh script. */
+  readonly script: string;
+  /** For the batch system; the wrapper enforces both itself. */
+  readonly wallSeconds: number;
+  readonly memoryMB: number;
+}
+
+export interface CeSubmission {
+  readonly name: string;
+  /** The computing element's own id; empty if the job was refused. */
+  readonly ceId: string;
+  /** Why it was refused; empty if it was taken, or was there already. */
+  readonly refused: string;
+}
+
+/** What a computing element knows of a job. `unknown`: it has never seen the name, or has forgotten it. */
+export interface CeStatus {
+  readonly name: string;
+  readonly state: 'queued' | 'running' | 'ended' | 'unknown';
+  readonly ceId: string;
+  /** ms since 1970, where known. */
+  readonly startedAt: number | null;
+  readonly endedAt: number | null;
+  /** Content of the wrapper's report; null if it ended without writing one. */
+  readonly report: string | null;
+  /** Content of `fabrica-report.json`, if the payload wrote one (at most 256 KiB of it). */
+  readonly payloadReport: string | null;
+}
+
+export interface CeSlots {
+  readonly total: number;
+  readonly running: number;
+  readonly queued: number;
+}
+
+/**
+ * Something that runs jobs. Jobs are known by name only; all calls are bulk and idempotent, and hold across restarts of the
+ * process that makes them: a job that was submitted is found again by its name.
+ */
+export interface ComputeElement {
+  readonly site: string;
+  readonly kind: string;
+
+  /** Afterwards each job is queued, running or ended, once, whatever happened before; or refused. */
+  submit(jobs: readonly CeJob[]): Promise<CeSubmission[]>;
+
+  /** One status per name, in the same order. */
+  poll(names: readonly string[]): Promise<CeStatus[]>;
+
+  /** Resolves when something may have ended since the last call, or after `milliseconds`, or when the signal aborts. */
+  changed(milliseconds: number, signal: AbortSignal): Promise<void>;
+
+  /** Afterwards none of the jobs runs or will ever run; a job that was not yet submitted never will be. */
+  end(names: readonly string[]): Promise<void>;
+
+  /** Afterwards nothing is left of these ended jobs. Jobs that still run are left alone. */
+  forget(names: readonly string[]): Promise<void>;
+
+  /** The last `bytes` of the job's log; null if there is none. */
+  log(name: string, bytes: number): Promise<string | null>;
+
+  slots(): Promise<CeSlots>;
+
+  /** Throws unless jobs can be submitted now. */
+  check(): Promise<void>;
+
+  /** Ends timers and watches of this process; jobs go on. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,31 @@
+import type { Clock } from '../../domain/clock.js';
+import type { SiteConfiguration } from '../../domain/configuration.js';
+import type { Log } from '../../domain/log.js';
+import type { ComputeElement } from './compute-element.js';
+import { LocalComputeElement } from './local.js';
+
+export interface ComputeElementContext {
+  /** Where job folders of a local site are, unless its configuration tells. */
+  readonly folder: string;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** The computing element of a site, of the kind that it is configured to be. */
+export function createComputeElement(
+  site: SiteConfiguration,
+  { folder, log }: ComputeElementContext,
+): ComputeElement {
+  const { kind } = site.compute;
+  switch (kind) {
+    case 'local':
+      return new LocalComputeElement({
+        site: site.name,
+        slots: site.slots,
+        folder: site.compute.folder ?? folder,
+        log,
+      });
+    default:
+      return kind satisfies never;
+  }
+}

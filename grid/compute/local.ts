@@ -1,0 +1,481 @@
+import { spawn } from 'node:child_process';
+import { promises as fs } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Clock } from '../../domain/clock.js';
+import { systemClock } from '../../domain/clock.js';
+import { FabricaError, messageOf } from '../../domain/errors.js';
+import type { Log } from '../../domain/log.js';
+import { silentLog } from '../../domain/log.js';
+import { ChangeSignal } from './change-signal.js';
+import type { CeJob, CeSlots, CeStatus, CeSubmission, ComputeElement } from './compute-element.js';
+import {
+  CAME_SECOND,
+  createJob,
+  forbidStart,
+  isJobName,
+  jobFolder,
+  jobOrder,
+  jobsIn,
+  LAUNCHER,
+  openStaging,
+  readHead,
+  readTail,
+  removeJob,
+  startOf,
+  writtenAt,
+} from './local-job.js';
+import type { ProcessIdentity } from './process.js';
+import { isAlive, killSession, signalProcess, waitUntilGone } from './process.js';
+
+export interface LocalComputeOptions {
+  readonly site: string;
+  /** Jobs that run at once. */
+  readonly slots: number;
+  /** The spool: one folder per job below it. Created if it is not there. */
+  readonly folder: string;
+  /** Default: the machine's clock. */
+  readonly clock?: Clock;
+  /** Default: silence. */
+  readonly log?: Log;
+}
+
+interface Job {
+  readonly name: string;
+  readonly folder: string;
+  /** See `jobOrder`. */
+  readonly order: number;
+  state: 'queued' | 'running' | 'ended';
+  /** The wrapper; null while this process has just started it, and if it never started. */
+  process: ProcessIdentity | null;
+  startedAt: number | null;
+  endedAt: number | null;
+}
+
+/** How often wrappers that are not children of this process are looked at (ms). */
+const ADOPTED_POLL = 500;
+/** From TERM to KILL (ms); the wrapper gives its payload ten seconds of them. */
+const GRACE = 15_000;
+/** After the machine refused a new process (ms). */
+const SPAWN_RETRY = 1000;
+/** A start that is still `unclear` after this (ms) was cut off: its process died between creating and writing the file. */
+const UNCLEAR = 2000;
+/** Jobs whose folders are written, read or removed at the same time. */
+const WIDTH = 16;
+/** Bytes; see `CeStatus.payloadReport`. */
+const LARGEST_REPORT = 256 * 1024;
+/** What a wrapper inherits from this process, besides nothing. */
+const INHERITED = ['PATH', 'HOME', 'USER', 'LOGNAME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR'];
+
+/**
+ * This machine as a computing element. Wrappers are processes of their own sessions and outlive this process; it is only their
+ * scheduler: it starts queued jobs in order of submission while slots are free, and learns of their ends. All that must survive it
+ * is in the jobs' folders (`local-job.ts`), so that the next one on the same folder goes on from there:
+ *
+ *   no `wrapper.started`          queued
+ *   started, process alive        running; adopted, counts against the slots, and is looked at every 500 ms
+ *   started, process gone         ended, with or without a report; what it left running is killed
+ *   started by a tombstone        ended; it never ran
+ */
+export class LocalComputeElement implements ComputeElement {
+  readonly kind = 'local';
+  readonly site: string;
+  readonly #slots: number;
+  readonly #spool: string;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #environment: NodeJS.ProcessEnv;
+  readonly #jobs = new Map<string, Job>();
+  /** In order of submission. */
+  readonly #queue = new Set<Job>();
+  readonly #running = new Set<Job>();
+  readonly #adopted = new Set<Job>();
+  readonly #ends = new ChangeSignal();
+  #staging: Promise<string> | undefined;
+  #lastOrder = 0;
+  #adoptedTimer: NodeJS.Timeout | undefined;
+  #retryTimer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  /** Starts at once to look for the jobs of the process before, and to go on with them. */
+  constructor(options: LocalComputeOptions) {
+    this.site = options.site;
+    this.#slots = options.slots;
+    this.#spool = path.resolve(options.folder);
+    this.#clock = options.clock ?? systemClock;
+    this.#log = options.log ?? silentLog;
+    this.#environment = Object.fromEntries(
+      INHERITED.flatMap((name) => {
+        const value = process.env[name];
+        return value === undefined ? [] : [[name, value]];
+      }),
+    );
+    this.#ready().catch((error: unknown) => {
+      this.#log.error({ site: this.site, error: messageOf(error) }, 'cannot read the spool');
+    });
+  }
+
+  async submit(jobs: readonly CeJob[]): Promise<CeSubmission[]> {
+    const staging = await this.#ready();
+    const first = Math.max(this.#clock.now(), this.#lastOrder + 0.001);
+    this.#lastOrder = first + jobs.length * 0.001;
+    const submissions = await inParallel(jobs, async (job, index) => {
+      try {
+        return await this.#take(job, staging, first + index * 0.001);
+      } catch (error) {
+        return { name: job.name, ceId: '', refused: messageOf(error) };
+      }
+    });
+    // Folders are written side by side; the queue is in the order of submission.
+    for (const { name } of submissions) {
+      const job = this.#jobs.get(name);
+      if (job?.state === 'queued') this.#queue.add(job);
+    }
+    this.#fill();
+    return submissions;
+  }
+
+  async poll(names: readonly string[]): Promise<CeStatus[]> {
+    await this.#ready();
+    return inParallel(names, async (name) => {
+      const job = this.#jobs.get(name) ?? (await this.#discover(name));
+      return job === null ? unknownStatus(name) : this.#statusOf(job);
+    });
+  }
+
+  changed(milliseconds: number, signal: AbortSignal): Promise<void> {
+    return this.#ends.wait(milliseconds, signal);
+  }
+
+  async end(names: readonly string[]): Promise<void> {
+    await this.#ready();
+    // All at once, for each may have to wait for the grace time.
+    await Promise.all(names.filter(isJobName).map((name) => this.#end(name)));
+  }
+
+  async forget(names: readonly string[]): Promise<void> {
+    await this.#ready();
+    await inParallel(names, async (name) => {
+      const job = this.#jobs.get(name) ?? (await this.#discover(name));
+      if (job?.state !== 'ended') return;
+      await removeJob(job.folder);
+      this.#jobs.delete(name);
+    });
+  }
+
+  async log(name: string, bytes: number): Promise<string | null> {
+    return isJobName(name) ? readTail(jobFolder(this.#spool, name), 'log', bytes) : null;
+  }
+
+  async slots(): Promise<CeSlots> {
+    await this.#ready();
+    return { total: this.#slots, running: this.#running.size, queued: this.#queue.size };
+  }
+
+  async check(): Promise<void> {
+    try {
+      const probe = path.join(await this.#ready(), 'check');
+      await fs.writeFile(probe, 'x');
+      await fs.rm(probe, { force: true });
+    } catch (error) {
+      this.#staging = undefined;
+      throw new FabricaError(
+        'FABRICA_COMPUTE_SUBMISSION',
+        `The spool ${this.#spool} of site ${this.site} cannot be used: ${messageOf(error)}.`,
+        { site: this.site, path: this.#spool },
+        { remedy: 'Make the folder writable, or free its disk.', cause: error },
+      );
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearInterval(this.#adoptedTimer);
+    clearTimeout(this.#retryTimer);
+    this.#ends.raise();
+    const staging = await this.#staging?.catch(() => undefined);
+    if (staging !== undefined) await fs.rm(staging, { recursive: true, force: true });
+  }
+
+  /** Resolves once the jobs of the process before are known; a failure is tried again by the next call. */
+  #ready(): Promise<string> {
+    this.#staging ??= this.#load().catch((error: unknown) => {
+      this.#staging = undefined;
+      throw error;
+    });
+    return this.#staging;
+  }
+
+  async #load(): Promise<string> {
+    const staging = await openStaging(this.#spool, this.#clock.now());
+    const found: { name: string; folder: string }[] = [];
+    for await (const job of jobsIn(this.#spool)) found.push(job);
+    const jobs = await inParallel(found, ({ name }) => this.#discover(name, false));
+    const queued = jobs.filter((job) => job?.state === 'queued').filter((job) => job !== null);
+    for (const job of queued.sort((a, b) => a.order - b.order)) {
+      this.#queue.add(job);
+      this.#lastOrder = Math.max(this.#lastOrder, job.order);
+    }
+    if (found.length > 0) {
+      this.#log.info(
+        {
+          site: this.site,
+          queued: queued.length,
+          running: this.#running.size,
+          jobs: found.length,
+        },
+        'found jobs of an earlier process',
+      );
+    }
+    this.#fill();
+    return staging;
+  }
+
+  async #take(job: CeJob, staging: string, order: number): Promise<CeSubmission> {
+    const { name } = job;
+    if (!isJobName(name)) {
+      return { name, ceId: '', refused: `${JSON.stringify(name)} cannot be the name of a job` };
+    }
+    const refused = 'the job was ended before it could start';
+    const known = this.#jobs.get(name);
+    if (known !== undefined) {
+      const never = known.state === 'ended' && known.startedAt === null;
+      return never ? { name, ceId: '', refused } : { name, ceId: name, refused: '' };
+    }
+    const folder = jobFolder(this.#spool, name);
+    if (await createJob(staging, folder, job.script, order)) {
+      if (!this.#jobs.has(name)) this.#jobs.set(name, newJob(name, folder, order));
+      return { name, ceId: name, refused: '' };
+    }
+    const { by } = await startOf(folder);
+    if (by === 'tombstone') return { name, ceId: '', refused };
+    await this.#discover(name);
+    return { name, ceId: name, refused: '' };
+  }
+
+  /** Learns of a job from its folder; null if there is none. With `queue`, a job that waits is queued here as well. */
+  async #discover(name: string, queue = true): Promise<Job | null> {
+    if (!isJobName(name)) return null;
+    const folder = jobFolder(this.#spool, name);
+    const order = await jobOrder(folder);
+    const start = await startOf(folder);
+    const known = this.#jobs.get(name);
+    if (known !== undefined) return known;
+    if (order === null && start.by === 'nobody') return null;
+    const job = newJob(name, folder, order ?? 0);
+    this.#jobs.set(name, job);
+    if (start.by === 'nobody') {
+      if (queue) {
+        this.#queue.add(job);
+        this.#fill();
+      }
+    } else {
+      await this.#follow(job);
+    }
+    return job;
+  }
+
+  /** Brings a job whose start was decided elsewhere to what its folder says. */
+  async #follow(job: Job): Promise<void> {
+    let start = await startOf(job.folder);
+    for (let waited = 0; start.by === 'unclear' && waited < UNCLEAR; waited += 20) {
+      await delay(20);
+      start = await startOf(job.folder);
+    }
+    if (start.by === 'process') {
+      job.process = start.process;
+      job.startedAt = start.at;
+      if (await isAlive(start.process)) this.#adopt(job);
+      else await this.#wrapperGone(job);
+    } else {
+      if (start.by === 'tombstone') job.startedAt = null;
+      this.#markEnded(job, start.by === 'nobody' ? this.#clock.now() : start.at);
+    }
+  }
+
+  #adopt(job: Job): void {
+    job.state = 'running';
+    this.#queue.delete(job);
+    this.#running.add(job);
+    this.#adopted.add(job);
+    if (this.#closed) return;
+    this.#adoptedTimer ??= setInterval(() => {
+      for (const adopted of this.#adopted) void this.#lookAt(adopted);
+    }, ADOPTED_POLL).unref();
+  }
+
+  async #lookAt(job: Job): Promise<void> {
+    if (job.process !== null && (await isAlive(job.process))) return;
+    if (this.#adopted.delete(job)) await this.#wrapperGone(job);
+  }
+
+  /** Starts queued jobs while slots are free. */
+  #fill(): void {
+    while (!this.#closed && this.#running.size < this.#slots) {
+      const [job] = this.#queue;
+      if (job === undefined) return;
+      this.#queue.delete(job);
+      this.#start(job);
+    }
+  }
+
+  #start(job: Job): void {
+    job.state = 'running';
+    job.startedAt = this.#clock.now();
+    this.#running.add(job);
+    const started = String(Math.floor(job.startedAt / 1000));
+    const child = spawn('/bin/sh', ['-c', LAUNCHER, 'fabrica-wrapper', started], {
+      cwd: job.folder,
+      detached: true,
+      stdio: 'ignore',
+      env: this.#environment,
+    });
+    child.unref();
+    child.once('error', (error) => {
+      void this.#notStarted(job, error);
+    });
+    child.once('exit', (code) => {
+      void this.#childEnded(job, code);
+    });
+  }
+
+  /** The machine gives no process, or the folder is gone. */
+  async #notStarted(job: Job, error: Error): Promise<void> {
+    this.#running.delete(job);
+    if ((await jobOrder(job.folder).catch(() => 0)) === null) {
+      this.#jobs.delete(job.name);
+      this.#ends.raise();
+      return this.#fill();
+    }
+    this.#log.warn({ site: this.site, job: job.name, error: error.message }, 'cannot start a job');
+    job.state = 'queued';
+    const later = [...this.#queue];
+    this.#queue.clear();
+    for (const each of [job, ...later]) this.#queue.add(each);
+    if (this.#closed) return;
+    this.#retryTimer ??= setTimeout(() => {
+      this.#retryTimer = undefined;
+      this.#fill();
+    }, SPAWN_RETRY).unref();
+  }
+
+  async #childEnded(job: Job, code: number | null): Promise<void> {
+    if (job.state === 'ended') return;
+    if (code === CAME_SECOND) {
+      this.#running.delete(job);
+      await this.#follow(job);
+    } else {
+      // Exit codes above 2, and signals, are not the wrapper's own: it had no time to clean up.
+      if (code === null || code > 2) {
+        const start = await startOf(job.folder);
+        if (start.by === 'process') await killSession(start.process);
+      }
+      this.#markEnded(job, this.#clock.now());
+    }
+  }
+
+  /** A wrapper that is no child of this process has gone. */
+  async #wrapperGone(job: Job): Promise<void> {
+    const reported = await writtenAt(job.folder, 'report');
+    if (reported === null && job.process !== null) {
+      const killed = await killSession(job.process);
+      if (killed > 0) {
+        this.#log.warn({ site: this.site, job: job.name, killed }, 'killed what a wrapper left');
+      }
+    }
+    this.#markEnded(job, reported ?? this.#clock.now());
+  }
+
+  #markEnded(job: Job, at: number): void {
+    this.#queue.delete(job);
+    this.#running.delete(job);
+    this.#adopted.delete(job);
+    if (job.state !== 'ended') {
+      job.state = 'ended';
+      job.endedAt = at;
+    }
+    this.#fill();
+    this.#ends.raise();
+  }
+
+  async #end(name: string): Promise<void> {
+    const folder = jobFolder(this.#spool, name);
+    if (await forbidStart(folder)) {
+      const job = this.#jobs.get(name) ?? newJob(name, folder, 0);
+      this.#jobs.set(name, job);
+      job.startedAt = null;
+      this.#markEnded(job, this.#clock.now());
+      return;
+    }
+    const job = this.#jobs.get(name) ?? (await this.#discover(name));
+    if (job === null || job.state === 'ended') return;
+    const start = await startOf(folder);
+    if (start.by !== 'process') {
+      // Somebody else is just deciding.
+      await this.#follow(job);
+      return job.state === 'running' ? this.#end(name) : undefined;
+    }
+    if (await isAlive(start.process)) {
+      signalProcess(start.process.pid, 'SIGTERM');
+      if (!(await waitUntilGone(start.process, GRACE))) {
+        this.#log.warn({ site: this.site, job: name }, 'a wrapper does not heed SIGTERM');
+      }
+    }
+    await killSession(start.process);
+    await waitUntilGone(start.process, GRACE);
+    this.#markEnded(job, this.#clock.now());
+  }
+
+  async #statusOf(job: Job): Promise<CeStatus> {
+    const ended = job.state === 'ended';
+    return {
+      name: job.name,
+      state: job.state,
+      ceId: job.name,
+      startedAt: job.startedAt,
+      endedAt: job.endedAt,
+      report: ended ? await readHead(job.folder, 'report', LARGEST_REPORT) : null,
+      payloadReport: ended
+        ? await readHead(job.folder, 'fabrica-report.json', LARGEST_REPORT)
+        : null,
+    };
+  }
+}
+
+function newJob(name: string, folder: string, order: number): Job {
+  return {
+    name,
+    folder,
+    order,
+    state: 'queued',
+    process: null,
+    startedAt: null,
+    endedAt: null,
+  };
+}
+
+function unknownStatus(name: string): CeStatus {
+  return {
+    name,
+    state: 'unknown',
+    ceId: '',
+    startedAt: null,
+    endedAt: null,
+    report: null,
+    payloadReport: null,
+  };
+}
+
+/** The results in the order of the items; at most `WIDTH` are worked on at the same time. */
+async function inParallel<T, R>(
+  items: readonly T[],
+  act: (item: T, index: number) => Promise<R>,
+): Promise<R[]> {
+  const results: R[] = [];
+  const entries = items.entries();
+  const work = async (): Promise<void> => {
+    for (const [index, item] of entries) results[index] = await act(item, index);
+  };
+  await Promise.all(Array.from({ length: Math.min(WIDTH, items.length) }, work));
+  return results;
+}

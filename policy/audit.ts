@@ -1,0 +1,68 @@
+import type { Discrepancy } from '../domain/audit.js';
+
+/** Fabrica's own counts of a production (DESIGN 3.4). Events, files, jobs. */
+export interface AuditCase {
+  readonly asked: number;
+  readonly made: number;
+  readonly waived: number;
+  /** Events in final files, per data level. */
+  readonly final: Readonly<Record<string, number>>;
+  /** Final files by number of copies. */
+  readonly copies: readonly { copies: number; files: number; sample: string }[];
+  readonly wantedCopies: number;
+  readonly openJobs: number;
+  readonly repeatedSeeds: number;
+  readonly overlaps: number;
+  readonly unmerged: number;
+  readonly multiplyMerged: number;
+  readonly pendingRemnants: number;
+  /** The definition merges its outputs. */
+  readonly merges: boolean;
+  /** A production that still runs is only asked for what must hold at any time. */
+  readonly ended: boolean;
+}
+
+/** What is wrong with the counts; nothing if the production is whole. */
+export function auditCounts(input: AuditCase): Discrepancy[] {
+  const found: Discrepancy[] = [];
+  const find = (kind: Discrepancy['kind'], text: string): void => {
+    found.push({ kind, text });
+  };
+  if (input.repeatedSeeds > 0) find('seeds', `${input.repeatedSeeds} seeds belong to several jobs`);
+  if (input.overlaps > 0) find('events', `${input.overlaps} event ranges overlap`);
+  if (input.multiplyMerged > 0) {
+    find('merge', `${input.multiplyMerged} outputs are in more than one merge`);
+  }
+  if (!input.ended) return found;
+
+  if (input.openJobs > 0) find('unfinished', `${input.openJobs} jobs have not ended`);
+  if (input.made + input.waived !== input.asked) {
+    find(
+      'events',
+      `${input.made} events are made and ${input.waived} waived, ${input.asked} were asked for`,
+    );
+  }
+  for (const [level, events] of Object.entries(input.final)) {
+    if (events !== input.made) {
+      find('events', `the final ${level} files hold ${events} events, ${input.made} were made`);
+    }
+  }
+  if (input.made > 0 && Object.keys(input.final).length === 0) {
+    find('events', 'there are no final files');
+  }
+  if (input.merges && input.unmerged > 0) {
+    find('merge', `${input.unmerged} outputs are in no merge`);
+  }
+  for (const { copies, files, sample } of input.copies) {
+    if (copies !== input.wantedCopies) {
+      find(
+        'copies',
+        `${files} final files have ${copies} copies, ${input.wantedCopies} are wanted (e.g. ${sample})`,
+      );
+    }
+  }
+  if (input.pendingRemnants > 0) {
+    find('remnant', `${input.pendingRemnants} remnants are not removed`);
+  }
+  return found;
+}

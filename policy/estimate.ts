@@ -1,0 +1,126 @@
+import type { ScoutSample } from '../domain/scout.js';
+
+/**
+ * What the jobs of a production need, from what its scouts measured.
+ *
+ * A quantity per event is estimated by mean + k standard deviations with k = 1.28 + 2 / sqrt(n): the 90th percentile of a
+ * normal distribution for large samples, and wider the fewer the scouts. Scouts that were killed by a limit count as censored
+ * samples: with the value of the limit, which their true value exceeds. (JEDI takes finished jobs only, and so underestimates;
+ * see docs/explanation/scouting.md.)
+ */
+export interface EstimateRules {
+  readonly eventsPerJob: number | 'auto';
+  readonly targetWallSeconds: number;
+  /** The definition's limits: never exceeded. */
+  readonly wallSeconds: number;
+  readonly memoryMB: number;
+  readonly events: number;
+  readonly mergeBytes: number | null;
+  readonly mergeEvents: number | null;
+}
+
+export interface Estimate {
+  readonly samples: number;
+  readonly censored: number;
+  /** k of the formula above. */
+  readonly margin: number;
+  readonly wallPerEvent: number | null;
+  /** HS23 s per event. */
+  readonly cpuPerEvent: number | null;
+  readonly bytesPerEvent: number | null;
+  readonly memoryMB: number | null;
+  readonly eventsPerJob: number;
+  /** Expected wall time of a job, s. */
+  readonly jobSeconds: number | null;
+  /** Limits given to jobs; the definition's own after a job has hit one. */
+  readonly wallLimit: number;
+  readonly memoryLimit: number;
+  readonly jobsPerMerge: number;
+  readonly blockJobs: number;
+}
+
+const BLOCK_JOBS = { least: 200, most: 10_000, mergedFiles: 5 };
+/** Below this a wall limit would kill jobs for a hiccup of the node. */
+const LEAST_WALL_LIMIT = 120;
+const LEAST_MEMORY_LIMIT = 256;
+
+/** Estimates from no scouts at all give the definition's own figures. */
+export function estimate(samples: readonly ScoutSample[], rules: EstimateRules): Estimate {
+  const n = Math.max(1, samples.length);
+  const margin = 1.28 + 2 / Math.sqrt(n);
+  const perEvent = (value: (sample: ScoutSample) => number | null): number[] =>
+    samples.flatMap((sample) => {
+      const measured = value(sample);
+      return measured === null ? [] : [measured / sample.events];
+    });
+  const wall = upper(
+    perEvent((s) => s.wallSeconds),
+    margin,
+  );
+  const cpu = mean(perEvent((s) => (s.cpuSeconds === null ? null : s.cpuSeconds * s.hs23PerCore)));
+  const bytes = mean(perEvent((s) => s.bytes));
+  const memory = upper(
+    samples.flatMap((s) => (s.memoryMB === null ? [] : [s.memoryMB])),
+    margin,
+  );
+
+  const eventsPerJob = chooseEventsPerJob(wall, rules);
+  const jobSeconds = wall === null ? null : wall * eventsPerJob;
+  const jobsPerMerge = chooseJobsPerMerge(bytes, eventsPerJob, rules);
+  return {
+    samples: samples.length,
+    censored: samples.filter((s) => s.killedBy !== null).length,
+    margin,
+    wallPerEvent: wall,
+    cpuPerEvent: cpu,
+    bytesPerEvent: bytes,
+    memoryMB: memory,
+    eventsPerJob,
+    jobSeconds,
+    wallLimit: Math.min(
+      rules.wallSeconds,
+      jobSeconds === null
+        ? rules.wallSeconds
+        : Math.max(LEAST_WALL_LIMIT, Math.ceil(3 * jobSeconds)),
+    ),
+    memoryLimit: Math.min(
+      rules.memoryMB,
+      memory === null ? rules.memoryMB : Math.max(LEAST_MEMORY_LIMIT, Math.ceil(1.5 * memory)),
+    ),
+    jobsPerMerge,
+    blockJobs: Math.min(
+      BLOCK_JOBS.most,
+      Math.max(BLOCK_JOBS.least, BLOCK_JOBS.mergedFiles * jobsPerMerge),
+    ),
+  };
+}
+
+function chooseEventsPerJob(wallPerEvent: number | null, rules: EstimateRules): number {
+  if (rules.eventsPerJob !== 'auto') return rules.eventsPerJob;
+  if (wallPerEvent === null || wallPerEvent <= 0) return Math.min(rules.events, 1000);
+  const most = Math.floor(rules.targetWallSeconds / wallPerEvent);
+  return Math.max(1, Math.min(rules.events, most));
+}
+
+function chooseJobsPerMerge(
+  bytesPerEvent: number | null,
+  eventsPerJob: number,
+  rules: EstimateRules,
+): number {
+  if (rules.mergeEvents !== null) return Math.max(1, Math.round(rules.mergeEvents / eventsPerJob));
+  if (rules.mergeBytes === null || bytesPerEvent === null || bytesPerEvent <= 0) return 1;
+  return Math.max(1, Math.round(rules.mergeBytes / (bytesPerEvent * eventsPerJob)));
+}
+
+function mean(values: readonly number[]): number | null {
+  if (values.length === 0) return null;
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+function upper(values: readonly number[], margin: number): number | null {
+  const centre = mean(values);
+  if (centre === null) return null;
+  const variance =
+    values.reduce((sum, value) => sum + (value - centre) ** 2, 0) / Math.max(1, values.length - 1);
+  return centre + margin * Math.sqrt(variance);
+}

@@ -1,0 +1,109 @@
+/** A site as `place` sees it. */
+export interface PlacementSite {
+  readonly name: string;
+  readonly slots: number;
+  /** Attempts of all productions that are submitted or running there. */
+  readonly open: number;
+  /** Those of this production. */
+  readonly mine: number;
+  /** Why nothing may go there (banned, not in the definition's list); empty if it may. */
+  readonly closed: string;
+  /** The block's home storage is near it. */
+  readonly near: boolean;
+}
+
+export interface PlacementJob {
+  readonly job: number;
+  /** Sites where it failed by the site's fault, or shall be confirmed elsewhere. */
+  readonly avoid: readonly string[];
+}
+
+export interface PlacementCase {
+  /** In order of their numbers. */
+  readonly jobs: readonly PlacementJob[];
+  readonly sites: readonly PlacementSite[];
+  /** This production's priority over the sum of all that have jobs waiting, 0..1; 1 for scouts and merges. */
+  readonly share: number;
+  /** Scouts and merges jump the queue: they may exceed the room by a fifth of the slots. */
+  readonly urgent: boolean;
+  /** Expected wall time of a job, s; null if not known. */
+  readonly jobSeconds: number | null;
+}
+
+export interface Placement {
+  readonly bundles: readonly { readonly site: string; readonly jobs: readonly number[] }[];
+  /** What each site could not take, and why; for `fabrica show`. */
+  readonly passedOver: readonly { readonly site: string; readonly why: string }[];
+}
+
+/** Jobs of one bundle at most: larger ones gain nothing (measured), and their reports grow. */
+export const LARGEST_BUNDLE = 500;
+
+/** A queue at a site holds what its slots finish in this time, so that a report's round trip never leaves a slot idle. */
+const QUEUE_SECONDS = 15;
+
+/** Jobs that may be at a site: its slots, and a queue of a fifth of them or of `QUEUE_SECONDS` of work, whichever is more. */
+export function siteCapacity(slots: number, jobSeconds: number | null): number {
+  const refill =
+    jobSeconds === null ? 0 : Math.ceil((slots * QUEUE_SECONDS) / Math.max(jobSeconds, 0.01));
+  return slots + Math.max(Math.ceil(slots / 5), Math.min(refill, LARGEST_BUNDLE * 2));
+}
+
+/**
+ * Which jobs go where now. Never to a closed or full site. Room is filled evenly over the sites in proportion to it, sites near the home
+ * storage first, in runs of consecutive jobs. A job avoids the sites that it failed at as long as another open site exists at all.
+ */
+export function placeJobs(input: PlacementCase): Placement {
+  const passedOver: { site: string; why: string }[] = [];
+  const rooms = new Map<string, number>();
+  const openSites = input.sites.filter((site) => site.closed === '');
+  for (const site of input.sites) {
+    if (site.closed !== '') {
+      passedOver.push({ site: site.name, why: site.closed });
+      continue;
+    }
+    const capacity =
+      siteCapacity(site.slots, input.jobSeconds) + (input.urgent ? Math.ceil(site.slots / 5) : 0);
+    const mine = Math.max(1, Math.ceil(capacity * input.share)) - site.mine;
+    const room = Math.min(capacity - site.open, mine);
+    if (room > 0) rooms.set(site.name, Math.min(room, LARGEST_BUNDLE));
+    else {
+      passedOver.push({
+        site: site.name,
+        why:
+          capacity - site.open <= 0
+            ? `full: ${site.open} jobs for ${site.slots} slots`
+            : `its share is used: ${site.mine} jobs of ${Math.round(input.share * 100)} %`,
+      });
+    }
+  }
+  const total = [...rooms.values()].reduce((sum, room) => sum + room, 0);
+  if (total === 0 || input.jobs.length === 0) return { bundles: [], passedOver };
+
+  const near = (name: string): boolean => openSites.some((site) => site.name === name && site.near);
+  const order = [...rooms.keys()].sort(
+    (a, b) => Number(near(b)) - Number(near(a)) || (rooms.get(b) ?? 0) - (rooms.get(a) ?? 0),
+  );
+  const fill = Math.min(1, input.jobs.length / total);
+  const quota = new Map(order.map((name) => [name, Math.ceil((rooms.get(name) ?? 0) * fill)]));
+  const placed = new Map<string, number[]>();
+  const give = (job: number, site: string): void => {
+    const jobs = placed.get(site);
+    if (jobs === undefined) placed.set(site, [job]);
+    else jobs.push(job);
+    quota.set(site, (quota.get(site) ?? 0) - 1);
+    rooms.set(site, (rooms.get(site) ?? 0) - 1);
+  };
+  for (const { job, avoid } of input.jobs) {
+    const nowhereElse = openSites.every((site) => avoid.includes(site.name));
+    const allowed = order.filter((name) => nowhereElse || !avoid.includes(name));
+    const site =
+      allowed.find((name) => (quota.get(name) ?? 0) > 0) ??
+      allowed.find((name) => (rooms.get(name) ?? 0) > 0);
+    if (site !== undefined) give(job, site);
+  }
+  return {
+    bundles: [...placed].map(([site, jobs]) => ({ site, jobs })),
+    passedOver,
+  };
+}

@@ -1,0 +1,63 @@
+import { BLAME_OF, type FailureClass } from '../domain/failure-class.js';
+
+/** What is known when an attempt has failed. */
+export interface FailureCase {
+  readonly class: FailureClass;
+  /** Attempts charged to the job before this one. */
+  readonly charged: number;
+  /** Earlier attempts of the job that failed with `payload-error` or `payload-crash`. */
+  readonly payloadFailures: number;
+  /** True if the job ran already with the definition's full limits. */
+  readonly raised: boolean;
+  readonly attempts: number;
+  /** Seconds before the second attempt; doubles with each, up to the maximum. */
+  readonly backoff: number;
+  readonly maximumBackoff: number;
+}
+
+/**
+ * `retry`: wait so many seconds, keep away from the site if it is to blame or another one shall confirm, count the attempt if it
+ * is charged, and go to the definition's full limits if raised. `park`: a person decides.
+ */
+export type RetryDecision =
+  | {
+      readonly action: 'retry';
+      readonly seconds: number;
+      readonly avoidSite: boolean;
+      readonly charge: boolean;
+      readonly raise: boolean;
+    }
+  | { readonly action: 'park'; readonly why: string };
+
+/** Classes after which the same site is as good as any other. */
+const SITE_INNOCENT: readonly FailureClass[] = ['wall-time', 'memory', 'catalog', 'control'];
+
+/** The table of failures (DESIGN 5), as a decision. */
+export function decideRetry(failure: FailureCase): RetryDecision {
+  const blame = BLAME_OF[failure.class];
+  if (blame === 'person') return { action: 'park', why: 'ended by a person' };
+  const charge = blame !== 'fabrica';
+  const used = failure.charged + (charge ? 1 : 0);
+  if (used >= failure.attempts) {
+    return { action: 'park', why: `${failure.class}; all ${failure.attempts} attempts are used` };
+  }
+  if (failure.class === 'payload-error' || failure.class === 'payload-crash') {
+    if (failure.payloadFailures >= 1) {
+      return {
+        action: 'park',
+        why: `${failure.class} again at another site: the payload is to blame`,
+      };
+    }
+  }
+  const raise = failure.class === 'wall-time' || failure.class === 'memory';
+  if (raise && failure.raised) {
+    return { action: 'park', why: `${failure.class} with the full limits of the definition` };
+  }
+  return {
+    action: 'retry',
+    seconds: Math.min(failure.backoff * 2 ** Math.max(0, used - 1), failure.maximumBackoff),
+    avoidSite: !SITE_INNOCENT.includes(failure.class),
+    charge,
+    raise,
+  };
+}

@@ -1,0 +1,345 @@
+import { spawn } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { CeJob, CeStatus } from '../../../grid/compute/compute-element.js';
+import { LAUNCHER, jobFolder } from '../../../grid/compute/local-job.js';
+import { LocalComputeElement } from '../../../grid/compute/local.js';
+import { parseWrapperReport } from '../../../grid/compute/wrapper-report.js';
+import { wrapperScript } from '../../../grid/compute/wrapper.js';
+
+let folder: string;
+let elements: LocalComputeElement[];
+const never = new AbortController().signal;
+
+beforeEach(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'fabrica-local-'));
+  elements = [];
+});
+
+afterEach(async () => {
+  const left = processesIn(folder);
+  for (const element of elements) await element.close();
+  for (const pid of left) process.kill(pid, 'SIGKILL');
+  rmSync(folder, { recursive: true, force: true });
+  expect(left).toEqual([]);
+});
+
+const at = (...names: string[]): string => path.join(folder, ...names);
+const spool = (): string => at('spool');
+
+function open(slots = 2): LocalComputeElement {
+  const element = new LocalComputeElement({ site: 'HERE', slots, folder: spool() });
+  elements.push(element);
+  return element;
+}
+
+function jobOf(name: string, command: string): CeJob {
+  const script = wrapperScript({
+    name,
+    command: ['sh', '-c', command],
+    environment: '',
+    validation: [],
+    stageIn: [],
+    outputs: [],
+    claims: [],
+    wallSeconds: 60,
+    memoryMB: 500,
+    variables: {},
+  });
+  return { name, script, wallSeconds: 60, memoryMB: 500 };
+}
+
+const jobsOf = (count: number, command: (index: number) => string): CeJob[] =>
+  Array.from({ length: count }, (_, index) => jobOf(`e1.p.${index}.1`, command(index)));
+
+const namesOf = (jobs: readonly CeJob[]): string[] => jobs.map(({ name }) => name);
+
+async function statusOf(element: LocalComputeElement, name: string): Promise<CeStatus> {
+  const [status] = await element.poll([name]);
+  if (status === undefined) throw new Error('no status');
+  return status;
+}
+
+async function allEnded(element: LocalComputeElement, names: string[]): Promise<CeStatus[]> {
+  for (;;) {
+    const statuses = await element.poll(names);
+    if (statuses.every(({ state }) => state === 'ended')) return statuses;
+    await element.changed(5000, never);
+  }
+}
+
+const outcomeOf = ({ report }: CeStatus): string =>
+  report === null ? 'no report' : parseWrapperReport(report).outcome;
+
+async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  for (let tries = 0; !(await condition()); tries++) {
+    if (tries > 500) throw new Error('waited too long');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** Living processes whose working directory is below a folder. */
+function processesIn(place: string): number[] {
+  return spawnedPids().filter((pid) => {
+    const stat = readOr(`/proc/${pid}/stat`);
+    return !/\) [ZX]/.test(stat) && linkOr(`/proc/${pid}/cwd`).startsWith(place);
+  });
+}
+const spawnedPids = (): number[] =>
+  readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
+function readOr(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return ') X';
+  }
+}
+function linkOr(file: string): string {
+  try {
+    return readlinkSync(file);
+  } catch {
+    return '';
+  }
+}
+
+describe('a local computing element', () => {
+  it('runs jobs in the order of their submission, at most as many as it has slots', async () => {
+    const ce = open(2);
+    const jobs = jobsOf(
+      8,
+      (i) => `echo + ${i} >>${at('trace')}; sleep 0.1; echo - >>${at('trace')}`,
+    );
+    const submissions = await ce.submit(jobs);
+    expect(submissions.map(({ name, refused }) => [name, refused])).toEqual(
+      jobs.map(({ name }) => [name, '']),
+    );
+    expect(await ce.slots()).toEqual({ total: 2, running: 2, queued: 6 });
+    const statuses = await allEnded(ce, namesOf(jobs));
+    expect(statuses.map(outcomeOf)).toEqual(jobs.map(() => 'done'));
+    const trace = readFileSync(at('trace'), 'utf8').trim().split('\n');
+    let running = 0;
+    for (const line of trace) {
+      running += line.startsWith('+') ? 1 : -1;
+      expect(running).toBeLessThanOrEqual(2);
+    }
+    const order = trace.filter((line) => line.startsWith('+')).map((line) => Number(line.slice(2)));
+    for (const [position, index] of order.entries()) {
+      expect(Math.abs(position - index)).toBeLessThanOrEqual(1);
+    }
+    expect(await ce.slots()).toEqual({ total: 2, running: 0, queued: 0 });
+  });
+
+  it('runs a job once, however often it is submitted, by however many elements on the folder', async () => {
+    const first = open(2);
+    const second = open(2);
+    const jobs = jobsOf(6, (i) => `echo ${i} >>${at('trace')}; sleep 0.05`);
+    await Promise.all([first.submit(jobs), second.submit(jobs), first.submit(jobs)]);
+    await Promise.all([allEnded(first, namesOf(jobs)), allEnded(second, namesOf(jobs))]);
+    expect(readFileSync(at('trace'), 'utf8').trim().split('\n').sort()).toEqual([
+      '0',
+      '1',
+      '2',
+      '3',
+      '4',
+      '5',
+    ]);
+  });
+
+  it('hands back the payload report and the end of the log, and then forgets all', async () => {
+    const ce = open();
+    const job = jobOf('e1.p.1.1', `echo '{"events": 5}' >fabrica-report.json; seq 100000`);
+    await ce.submit([job]);
+    const [status] = await allEnded(ce, [job.name]);
+    expect(status?.payloadReport).toBe('{"events": 5}\n');
+    expect(status?.startedAt).toBeGreaterThan(Date.now() - 60_000);
+    expect(status?.endedAt).toBeGreaterThanOrEqual(status?.startedAt ?? Infinity);
+    expect(await ce.log(job.name, 10)).toBe('99\n100000\n');
+    await ce.forget([job.name]);
+    expect(existsSync(jobFolder(spool(), job.name))).toBe(false);
+    expect(await statusOf(ce, job.name)).toMatchObject({ state: 'unknown', report: null });
+    expect(await ce.log(job.name, 10)).toBeNull();
+  });
+
+  it('neither follows nor waits for what a payload puts in place of its files', async () => {
+    const ce = open();
+    writeFileSync(at('secret'), 'secret');
+    const job = jobOf(
+      'e1.p.1.1',
+      `mkfifo fabrica-report.json; mv log x; ln -s ${at('secret')} log`,
+    );
+    await ce.submit([job]);
+    const [status] = await allEnded(ce, [job.name]);
+    expect(status?.payloadReport).toBeNull();
+    expect(await ce.log(job.name, 100)).toBeNull();
+  });
+
+  it('leaves running jobs alone when it is told to forget them', async () => {
+    const ce = open();
+    await ce.submit([jobOf('e1.p.1.1', 'sleep 0.3')]);
+    await ce.forget(['e1.p.1.1', 'e1.p.never.1']);
+    const [status] = await allEnded(ce, ['e1.p.1.1']);
+    expect(status && outcomeOf(status)).toBe('done');
+  });
+
+  it('refuses names that can not be folders', async () => {
+    const ce = open();
+    const [submission] = await ce.submit([{ ...jobOf('x', 'true'), name: '../x' }]);
+    expect(submission?.refused).not.toBe('');
+    expect(await statusOf(ce, '../x')).toMatchObject({ state: 'unknown' });
+    await ce.end(['../x']);
+    expect(existsSync(at('x'))).toBe(false);
+  });
+
+  it('says FABRICA_COMPUTE_SUBMISSION when its spool can not be used', async () => {
+    const good = open();
+    await expect(good.check()).resolves.toBeUndefined();
+    writeFileSync(at('file'), '');
+    const bad = new LocalComputeElement({ site: 'HERE', slots: 1, folder: at('file', 'spool') });
+    await expect(bad.check()).rejects.toMatchObject({ code: 'FABRICA_COMPUTE_SUBMISSION' });
+    await bad.close();
+  });
+
+  it('tells each of its waiters, and each of them once, that a job has ended', async () => {
+    const ce = open();
+    const [one, two] = [new AbortController(), new AbortController()];
+    await ce.submit([jobOf('e1.p.1.1', 'true')]);
+    await Promise.all([ce.changed(5000, one.signal), ce.changed(5000, two.signal)]);
+    expect(await statusOf(ce, 'e1.p.1.1')).toMatchObject({ state: 'ended' });
+    await ce.submit([jobOf('e1.p.2.1', 'true')]);
+    await ce.changed(5000, one.signal);
+    const begun = performance.now();
+    await ce.changed(5000, two.signal);
+    expect(performance.now() - begun).toBeLessThan(1000);
+    let told = false;
+    const waiting = ce.changed(5000, one.signal).then(() => (told = true));
+    await ce.changed(100, two.signal);
+    expect(told).toBe(false);
+    one.abort();
+    await waiting;
+  });
+});
+
+describe('after another process took over', () => {
+  it('finds running, ended and queued jobs again, and goes on with them', async () => {
+    const before = open(1);
+    const jobs = jobsOf(4, (i) => `echo ${i} >>${at('trace')}; sleep 0.4`);
+    await before.submit(jobs);
+    await until(async () => (await before.poll(['e1.p.1.1']))[0]?.state === 'running');
+    await until(() => readOr(at('trace')).includes('1'));
+    await before.close();
+
+    const after = open(1);
+    const states = (await after.poll(namesOf(jobs))).map(({ state }) => state);
+    expect(states).toEqual(['ended', 'running', 'queued', 'queued']);
+    expect(await after.slots()).toEqual({ total: 1, running: 1, queued: 2 });
+    const statuses = await allEnded(after, namesOf(jobs));
+    expect(statuses.map(outcomeOf)).toEqual(['done', 'done', 'done', 'done']);
+    expect(readFileSync(at('trace'), 'utf8')).toBe('0\n1\n2\n3\n');
+  });
+
+  it('loses nothing of a process that was killed while its jobs ran', async () => {
+    // What a worker does, without its TypeScript: a launcher in a session of its own, its parent killed.
+    const job = jobOf(
+      'e1.p.1.1',
+      `echo run >>${at('trace')}; sleep 0.5; echo '{"events": 3}' >fabrica-report.json`,
+    );
+    const place = jobFolder(spool(), job.name);
+    mkdirSync(place, { recursive: true });
+    writeFileSync(path.join(place, 'wrapper.sh'), job.script);
+    const worker = spawn(
+      process.execPath,
+      [
+        '-e',
+        `require('node:child_process').spawn('/bin/sh', ['-c', ${JSON.stringify(LAUNCHER)}, 'w', '1'],
+          { cwd: ${JSON.stringify(place)}, detached: true, stdio: 'ignore' }); setInterval(() => {}, 1000);`,
+      ],
+      { stdio: 'ignore' },
+    );
+    await until(() => existsSync(at('trace')));
+    worker.kill('SIGKILL');
+    const ce = open(1);
+    expect(await statusOf(ce, job.name)).toMatchObject({ state: 'running' });
+    const [status] = await allEnded(ce, [job.name]);
+    expect(status && outcomeOf(status)).toBe('done');
+    expect(status?.payloadReport).toBe('{"events": 3}\n');
+    expect(readFileSync(at('trace'), 'utf8')).toBe('run\n');
+  });
+
+  it('does not take another process of the same number for its job', async () => {
+    const job = jobOf('e1.p.1.1', 'true');
+    const place = jobFolder(spool(), job.name);
+    mkdirSync(place, { recursive: true });
+    writeFileSync(path.join(place, 'wrapper.sh'), job.script);
+    writeFileSync(path.join(place, 'wrapper.started'), `${process.pid} 1\n`);
+    const ce = open(1);
+    expect(await statusOf(ce, job.name)).toMatchObject({ state: 'ended', report: null });
+    await ce.end([job.name]);
+    expect(await ce.slots()).toMatchObject({ running: 0 });
+  });
+});
+
+describe('ending', () => {
+  it('ends running and queued jobs, and frees their slots', async () => {
+    const ce = open(1);
+    const jobs = jobsOf(3, (i) => `echo ${i} >>${at('trace')}; sleep ${i === 0 ? 55 : 0}`);
+    await ce.submit(jobs);
+    await until(() => existsSync(at('trace')));
+    await ce.end(['e1.p.0.1', 'e1.p.1.1']);
+    const statuses = await allEnded(ce, namesOf(jobs));
+    expect(statuses.map(outcomeOf)).toEqual(['killed', 'no report', 'done']);
+    expect(readFileSync(at('trace'), 'utf8')).toBe('0\n2\n');
+  });
+
+  it('keeps a job from ever starting that comes to be submitted later', async () => {
+    const ce = open();
+    await ce.end(['e1.p.9.1']);
+    const job = jobOf('e1.p.9.1', `touch ${at('ran')}`);
+    const other = open();
+    const [submission] = await other.submit([job]);
+    expect(submission).toMatchObject({
+      ceId: '',
+      refused: 'the job was ended before it could start',
+    });
+    await ce.submit([job, jobOf('e1.p.10.1', 'true')]);
+    await allEnded(ce, ['e1.p.10.1']);
+    expect(await statusOf(other, job.name)).toMatchObject({ state: 'ended', report: null });
+    expect(existsSync(at('ran'))).toBe(false);
+  });
+
+  it('ends an adopted job, too', async () => {
+    const before = open(1);
+    await before.submit([jobOf('e1.p.1.1', `touch ${at('ran')}; sleep 54`)]);
+    await until(() => existsSync(at('ran')));
+    await before.close();
+    const after = open(1);
+    await after.end(['e1.p.1.1']);
+    const status = await statusOf(after, 'e1.p.1.1');
+    expect(outcomeOf(status)).toBe('killed');
+  });
+
+  it('kills what a wrapper leaves that is killed itself, and tells that there is no report', async () => {
+    const ce = open(1);
+    await ce.submit([
+      jobOf('e1.p.1.1', `timeout 50 sleep 53 & echo $PPID >${at('pid')}; sleep 52`),
+    ]);
+    await until(() => readOr(at('pid')).endsWith('\n'));
+    const started = path.join(jobFolder(spool(), 'e1.p.1.1'), 'wrapper.started');
+    process.kill(Number(readFileSync(started, 'utf8').split(' ')[0]), 'SIGKILL');
+    const [status] = await allEnded(ce, ['e1.p.1.1']);
+    expect(status).toMatchObject({ state: 'ended', report: null });
+    await until(() => processesIn(spool()).length === 0);
+  });
+});

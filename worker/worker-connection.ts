@@ -1,0 +1,68 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { NativeConnection } from '@temporalio/worker';
+import type { Clock } from '../domain/clock.js';
+import { FabricaError, messageOf } from '../domain/errors.js';
+import type { Log } from '../domain/log.js';
+import { installRuntime } from './runtime.js';
+import type { TemporalEndpoint } from './temporal-connection.js';
+
+/** ms. */
+const RETRY_PAUSE = 500;
+const MESSAGE_PAUSE = 5000;
+const CALL = 5000;
+
+export interface ConnectOptions extends TemporalEndpoint {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** s until it is given up. (Default: 60) */
+  readonly unreachableSeconds?: number;
+  /** Gives it up. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * A connection for workers to a server that answers and has the namespace. While it does not, it is tried again, with a warning every 5 s.
+ * Throws `FABRICA_TEMPORAL_UNREACHABLE` when the time is over or the signal aborts.
+ */
+export async function connectToTemporal(options: ConnectOptions): Promise<NativeConnection> {
+  const { address, clock, log, namespace, signal, unreachableSeconds = 60 } = options;
+  installRuntime(log);
+  const started = clock.now();
+  let told = started - MESSAGE_PAUSE;
+  for (;;) {
+    try {
+      return await connectOnce({ address, namespace });
+    } catch (error) {
+      const now = clock.now();
+      const why = messageOf(error);
+      if (signal?.aborted === true || now - started >= unreachableSeconds * 1000) {
+        throw new FabricaError(
+          'FABRICA_TEMPORAL_UNREACHABLE',
+          `Temporal at ${address}, namespace ${namespace}, does not answer since ${Math.round((now - started) / 1000)} s: ${why}`,
+          { address, namespace },
+          { cause: error },
+        );
+      }
+      if (now - told >= MESSAGE_PAUSE) {
+        log.warn({ address, namespace, why }, 'Temporal does not answer; trying again');
+        told = now;
+      }
+      await sleep(RETRY_PAUSE, undefined, signal === undefined ? {} : { signal }).catch(
+        () => undefined,
+      );
+    }
+  }
+}
+
+async function connectOnce({ address, namespace }: TemporalEndpoint): Promise<NativeConnection> {
+  const connection = await NativeConnection.connect({ address });
+  try {
+    await connection.withDeadline(Date.now() + CALL, async () =>
+      connection.workflowService.describeNamespace({ namespace }),
+    );
+    return connection;
+  } catch (error) {
+    await connection.close();
+    throw error;
+  }
+}

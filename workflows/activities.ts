@@ -1,0 +1,78 @@
+import {
+  ActivityCancellationType,
+  proxyActivities,
+  type ActivityInterfaceFor,
+} from '@temporalio/workflow';
+import type { ControlActivities } from '../activities/control/index.js';
+import type { SiteIoActivities, SubmissionActivities } from '../activities/site/index.js';
+import type { StorageActivities } from '../activities/storage/index.js';
+import { CONTROL_QUEUE, siteIoQueue, siteQueue, storageQueue } from '../domain/names.js';
+
+/** How activities of each queue are called: time limits, retries, priorities. */
+
+/** Reads and writes of the catalog: short, repeated until they succeed or are refused. */
+export const control: ActivityInterfaceFor<ControlActivities> = proxyActivities<ControlActivities>({
+  taskQueue: CONTROL_QUEUE,
+  startToCloseTimeout: '1 minute',
+  retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '30s' },
+});
+
+/** Priority keys: scouts and probes first, merges second, the rest third. */
+export type QueuePriority = 1 | 2 | 3;
+
+/**
+ * Submission at a site. If no worker takes it in time the site is silent, and the bundle goes elsewhere once it is certain that none of
+ * it has been submitted.
+ */
+export function submissionAt(
+  site: string,
+  order: { production: string; priority: number; key: QueuePriority },
+): ActivityInterfaceFor<SubmissionActivities> {
+  return proxyActivities<SubmissionActivities>({
+    taskQueue: siteQueue(site),
+    scheduleToStartTimeout: '2 minutes',
+    startToCloseTimeout: '5 minutes',
+    retry: { initialInterval: '1s', backoffCoefficient: 2, maximumAttempts: 4 },
+    priority: {
+      priorityKey: order.key,
+      fairnessKey: order.production,
+      fairnessWeight: order.priority,
+    },
+  });
+}
+
+/** Watching: waits as long as jobs run, and is taken up again by the next worker if this one dies. */
+export function watchingAt(site: string): ActivityInterfaceFor<SiteIoActivities> {
+  return proxyActivities<SiteIoActivities>({
+    taskQueue: siteIoQueue(site),
+    startToCloseTimeout: '30 days',
+    heartbeatTimeout: '30s',
+    // A watcher hears of its cancellation only with a heartbeat; nobody needs to wait for that.
+    cancellationType: ActivityCancellationType.TRY_CANCEL,
+    retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '1 minute' },
+  });
+}
+
+/** Ending and forgetting jobs: must happen in the end, so it is repeated for days. */
+export function endingAt(site: string): ActivityInterfaceFor<SiteIoActivities> {
+  return proxyActivities<SiteIoActivities>({
+    taskQueue: siteIoQueue(site),
+    startToCloseTimeout: '10 minutes',
+    scheduleToCloseTimeout: '7 days',
+    retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '5 minutes' },
+  });
+}
+
+/** Work on a storage. `patience` is how long an unreachable one is tried. */
+export function storageAt(
+  storage: string,
+  patience: '2 minutes' | '10 minutes' | '1 hour',
+): ActivityInterfaceFor<StorageActivities> {
+  return proxyActivities<StorageActivities>({
+    taskQueue: storageQueue(storage),
+    startToCloseTimeout: '1 hour',
+    heartbeatTimeout: '2 minutes',
+    scheduleToCloseTimeout: patience,
+    retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' },
+  });
+}

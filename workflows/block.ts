@@ -1,0 +1,203 @@
+import {
+  ActivityFailure,
+  condition,
+  getExternalWorkflowHandle,
+  isCancellation,
+  setCurrentDetails,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { CopyBatch } from '../activities/control/distribution.js';
+import type { VerificationBatch } from '../activities/control/stages.js';
+import type { CopyResult } from '../activities/storage/index.js';
+import type { BundleOrder } from '../domain/bundle.js';
+import { productionWorkflowId } from '../domain/names.js';
+import type { ProductionProgress } from '../domain/progress.js';
+import { control, storageAt } from './activities.js';
+import { fly, type FlightNews } from './bundle-flight.js';
+import { detailsOf } from './details.js';
+import { blockProgress } from './messages.js';
+import { removeCondemned } from './removal.js';
+
+export interface BlockInput {
+  readonly epoch: string;
+  readonly production: string;
+  readonly block: number;
+  readonly priority: number;
+}
+
+export interface BlockOutcome {
+  /** `scouted`: its jobs have ended and a verdict is due. `held`: a person must decide. */
+  readonly outcome: 'finished' | 'scouted' | 'held';
+  readonly reason: string;
+}
+
+/** Verification that always finds something new wrong would go round for ever. */
+const MOST_ROUNDS = 10;
+
+/**
+ * One block: fabricate, validate, merge, validate the merged, distribute, verify, remove the unmerged. Each stage does what the
+ * catalog says is left of it, so that a block can be started again at any time.
+ */
+export async function block(input: BlockInput): Promise<BlockOutcome> {
+  const life = new BlockLife(input);
+  const opened = await control.openBlock(life.ref);
+  if (opened.state === 'Finished' || opened.state === 'Discarded') return FINISHED;
+
+  for (let round = 0; round < MOST_ROUNDS; round++) {
+    const inherited = round === 0 ? opened.bundles : [];
+    await life.runJobs(
+      'events',
+      inherited.filter((bundle) => bundle.kind !== 'merge'),
+    );
+    if (opened.scouting) return { outcome: 'scouted', reason: '' };
+    const made = await control.closeStage({ ...life.ref, stage: 'events' });
+    if (made.held) return { outcome: 'held', reason: made.reason };
+    if ((await life.verify('events')) > 0) {
+      await control.reopenBlock(life.ref);
+      continue;
+    }
+    await control.planMergeJobs(life.ref);
+    await life.runJobs(
+      'merge',
+      inherited.filter((bundle) => bundle.kind === 'merge'),
+    );
+    const merged = await control.closeStage({ ...life.ref, stage: 'merge' });
+    if (merged.held) return { outcome: 'held', reason: merged.reason };
+    if ((await life.verify('merge')) > 0) {
+      await control.reopenBlock(life.ref);
+      continue;
+    }
+    const distributed = await life.distribute();
+    if (distributed.held) return { outcome: 'held', reason: distributed.reason };
+    await control.condemnLeftovers(life.ref);
+    await removeCondemned(life.ref, input.block);
+    await control.finishBlock(life.ref);
+    await life.tell(await control.progress(life.ref), true);
+    return FINISHED;
+  }
+  throw new Error(`block ${input.block} lost outputs in each of ${MOST_ROUNDS} rounds`);
+}
+
+const FINISHED: BlockOutcome = { outcome: 'finished', reason: '' };
+
+/** The stages of a block and what they share. */
+class BlockLife {
+  readonly ref: { epoch: string; production: string; block: number };
+  readonly #priority: number;
+  #tickets = 0;
+  #toldShare = -1;
+
+  constructor(input: BlockInput) {
+    this.ref = { epoch: input.epoch, production: input.production, block: input.block };
+    this.#priority = input.priority;
+  }
+
+  /** Runs the jobs of a stage until each is done or parked: places them, flies their bundles, and places again what comes back. */
+  async runJobs(stage: 'events' | 'merge', inherited: readonly BundleOrder[]): Promise<void> {
+    const state = { flying: 0, requeued: 0, failure: undefined as unknown };
+    let remnants = false;
+    const launch = (order: BundleOrder): void => {
+      state.flying++;
+      fly(order, this.#priority, (news: FlightNews) => {
+        state.requeued += news.requeued;
+        remnants ||= news.remnants;
+        void this.tell(news.progress, false);
+      })
+        .catch((error: unknown) => {
+          state.failure ??= error;
+        })
+        .finally(() => {
+          state.flying--;
+        });
+    };
+    for (const order of inherited) launch(order);
+    while (true) {
+      state.requeued = 0;
+      const ticket = `${workflowInfo().runId}:${this.#tickets++}`;
+      const { bundles, waiting } = await control.place.executeWithOptions(
+        { summary: `place jobs of block ${this.ref.block}` },
+        [{ ...this.ref, stage, ticket }],
+      );
+      for (const order of bundles) launch(order);
+      if (waiting > 0 && state.failure === undefined) continue;
+      await condition(
+        () => state.requeued > 0 || state.flying === 0 || state.failure !== undefined,
+        { summary: 'jobs run' },
+      );
+      if (state.failure !== undefined) {
+        await condition(() => state.flying === 0);
+        throw state.failure;
+      }
+      if (state.flying === 0 && state.requeued === 0) break;
+    }
+    if (remnants) await removeCondemned(this.ref, this.ref.block, '2 minutes');
+  }
+
+  /** Has the storages verify the files of a stage; returns how many jobs must run again. */
+  async verify(stage: 'events' | 'merge'): Promise<number> {
+    let reprocessed = 0;
+    let after: number | null = 0;
+    while (after !== null) {
+      const page: { batches: VerificationBatch[]; next: number | null } =
+        await control.filesToVerify({ ...this.ref, stage, after });
+      const found = await Promise.all(
+        page.batches.map(async ({ storage, files }) => ({
+          storage,
+          problems: await storageAt(storage, '1 hour').verifyFiles.executeWithOptions(
+            { summary: `verify ${files.length} files on ${storage}` },
+            [{ storage, files }],
+          ),
+        })),
+      );
+      for (const { storage, problems } of found) {
+        if (problems.length === 0) continue;
+        const answer = await control.recordProblems({ ...this.ref, storage, problems });
+        reprocessed += answer.reprocessed;
+      }
+      after = page.next;
+    }
+    return reprocessed;
+  }
+
+  /** Copies final files until each has its copies, or no storage can be found for one. */
+  async distribute(): Promise<{ held: boolean; reason: string }> {
+    await control.advanceBlock({ ...this.ref, to: 'Distributing' });
+    while (true) {
+      const plan = await control.planTransfers(this.ref);
+      if (plan.held || plan.batches.length === 0) return plan;
+      await Promise.all(plan.batches.map((batch) => this.#copy(batch)));
+    }
+  }
+
+  async #copy({ storage, files }: CopyBatch): Promise<void> {
+    let results: CopyResult[];
+    try {
+      results = await storageAt(storage, '1 hour').copyFiles.executeWithOptions(
+        { summary: `copy ${files.length} files to ${storage}` },
+        [{ storage, files }],
+      );
+    } catch (error) {
+      if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
+      const failure = error.cause?.message ?? error.message;
+      results = files.map((file) => ({ transfer: file.transfer, failure }));
+    }
+    await control.recordCopies({ ...this.ref, storage, results });
+  }
+
+  /** Shows the progress here, and sends it to the production when a twentieth more is done, or at the end. */
+  async tell(progress: ProductionProgress, always: boolean): Promise<void> {
+    setCurrentDetails(detailsOf(progress));
+    const { made, merged, distributed, asked } = progress.events;
+    const share = Math.floor((20 * (made + merged + distributed)) / (3 * asked));
+    if (share === this.#toldShare && !always) return;
+    this.#toldShare = share;
+    try {
+      await getExternalWorkflowHandle(productionWorkflowId(this.ref.production)).signal(
+        blockProgress,
+        progress,
+      );
+    } catch {
+      // The production may just have ended; its own record is in the catalog.
+    }
+  }
+}

@@ -1,0 +1,3 @@
+export { audit } from './audit.js';
+export { block } from './block.js';
+export { production } from './production.js';

@@ -1,0 +1,23 @@
+import { defineQuery, defineSignal } from '@temporalio/workflow';
+import type { ProductionProgress } from '../domain/progress.js';
+
+/** What people can send to a production, from any Temporal client, its command line or its page. Arguments may be left out. */
+
+/** Start no more jobs; those that run go on. Argument: why. */
+export const pause = defineSignal<[unknown?]>('pause');
+/** Go on after a pause, or after scouts that wait for approval. Argument: why. */
+export const resume = defineSignal<[unknown?]>('resume');
+/** Change the priority. Argument: a whole number from 1 to 10. */
+export const reprioritize = defineSignal<[unknown?]>('reprioritize');
+/** End all jobs and remove what unfinished ones left. Argument: why. */
+export const cancel = defineSignal<[unknown?]>('cancel');
+/** Try parked jobs and held blocks again. Argument: why. */
+export const release = defineSignal<[unknown?]>('release');
+/** Give parked jobs up. Argument: why. */
+export const waive = defineSignal<[unknown?]>('waive');
+
+/** How far the production is. */
+export const progress = defineQuery<ProductionProgress | null>('progress');
+
+/** From a block to its production: how far things are. At most some dozens in a block's life. */
+export const blockProgress = defineSignal<[ProductionProgress]>('blockProgress');

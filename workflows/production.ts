@@ -1,0 +1,324 @@
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  CancellationScope,
+  ChildWorkflowFailure,
+  condition,
+  isCancellation,
+  setCurrentDetails,
+  setHandler,
+  startChild,
+  upsertSearchAttributes,
+  WorkflowIdReusePolicy,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { defineSearchAttributeKey } from '@temporalio/common';
+import type { Registration, RegisterInput } from '../activities/control/register.js';
+import type { StepAnswer } from '../activities/control/next-step.js';
+import type { Command, CommandKind } from '../domain/command.js';
+import { blockWorkflowId } from '../domain/names.js';
+import type { ProductionProgress } from '../domain/progress.js';
+import type { ProductionState } from '../domain/states/production.js';
+import { control, storageAt } from './activities.js';
+import { audit } from './audit.js';
+import type { block, BlockOutcome } from './block.js';
+import { endBundle } from './bundle-flight.js';
+import { detailsOf } from './details.js';
+import * as messages from './messages.js';
+import { isMalformed } from './payload-converter.js';
+import { removeCondemned } from './removal.js';
+
+/** A definition to register and run, or the name of a production that the catalog knows (re-entry). */
+export interface ProductionInput {
+  readonly definition?: unknown;
+  readonly production?: string;
+  /** Who asks; for the event log. */
+  readonly by?: string;
+}
+
+export interface ProductionOutcome {
+  readonly production: string;
+  readonly state: ProductionState;
+  readonly reason: string;
+}
+
+/**
+ * A production from its definition to its end. It asks the catalog for the next step and takes it, again and again; so it can be started
+ * at any time, with whatever the catalog says is left.
+ */
+export async function production(input: ProductionInput): Promise<ProductionOutcome> {
+  const commands: Command[] = [];
+  listen(commands);
+  const registered = await register(input);
+  const life = new ProductionLife(registered, commands);
+  try {
+    return await life.run();
+  } catch (error) {
+    if (!isCancellation(error)) throw error;
+    // Temporal's own cancel does what the signal does, in a scope that can not be cancelled again.
+    return CancellationScope.nonCancellable(async () => {
+      commands.push({ kind: 'cancel', who: 'temporal', why: 'cancelled in Temporal' });
+      return life.run();
+    });
+  }
+}
+
+/** Checks the definition (with the storages of its payload), then registers it. An invalid one fails the workflow. */
+async function register(input: ProductionInput): Promise<Registration> {
+  if (isMalformed(input) || typeof input !== 'object') {
+    throw ApplicationFailure.nonRetryable(
+      'The input is no JSON object; give {"definition": {...}}.',
+      'FABRICA_DEFINITION_INVALID',
+    );
+  }
+  const request: RegisterInput = {
+    ...(input.definition === undefined ? {} : { definition: input.definition }),
+    ...(input.production === undefined ? {} : { production: input.production }),
+    workflowId: workflowInfo().workflowId,
+    by: typeof input.by === 'string' ? input.by : 'temporal',
+  };
+  try {
+    const validation = await control.validateDefinition(request);
+    if (!validation.registered) {
+      for (const { storage, files } of validation.sandboxes) {
+        const problems = await storageAt(storage, '2 minutes').verifyFiles({ storage, files });
+        if (problems[0] !== undefined) {
+          throw ApplicationFailure.nonRetryable(
+            `Payload files are not where the definition says: ${problems[0].text}. Submit it again with \`fabrica submit\`.`,
+            'FABRICA_PAYLOAD_MISSING',
+          );
+        }
+      }
+    }
+    return await control.register(request);
+  } catch (error) {
+    throw readable(error);
+  }
+}
+
+/** The failure of an activity as the workflow's own, so that the reason stands in its first line. */
+function readable(error: unknown): unknown {
+  if (!(error instanceof ActivityFailure) || !(error.cause instanceof ApplicationFailure)) {
+    return error;
+  }
+  const { message, type, details } = error.cause;
+  return ApplicationFailure.create({
+    message,
+    nonRetryable: true,
+    ...(type === undefined || type === null ? {} : { type }),
+    ...(details === undefined || details === null ? {} : { details }),
+  });
+}
+
+/** Wires the signals of people: each becomes a command, carried out and logged by control. */
+function listen(commands: Command[]): void {
+  const signals = {
+    pause: messages.pause,
+    resume: messages.resume,
+    reprioritize: messages.reprioritize,
+    cancel: messages.cancel,
+    release: messages.release,
+    waive: messages.waive,
+  } as const;
+  for (const [kind, signal] of Object.entries(signals)) {
+    setHandler(signal, (argument?: unknown) => {
+      commands.push(commandOf(kind as CommandKind, argument));
+    });
+  }
+}
+
+/** `reprioritize` takes the number; the others a reason or `{who, why}`. What can not be understood is noted as refused. */
+function commandOf(kind: CommandKind, argument: unknown): Command {
+  if (isMalformed(argument)) {
+    return { kind: 'malformed', who: 'temporal', why: `${kind}: ${argument.malformed}` };
+  }
+  const { who, why, value } = partsOf(argument);
+  if (kind === 'reprioritize') {
+    return { kind, who, why, value: value ?? argument };
+  }
+  return { kind, who, why };
+}
+
+function partsOf(argument: unknown): { who: string; why: string; value: unknown } {
+  if (typeof argument === 'string') return { who: 'temporal', why: argument, value: undefined };
+  if (typeof argument !== 'object' || argument === null) {
+    return { who: 'temporal', why: '', value: undefined };
+  }
+  const text = (key: 'who' | 'why', standard: string): string => {
+    const found = (argument as Record<string, unknown>)[key];
+    return typeof found === 'string' ? found.slice(0, 500) : standard;
+  };
+  return {
+    who: text('who', 'temporal'),
+    why: text('why', ''),
+    value: 'value' in argument ? argument.value : undefined,
+  };
+}
+
+const STATE = defineSearchAttributeKey('FabricaState', 'KEYWORD');
+const PRIORITY = defineSearchAttributeKey('FabricaPriority', 'INT');
+const PRODUCTION = defineSearchAttributeKey('FabricaProduction', 'KEYWORD');
+const CAMPAIGN = defineSearchAttributeKey('FabricaCampaign', 'KEYWORD');
+
+/** A running production: its blocks, its commands, and what it shows. */
+class ProductionLife {
+  readonly #ref: { epoch: string; production: string };
+  readonly #blocks = new Map<number, CancellationScope>();
+  readonly #commands: Command[];
+  #priority: number;
+  #state: ProductionState | null = null;
+  #progress: ProductionProgress | null = null;
+  #changes = 0;
+
+  constructor(registered: Registration, commands: Command[]) {
+    this.#ref = { epoch: registered.epoch, production: registered.production };
+    this.#priority = registered.priority;
+    this.#commands = commands;
+    setHandler(messages.progress, () => this.#progress);
+    setHandler(messages.blockProgress, (news: ProductionProgress) => {
+      if (isMalformed(news)) return;
+      this.#show(news);
+    });
+    upsertSearchAttributes([
+      { key: PRODUCTION, value: registered.production },
+      { key: CAMPAIGN, value: registered.campaign },
+      { key: PRIORITY, value: registered.priority },
+      { key: STATE, value: registered.state },
+    ]);
+  }
+
+  async run(): Promise<ProductionOutcome> {
+    while (true) {
+      await this.#obey();
+      const seen = this.#changes;
+      const answer = await control.nextStep({ ...this.#ref, running: [...this.#blocks.keys()] });
+      await this.#showState(answer);
+      switch (answer.step.do) {
+        case 'run':
+          await this.#start(answer.step.blocks);
+          break;
+        case 'wait':
+          await this.#wait(seen, answer.step.until);
+          break;
+        case 'stop':
+          await this.#stop(answer.step.block, answer.reason);
+          break;
+        case 'end':
+          await this.#end(answer.step.scope, answer.reason);
+          if (answer.state !== 'Rejected') break;
+          return this.#finish(answer);
+        case 'audit':
+          await this.#endBlocks();
+          await removeCondemned(this.#ref, null);
+          await audit(this.#ref);
+          break;
+        case 'finish':
+          await this.#endBlocks();
+          return this.#finish(answer);
+      }
+    }
+  }
+
+  async #obey(): Promise<void> {
+    for (let command = this.#commands.shift(); command; command = this.#commands.shift()) {
+      const answer = await control.command({ ...this.#ref, command });
+      if (answer.priority !== this.#priority) {
+        this.#priority = answer.priority;
+        upsertSearchAttributes([{ key: PRIORITY, value: answer.priority }]);
+      }
+      this.#progress = await control.progress(this.#ref);
+      this.#show(this.#progress);
+    }
+  }
+
+  async #start(numbers: readonly number[]): Promise<void> {
+    for (const number of numbers) {
+      if (this.#blocks.has(number)) continue;
+      const scope = new CancellationScope();
+      this.#blocks.set(number, scope);
+      void scope
+        .run(() => this.#runBlock(number))
+        .finally(() => {
+          this.#blocks.delete(number);
+          this.#changes++;
+        });
+    }
+  }
+
+  /** One block to its end; a block that fails for good holds the production, and never takes it down. */
+  async #runBlock(number: number): Promise<void> {
+    try {
+      const child = await startChild<typeof block>('block', {
+        workflowId: blockWorkflowId(this.#ref.production, number),
+        workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
+        args: [{ ...this.#ref, block: number, priority: this.#priority }],
+        staticSummary: `block ${number} of ${this.#ref.production}`,
+        typedSearchAttributes: [{ key: PRODUCTION, value: this.#ref.production }],
+      });
+      const outcome: BlockOutcome = await child.result();
+      void outcome;
+    } catch (error) {
+      if (isCancellation(error)) return;
+      const cause = error instanceof ChildWorkflowFailure ? (error.cause ?? error) : error;
+      await CancellationScope.nonCancellable(() =>
+        control.blockFailed({
+          ...this.#ref,
+          block: number,
+          reason: cause instanceof Error ? cause.message : String(cause),
+        }),
+      );
+    }
+  }
+
+  async #wait(seen: number, until: number | null): Promise<void> {
+    const changed = (): boolean => this.#changes !== seen || this.#commands.length > 0;
+    if (until === null) await condition(changed, { summary: 'blocks run' });
+    else await condition(changed, Math.max(1, until - Date.now()));
+  }
+
+  /** Stops a block's workflow and ends its jobs. */
+  async #stop(number: number, reason: string): Promise<void> {
+    this.#blocks.get(number)?.cancel();
+    await condition(() => !this.#blocks.has(number));
+    for (const handle of await control.openHandles({ ...this.#ref, block: number })) {
+      await endBundle(handle, reason);
+    }
+  }
+
+  /** Ends every job, removes what is condemned, and has it recorded. */
+  async #end(scope: 'remnants' | 'everything', reason: string): Promise<void> {
+    await this.#endBlocks();
+    const handles = await control.openHandles({ ...this.#ref, block: null });
+    await Promise.all(handles.map((handle) => endBundle(handle, reason)));
+    await control.condemnProduction({ ...this.#ref, scope });
+    await removeCondemned(this.#ref, null);
+    await control.recordEnd(this.#ref);
+  }
+
+  async #endBlocks(): Promise<void> {
+    for (const scope of this.#blocks.values()) scope.cancel();
+    await condition(() => this.#blocks.size === 0);
+  }
+
+  async #showState(answer: StepAnswer): Promise<void> {
+    if (answer.state === this.#state) return;
+    this.#state = answer.state;
+    upsertSearchAttributes([{ key: STATE, value: answer.state }]);
+    this.#show(await control.progress(this.#ref));
+  }
+
+  #show(progress: ProductionProgress): void {
+    this.#progress = progress;
+    setCurrentDetails(detailsOf(progress));
+  }
+
+  async #finish(answer: StepAnswer): Promise<ProductionOutcome> {
+    await this.#showState(answer);
+    this.#show(await control.progress(this.#ref));
+    return {
+      production: this.#ref.production,
+      state: answer.state,
+      reason: answer.reason,
+    };
+  }
+}
