@@ -34,6 +34,14 @@ export function definitionWarnings(definition: Definition): string[] {
       'fabrication.command: has no {seed}; unless the payload reads FABRICA_SEED, every job makes the same events',
     );
   }
+  const shell = command.flatMap(
+    (one) => /\$\{(seed|firstEvent|events|job|output)\}/.exec(one)?.[0] ?? [],
+  );
+  for (const one of new Set(shell)) {
+    warnings.push(
+      `fabrication.command: ${one} is no variable of the shell; the placeholder in it is replaced and the $ stays: write ${one.slice(1)}`,
+    );
+  }
   if (eventsPerJob === 'auto' && targetWallTime > limits.wallTime) {
     warnings.push(
       `fabrication.targetWallTime: ${formatDuration(targetWallTime)} is above limits.wallTime, ` +

@@ -52,7 +52,7 @@ const DURATION_RULE =
 /** Seconds; written as `90s`, `2h`, `1d12h` or a number of seconds. */
 export const durationSchema = z.union(
   [
-    z.number().positive().max(31_536_000),
+    z.number().positive(DURATION_RULE).max(31_536_000, DURATION_RULE),
     z
       .string()
       .max(100)
@@ -69,7 +69,7 @@ const SIZE_RULE =
 /** Bytes; written as `500 MB`, `1.2GB` or a number of bytes. */
 export const sizeSchema = z.union(
   [
-    z.number().int().positive().max(1e15),
+    z.number().int().positive(SIZE_RULE).max(1e15, SIZE_RULE),
     z
       .string()
       .max(100)
@@ -140,6 +140,8 @@ const limitsSchema = z.strictObject({
   memory: sizeSchema.default(2_000_000_000).describe('Resident memory of a job.'),
 });
 
+const EVENTS_PER_JOB_RULE = "must be 'auto' or a whole number from 1 to 1000000000";
+
 const fabricationSchema = z.strictObject({
   command: argumentList.describe(
     'Program and arguments, a list. Placeholders: {seed} {firstEvent} {events} {job} {output} {output:LEVEL}.',
@@ -151,8 +153,11 @@ const fabricationSchema = z.strictObject({
   outputs: z.array(outputSchema).min(1).max(10).describe('Files that each job makes.'),
   eventsPerJob: z
     .union(
-      [z.literal('auto'), z.number().int().positive().max(1e9)],
-      "must be 'auto' or a whole number from 1 to 1000000000",
+      [
+        z.literal('auto'),
+        z.number().int().positive(EVENTS_PER_JOB_RULE).max(1e9, EVENTS_PER_JOB_RULE),
+      ],
+      EVENTS_PER_JOB_RULE,
     )
     .default('auto')
     .describe("Events of a job; auto: from the scouts' time per event and targetWallTime."),

@@ -77,25 +77,30 @@ export function decodeText(
   }
 }
 
-/** The offset of the byte that makes a text invalid; its length if it ends inside a character. */
+/** The offset where the first character begins that is none. */
 function firstInvalidByte(bytes: Uint8Array): number {
-  const sound = (length: number): boolean => {
-    try {
-      new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(0, length), { stream: true });
-      return true;
-    } catch {
-      return false;
-    }
-  };
-  if (sound(bytes.length)) return bytes.length;
   let good = 0;
-  let bad = bytes.length;
+  let bad = bytes.length + 1;
   while (bad - good > 1) {
     const middle = (good + bad) >> 1;
-    if (sound(middle)) good = middle;
+    if (decodes(bytes.subarray(0, middle), true)) good = middle;
     else bad = middle;
   }
+  // The longest good beginning may end inside a character: that one is not completed by what follows.
+  for (let start = good; start >= Math.max(0, good - 3); start--) {
+    if (decodes(bytes.subarray(0, start), false)) return start;
+  }
   return good;
+}
+
+/** Whether the bytes are UTF-8; with `open`, whether they could be with more behind them. */
+function decodes(bytes: Uint8Array, open: boolean): boolean {
+  try {
+    new TextDecoder('utf-8', { fatal: true }).decode(bytes, { stream: open });
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /**
@@ -134,8 +139,11 @@ export function parseDocument(
   };
 }
 
+/** Every control character but tab, line feed, carriage return and next line: YAML allows no other. */
+const CONTROL = /[^\P{Cc}\t\n\r\u0085]/u;
+
 function compose(text: string, lines: LineCounter, refuse: Refuse): Document.Parsed {
-  const control = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/.exec(text);
+  const control = CONTROL.exec(text);
   if (control !== null) {
     lines.addNewLine(0);
     for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) {

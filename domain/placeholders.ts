@@ -7,7 +7,7 @@ const IN_MERGES = ['inputs', 'output', 'events', 'job'] as const;
 const ALL: readonly string[] = [...IN_JOBS, 'inputs'];
 
 /** `{word}` or `{word:...}`; what a shell or awk writes in braces (`${HOME}`, `{ print }`) is none. */
-const PLACEHOLDER = /(?<!\$)\{([A-Za-z][A-Za-z0-9]*)(?::([^{}\s]*))?\}/g;
+const PLACEHOLDER = /(?<!\$)\{([A-Za-z][A-Za-z0-9]*)(?::([A-Za-z0-9._-]*))?\}/g;
 
 /**
  * What is wrong with the placeholders of a command.

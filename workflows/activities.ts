@@ -13,7 +13,7 @@ import { CONTROL_QUEUE, siteIoQueue, siteQueue, storageQueue } from '../domain/n
 /** Reads and writes of the catalog: short, repeated until they succeed or are refused. */
 export const control: ActivityInterfaceFor<ControlActivities> = proxyActivities<ControlActivities>({
   taskQueue: CONTROL_QUEUE,
-  startToCloseTimeout: '1 minute',
+  startToCloseTimeout: '20s',
   retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '30s' },
 });
 
@@ -46,7 +46,7 @@ export function watchingAt(site: string): ActivityInterfaceFor<SiteIoActivities>
   return proxyActivities<SiteIoActivities>({
     taskQueue: siteIoQueue(site),
     startToCloseTimeout: '30 days',
-    heartbeatTimeout: '30s',
+    heartbeatTimeout: '20s',
     // A watcher hears of its cancellation only with a heartbeat; nobody needs to wait for that.
     cancellationType: ActivityCancellationType.TRY_CANCEL,
     retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '1 minute' },

@@ -60,6 +60,11 @@ describe('readDefinition', () => {
     expect(readDefinition(file).warnings).toEqual([expect.stringContaining('FABRICA_SEED')]);
   });
 
+  it('warns of a placeholder that looks like a variable of the shell', () => {
+    const file = writeDefinition(temporaryFolder(), MINIMAL.replace("'{seed}'", "'${seed}'"));
+    expect(readDefinition(file).warnings).toEqual([expect.stringContaining('write {seed}')]);
+  });
+
   it('warns of auto without scouts, and of a target beyond the limit', () => {
     const text = `${MINIMAL}  targetWallTime: 2d\nscouts: {jobs: 0}\n`;
     const { warnings } = readDefinition(writeDefinition(temporaryFolder(), text));

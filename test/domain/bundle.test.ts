@@ -31,7 +31,11 @@ const jobs = fc
 
 describe('rangesOf and jobsOf', () => {
   it('give back the same jobs', () => {
-    fc.assert(fc.property(jobs, (list) => expect([...jobsOf(rangesOf(list))]).toEqual(list)));
+    fc.assert(
+      fc.property(jobs, (list) => {
+        expect([...jobsOf(rangesOf(list))]).toEqual(list);
+      }),
+    );
   });
 
   it('make no two ranges that could be one', () => {

@@ -177,7 +177,7 @@ describe('decodeText', () => {
 
   it('refuses a text that ends inside a character', () => {
     const error = refusal(() => decodeText(Buffer.from([0x61, 0xc3]), 'f'));
-    expect(error.message).toContain('at byte 2');
+    expect(error.message).toContain('at byte 1');
   });
 
   it('refuses NUL, with offset and line', () => {

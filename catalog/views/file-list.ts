@@ -1,0 +1,114 @@
+import type { FileKind, FileState, ReplicaState } from '../../domain/states/file.js';
+import type { Db } from '../catalog.js';
+
+/** A file with its replicas. Size in bytes. */
+export interface FileView {
+  readonly lfn: string;
+  readonly kind: FileKind;
+  readonly level: string;
+  readonly state: FileState;
+  readonly job: number | null;
+  readonly attempt: number | null;
+  readonly size: number;
+  readonly adler32: string;
+  readonly events: number | null;
+  readonly createdAt: number;
+  readonly replicas: readonly ReplicaView[];
+}
+
+export interface ReplicaView {
+  readonly storage: string;
+  readonly path: string;
+  readonly state: ReplicaState;
+  readonly createdAt: number;
+}
+
+export interface FileFilter {
+  readonly level?: string | undefined;
+  readonly kind?: FileKind | undefined;
+  /** Also files that are removed or invalid. (Default: only those that exist) */
+  readonly gone?: boolean | undefined;
+  readonly limit: number;
+}
+
+/** Files of a production in order of their making; `more` tells that there are others beyond the limit. */
+export async function listFiles(
+  db: Db,
+  production: number,
+  filter: FileFilter,
+): Promise<{ files: FileView[]; more: boolean }> {
+  const { kind, level } = filter;
+  const rows = await db
+    .selectFrom('files')
+    .selectAll()
+    .where('production_id', '=', production)
+    .$if(kind !== undefined, (query) => query.where('kind', '=', kind ?? 'merged'))
+    .$if(level !== undefined, (query) => query.where('level', '=', level ?? ''))
+    .$if(filter.gone !== true, (query) => query.where('state', '=', 'Valid'))
+    .orderBy('job')
+    .orderBy('id')
+    .limit(filter.limit + 1)
+    .execute();
+  const shown = rows.slice(0, filter.limit);
+  const replicas = await replicasOfFiles(
+    db,
+    shown.map((row) => row.id),
+  );
+  const files = shown.map((row) => ({ ...fileView(row), replicas: replicas.get(row.id) ?? [] }));
+  return { files, more: rows.length > filter.limit };
+}
+
+/** The file of this logical name with its replicas; null if there is none. */
+export async function findFile(db: Db, lfn: string): Promise<FileView | null> {
+  const row = await db
+    .selectFrom('files')
+    .selectAll()
+    .where('lfn', '=', lfn)
+    .executeTakeFirst();
+  if (row === undefined) return null;
+  const replicas = await replicasOfFiles(db, [row.id]);
+  return { ...fileView(row), replicas: replicas.get(row.id) ?? [] };
+}
+
+interface FileColumns {
+  lfn: string;
+  kind: FileKind;
+  level: string;
+  state: FileState;
+  job: number | null;
+  attempt: number | null;
+  size: number;
+  adler32: string;
+  events: number | null;
+  created_at: number;
+}
+
+function fileView(row: FileColumns): Omit<FileView, 'replicas'> {
+  const { lfn, kind, level, state, job, attempt, size, adler32, events } = row;
+  const createdAt = row.created_at;
+  return { lfn, kind, level, state, job, attempt, size, adler32, events, createdAt };
+}
+
+/** SQLite takes at most 32,766 parameters. */
+const CHUNK = 5000;
+
+async function replicasOfFiles(
+  db: Db,
+  files: readonly number[],
+): Promise<Map<number, ReplicaView[]>> {
+  const found = new Map<number, ReplicaView[]>();
+  for (let start = 0; start < files.length; start += CHUNK) {
+    const rows = await db
+      .selectFrom('replicas')
+      .select(['file_id', 'storage', 'path', 'state', 'created_at as createdAt'])
+      .where('file_id', 'in', files.slice(start, start + CHUNK))
+      .orderBy('storage')
+      .execute();
+    for (const { file_id, ...replica } of rows) {
+      const list = found.get(file_id);
+      if (list === undefined) found.set(file_id, [replica]);
+      else list.push(replica);
+    }
+  }
+  return found;
+}

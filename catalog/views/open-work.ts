@@ -1,0 +1,41 @@
+import { blocksOf, type BlockRow } from '../blocks.js';
+import type { Db } from '../catalog.js';
+import { STAGE_KINDS } from '../jobs.js';
+
+/** More unfinished blocks than these are not asked for their back-off: one with work answers the question. */
+const MOST_BLOCKS = 20;
+
+/** Attempts of a production that are submitted or running now, by site. */
+export async function openBySite(db: Db, production: number): Promise<Record<string, number>> {
+  const rows = await db
+    .selectFrom('attempts')
+    .select((eb) => ['site', eb.fn.countAll<number>().as('open')])
+    .where('state', 'in', ['Submitted', 'Running'])
+    .where('production_id', '=', production)
+    .groupBy('site')
+    .orderBy('site')
+    .execute();
+  return Object.fromEntries(rows.map(({ site, open }) => [site, open]));
+}
+
+/** When the first waiting job of a production may be placed, ms; null if none waits. */
+export async function nextPlacement(db: Db, production: number): Promise<number | null> {
+  const waiting = (await blocksOf(db, production)).filter((block) => waits(block));
+  const times: number[] = [];
+  for (const block of waiting.slice(0, MOST_BLOCKS)) {
+    const row = await db
+      .selectFrom('jobs')
+      .select((eb) => eb.fn.min('not_before').as('from'))
+      .where('production_id', '=', production)
+      .where('block', '=', block.number)
+      .where('kind', 'in', [...STAGE_KINDS.events, ...STAGE_KINDS.merge])
+      .where('state', '=', 'Waiting')
+      .executeTakeFirst();
+    if (row?.from !== null && row?.from !== undefined) times.push(Number(row.from));
+  }
+  return times.length === 0 ? null : Math.min(...times);
+}
+
+function waits(block: BlockRow): boolean {
+  return block.waiting > 0 && block.state !== 'Finished' && block.state !== 'Discarded';
+}

@@ -1,0 +1,56 @@
+import type { ResourceState } from '../../domain/states/resource.js';
+import type { Db } from '../catalog.js';
+import { allSites, effectiveState, nearStorages } from '../resources.js';
+
+/** A site as a line of a list. Times in ms since 1970. */
+export interface SiteSummary {
+  readonly site: string;
+  readonly area: string;
+  readonly kind: string;
+  /** The state that counts: a person's word until it expires, else Fabrica's own. */
+  readonly state: ResourceState;
+  readonly slots: number;
+  /** Jobs there now, of all productions. */
+  readonly open: number;
+  readonly storages: readonly string[];
+  /** A person's word that counts now; null if there is none. */
+  readonly override: {
+    readonly state: ResourceState;
+    readonly by: string;
+    readonly reason: string;
+    readonly untilAt: number | null;
+  } | null;
+}
+
+/** All sites by name. */
+export async function listSites(db: Db, now: number): Promise<SiteSummary[]> {
+  const counts = await db
+    .selectFrom('attempts')
+    .select((eb) => ['site', eb.fn.countAll<number>().as('open')])
+    .where('state', 'in', ['Submitted', 'Running'])
+    .groupBy('site')
+    .execute();
+  const open = new Map(counts.map((row) => [row.site, row.open]));
+  return (await allSites(db)).map((site) => {
+    const valid =
+      site.override !== null && (site.override_until === null || site.override_until > now);
+    return {
+      site: site.name,
+      area: site.area,
+      kind: site.kind,
+      state: effectiveState(site, now),
+      slots: site.slots,
+      open: open.get(site.name) ?? 0,
+      storages: nearStorages(site),
+      override:
+        valid && site.override !== null
+          ? {
+              state: site.override,
+              by: site.override_by ?? '',
+              reason: site.override_reason ?? '',
+              untilAt: site.override_until,
+            }
+          : null,
+    };
+  });
+}

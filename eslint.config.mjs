@@ -1,0 +1,119 @@
+import { importX } from 'eslint-plugin-import-x';
+import tseslint from 'typescript-eslint';
+
+/** What each folder may not import: imports point down the list of docs/explanation/house.md, never up or in circles. */
+const above = {
+  domain: ['policy', 'catalog', 'grid', 'activities', 'workflows', 'worker', 'client', 'bench'],
+  policy: ['catalog', 'grid', 'activities', 'workflows', 'worker', 'client', 'bench'],
+  catalog: ['policy', 'grid', 'activities', 'workflows', 'worker', 'client', 'bench'],
+  grid: ['policy', 'catalog', 'activities', 'workflows', 'worker', 'client', 'bench'],
+  activities: ['workflows', 'worker', 'client', 'bench'],
+  workflows: ['policy', 'catalog', 'grid', 'worker', 'client', 'bench'],
+  worker: ['client', 'bench'],
+  client: ['bench'],
+};
+
+const restricted = (folder, patterns = []) => ({
+  files: [`${folder}/**/*.ts`],
+  rules: {
+    '@typescript-eslint/no-restricted-imports': [
+      'error',
+      {
+        patterns: [
+          {
+            group: above[folder].flatMap((name) => [
+              `../${name}/**`,
+              `../../${name}/**`,
+              `../../../${name}/**`,
+            ]),
+            message: `${folder}/ may not import from above it.`,
+          },
+          ...patterns,
+        ],
+      },
+    ],
+  },
+});
+
+export default tseslint.config(
+  { ignores: ['dist/', 'node_modules/', '.fabrica/', 'examples/', '**/*.mjs', 'test/histories/'] },
+  ...tseslint.configs.strictTypeChecked,
+  ...tseslint.configs.stylisticTypeChecked,
+  {
+    plugins: { 'import-x': importX },
+    languageOptions: {
+      parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname },
+    },
+    rules: {
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/switch-exhaustiveness-check': 'error',
+      '@typescript-eslint/no-non-null-assertion': 'error',
+      '@typescript-eslint/restrict-template-expressions': [
+        'error',
+        { allowNumber: true, allowBoolean: true },
+      ],
+      '@typescript-eslint/no-unnecessary-condition': [
+        'error',
+        { allowConstantLoopConditions: true },
+      ],
+      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
+      '@typescript-eslint/require-await': 'off',
+      'import-x/no-cycle': 'error',
+      'no-console': 'error',
+      eqeqeq: 'error',
+      curly: ['error', 'multi-line'],
+    },
+  },
+  restricted('domain', [
+    {
+      group: ['node:*', '@temporalio/*', 'kysely', 'better-sqlite3', 'pino'],
+      message: 'domain/ knows nothing but words.',
+    },
+  ]),
+  restricted('policy', [
+    {
+      group: ['node:*', '@temporalio/*', 'kysely', 'better-sqlite3', 'pino', 'zod'],
+      message: 'policy/ is pure.',
+    },
+  ]),
+  restricted('catalog', [
+    { group: ['@temporalio/*', 'pino'], message: 'catalog/ knows SQL only.' },
+  ]),
+  restricted('grid', [
+    {
+      group: ['@temporalio/*', 'kysely', 'better-sqlite3'],
+      message: 'grid/ knows what is out there only.',
+    },
+  ]),
+  restricted('activities'),
+  restricted('workflows', [
+    {
+      group: [
+        'node:*',
+        'kysely',
+        'better-sqlite3',
+        'pino',
+        'zod',
+        '@temporalio/worker',
+        '@temporalio/client',
+      ],
+      message: 'workflows/ run in a sandbox.',
+    },
+    {
+      group: ['../activities/**'],
+      allowTypeImports: true,
+      message: 'workflows/ import types of activities only.',
+    },
+  ]),
+  restricted('worker'),
+  restricted('client'),
+  { files: ['client/cli/**/*.ts', 'bench/**/*.ts'], rules: { 'no-console': 'off' } },
+  {
+    files: ['test/**/*.ts'],
+    rules: {
+      '@typescript-eslint/no-non-null-assertion': 'off',
+      '@typescript-eslint/unbound-method': 'off',
+      'no-console': 'off',
+    },
+  },
+);

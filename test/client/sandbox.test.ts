@@ -1,0 +1,171 @@
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdirSync, readdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { MAX_PAYLOAD_BYTES, planSandbox, uploadSandbox } from '../../client/sandbox.js';
+import { adler32 } from '../../domain/adler32.js';
+import type { Definition } from '../../domain/definition.js';
+import { FabricaError } from '../../domain/errors.js';
+import { BELLE2_LFN_SCHEME, physicalPath } from '../../domain/lfn.js';
+import { parseDefinition } from '../../domain/parse.js';
+import { DirectoryStorage } from '../../grid/storage/directory.js';
+import { temporaryFolder } from '../worker/temporary-folder.js';
+
+const EPOCH = 'e123456';
+
+function definition(payload: unknown[], merge: unknown[] = []): Definition {
+  return parseDefinition({
+    name: 'mumu',
+    dataset: { campaign: 'c', release: 'r', globalTag: 'g', experiment: 1, eventType: 'mumu' },
+    events: 10,
+    fabrication: { command: ['./gen.sh', '{seed}'], outputs: [{ file: 'out.root' }], payload },
+    merge: { command: ['cat', '{inputs}', '{output}'], payload: merge },
+  });
+}
+
+async function refusal(call: Promise<unknown>): Promise<FabricaError> {
+  const error: unknown = await call.then(
+    () => new Error('nothing was refused'),
+    (reason: unknown) => reason,
+  );
+  if (error instanceof FabricaError) return error;
+  throw error;
+}
+
+function folderWith(files: Readonly<Record<string, string>>): string {
+  const folder = temporaryFolder();
+  for (const [name, content] of Object.entries(files)) {
+    mkdirSync(path.dirname(path.join(folder, name)), { recursive: true });
+    writeFileSync(path.join(folder, name), content);
+  }
+  return folder;
+}
+
+const storage = () => new DirectoryStorage({ name: 'KMI-DISK', root: temporaryFolder() });
+
+describe('planSandbox', () => {
+  it('measures the files, relative to the folder', async () => {
+    const folder = folderWith({ 'sub/gen.sh': 'echo hello' });
+    const plan = await planSandbox(definition(['sub/gen.sh']), folder);
+    expect(plan.files).toEqual([
+      {
+        section: 'fabrication',
+        index: 0,
+        path: path.join(folder, 'sub/gen.sh'),
+        name: 'gen.sh',
+        size: 10,
+        sha256: createHash('sha256').update('echo hello').digest('hex'),
+        adler32: adler32(Buffer.from('echo hello')),
+      },
+    ]);
+  });
+
+  it('follows symbolic links and accepts empty files', async () => {
+    const folder = folderWith({ empty: '' });
+    symlinkSync('empty', path.join(folder, 'link'));
+    const plan = await planSandbox(definition(['link']), folder);
+    expect(plan.files[0]).toMatchObject({ name: 'link', size: 0, adler32: '00000001' });
+  });
+
+  it('names every file and field that is missing', async () => {
+    const folder = folderWith({ 'gen.sh': '' });
+    const error = await refusal(planSandbox(definition(['gen.sh', 'no.sh'], ['join.sh']), folder));
+    expect(error.code).toBe('FABRICA_PAYLOAD_MISSING');
+    expect(error.message.split('\n')).toEqual([
+      `fabrication.payload[1]: the payload file ${folder}/no.sh does not exist`,
+      `merge.payload[0]: the payload file ${folder}/join.sh does not exist`,
+    ]);
+    expect(error.place).toEqual({ file: `${folder}/no.sh`, field: 'fabrication.payload[1]' });
+    expect(error.remedy).toContain('relative to the definition file');
+  });
+
+  it('refuses directories, devices, FIFOs and links to nowhere, without waiting', async () => {
+    const folder = folderWith({ 'dir/x': '' });
+    execFileSync('mkfifo', [path.join(folder, 'fifo')]);
+    symlinkSync('nowhere', path.join(folder, 'broken'));
+    symlinkSync('loop', path.join(folder, 'loop'));
+    const payload = ['dir', 'fifo', '/dev/null', 'broken', 'loop'];
+    const { message } = await refusal(planSandbox(definition(payload), folder));
+    expect(message.split('\n').map((line) => line.replace(/^.*payload file \S+ /, ''))).toEqual([
+      'is a directory, not a file',
+      'is a FIFO (a pipe), not a plain file',
+      'is a device or a socket, not a plain file',
+      'does not exist',
+      'is a symbolic link that leads in circles',
+    ]);
+  });
+
+  it('refuses files over 100 MB by their size, without reading them', async () => {
+    const folder = folderWith({ big: '' });
+    truncateSync(path.join(folder, 'big'), MAX_PAYLOAD_BYTES * 100);
+    const { message } = await refusal(planSandbox(definition(['big']), folder));
+    expect(message).toContain('has 10 GB, over the limit of 100 MB');
+  });
+});
+
+describe('uploadSandbox', () => {
+  it('stores the files and replaces them by references that can be fetched', async () => {
+    const folder = folderWith({ 'gen.sh': 'one', 'join.sh': 'two' });
+    const target = storage();
+    const plan = await planSandbox(definition(['gen.sh'], ['join.sh']), folder);
+    const stored = await uploadSandbox(plan, target, EPOCH, BELLE2_LFN_SCHEME);
+    const [entry] = stored.fabrication.payload;
+    expect(entry).toMatchObject({ name: 'gen.sh', storage: 'KMI-DISK', size: 3 });
+    for (const one of [...stored.fabrication.payload, ...(stored.merge?.payload ?? [])]) {
+      if (typeof one === 'string') throw new Error('not stored');
+      const file = await target.stat(physicalPath(EPOCH, one.lfn), { checksum: true });
+      expect(file).toMatchObject({ size: one.size, adler32: one.adler32 });
+    }
+    expect(parseDefinition(stored)).toEqual(stored);
+  });
+
+  it('can be repeated, and gives the same', async () => {
+    const folder = folderWith({ 'gen.sh': 'one' });
+    const target = storage();
+    const plan = await planSandbox(definition(['gen.sh'], ['gen.sh']), folder);
+    const first = await uploadSandbox(plan, target, EPOCH, BELLE2_LFN_SCHEME);
+    expect(await uploadSandbox(plan, target, EPOCH, BELLE2_LFN_SCHEME)).toEqual(first);
+    const files = [];
+    for await (const file of target.list('/')) files.push(file);
+    expect(files).toHaveLength(1);
+  });
+
+  it('leaves stored payload and definitions without payload as they are', async () => {
+    const folder = folderWith({ 'gen.sh': 'one' });
+    const target = storage();
+    const once = await uploadSandbox(
+      await planSandbox(definition(['gen.sh']), folder),
+      target,
+      EPOCH,
+      BELLE2_LFN_SCHEME,
+    );
+    const plan = await planSandbox(once, '/nowhere');
+    expect(plan.files).toEqual([]);
+    expect(await uploadSandbox(plan, target, EPOCH, BELLE2_LFN_SCHEME)).toEqual(once);
+  });
+
+  it('refuses a file that has changed or gone since it was measured, and stores nothing', async () => {
+    const folder = folderWith({ 'gen.sh': 'one' });
+    const target = storage();
+    const plan = await planSandbox(definition(['gen.sh']), folder);
+    writeFileSync(path.join(folder, 'gen.sh'), 'another');
+    const changed = await refusal(uploadSandbox(plan, target, EPOCH, BELLE2_LFN_SCHEME));
+    expect(changed.code).toBe('FABRICA_PAYLOAD_MISSING');
+    expect(changed.message).toContain('changed while it was sent');
+    rmSync(path.join(folder, 'gen.sh'));
+    const gone = await refusal(uploadSandbox(plan, target, EPOCH, BELLE2_LFN_SCHEME));
+    expect(gone.message).toContain('fabrication.payload[0]: the payload file');
+    for await (const file of target.list('/')) throw new Error(`${file.path} was left`);
+  });
+
+  it('closes its files when the storage fails', async () => {
+    const folder = folderWith({ 'gen.sh': 'one' });
+    const plan = await planSandbox(definition(['gen.sh']), folder);
+    const target = new DirectoryStorage({ name: 'KMI-DISK', root: path.join(folder, 'unmounted') });
+    const before = readdirSync('/proc/self/fd').length;
+    const error = await refusal(uploadSandbox(plan, target, EPOCH, BELLE2_LFN_SCHEME));
+    expect(error.code).toBe('FABRICA_STORAGE_UNREACHABLE');
+    expect(readdirSync('/proc/self/fd')).toHaveLength(before);
+  });
+});

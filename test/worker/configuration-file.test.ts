@@ -1,0 +1,277 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { configurationSchema } from '../../domain/configuration.js';
+import { FabricaError } from '../../domain/errors.js';
+import { configurationJsonSchema, parseConfiguration } from '../../domain/parse.js';
+import { loadConfiguration } from '../../worker/configuration-file.js';
+import { temporaryFolder } from './temporary-folder.js';
+
+const GOOD = `state: data
+areas: [asia, america]
+sites:
+  - name: KMI
+    area: asia
+    slots: 4
+    compute: {kind: local, folder: jobs/kmi}
+    storages: [KMI-TMP, KMI-DISK]
+storages:
+  - {name: KMI-TMP, kind: directory, area: asia, root: se/tmp, purpose: temporary}
+  - {name: KMI-DISK, kind: directory, area: asia, root: /se/disk, purpose: final}
+`;
+
+function folderWith(content: string | Uint8Array, name = 'fabrica.yaml'): string {
+  const folder = temporaryFolder();
+  writeFileSync(path.join(folder, name), content);
+  return folder;
+}
+
+function refusal(call: () => unknown): FabricaError {
+  try {
+    call();
+  } catch (error) {
+    if (error instanceof FabricaError) return error;
+    throw error;
+  }
+  throw new Error('nothing was refused');
+}
+
+/** The lines of the refusal of GOOD after a replacement. */
+function problems(from: string, to: string): string[] {
+  expect(GOOD).toContain(from);
+  const error = refusal(() =>
+    loadConfiguration({ cwd: folderWith(GOOD.replace(from, to)), env: {} }),
+  );
+  expect(error.code).toBe('FABRICA_CONFIGURATION_INVALID');
+  return error.message.split('\n');
+}
+
+describe('loadConfiguration', () => {
+  it('takes the default where there is no file', () => {
+    const cwd = temporaryFolder();
+    const loaded = loadConfiguration({ cwd, env: {} });
+    expect(loaded.source).toBe('built-in default');
+    expect(loaded.stateDirectory).toBe(path.join(cwd, '.fabrica'));
+    expect(loaded.catalogFile).toBe(path.join(cwd, '.fabrica/catalog.db'));
+    const { configuration } = loaded;
+    expect(configuration.sites.map(({ name, slots }) => [name, slots])).toEqual([
+      ['KMI', 2],
+      ['PNNL', 2],
+      ['UVic', 2],
+    ]);
+    expect(configuration.storages[0]?.root).toBe(path.join(cwd, '.fabrica/storages/KMI-TMP'));
+    expect(configurationSchema.parse(configuration)).toEqual(configuration);
+  });
+
+  it('reads ./fabrica.yaml, with paths relative to its folder', () => {
+    const cwd = folderWith(GOOD);
+    const { configuration, stateDirectory, catalogFile, source } = loadConfiguration({
+      cwd,
+      env: {},
+    });
+    expect(source).toBe(path.join(cwd, 'fabrica.yaml'));
+    expect(stateDirectory).toBe(path.join(cwd, 'data'));
+    expect(catalogFile).toBe(path.join(cwd, 'data/catalog.db'));
+    expect(configuration.state).toBe(stateDirectory);
+    expect(configuration.storages.map(({ root }) => root)).toEqual([
+      path.join(cwd, 'se/tmp'),
+      '/se/disk',
+    ]);
+    expect(configuration.sites[0]?.compute.folder).toBe(path.join(cwd, 'jobs/kmi'));
+  });
+
+  it('prefers --config to FABRICA_CONFIG to ./fabrica.yaml', () => {
+    const cwd = folderWith(GOOD);
+    mkdirSync(path.join(cwd, 'a'));
+    mkdirSync(path.join(cwd, 'b'));
+    writeFileSync(path.join(cwd, 'a/x.yaml'), GOOD);
+    writeFileSync(path.join(cwd, 'b/x.yaml'), GOOD);
+    const env = { FABRICA_CONFIG: 'a/x.yaml' };
+    expect(loadConfiguration({ cwd, env }).stateDirectory).toBe(path.join(cwd, 'a/data'));
+    expect(loadConfiguration({ cwd, env, file: 'b/x.yaml' }).source).toBe(
+      path.join(cwd, 'b/x.yaml'),
+    );
+    expect(loadConfiguration({ cwd, env: { FABRICA_CONFIG: '' } }).source).toBe(
+      path.join(cwd, 'fabrica.yaml'),
+    );
+  });
+
+  it('prefers --state to FABRICA_STATE to the file, both relative to the working directory', () => {
+    const folder = folderWith(GOOD);
+    const cwd = temporaryFolder();
+    const file = path.join(folder, 'fabrica.yaml');
+    const env = { FABRICA_STATE: 'here' };
+    expect(loadConfiguration({ cwd, env, file }).stateDirectory).toBe(path.join(cwd, 'here'));
+    const loaded = loadConfiguration({ cwd, env, file, state: '/elsewhere' });
+    expect(loaded.stateDirectory).toBe('/elsewhere');
+    expect(loaded.configuration.state).toBe('/elsewhere');
+    expect(loadConfiguration({ cwd, env }).configuration.storages[0]?.root).toBe(
+      path.join(cwd, 'here/storages/KMI-TMP'),
+    );
+  });
+
+  it('puts the catalog where the file says', () => {
+    const cwd = folderWith(`${GOOD}catalog: {file: db/c.db}\n`);
+    expect(loadConfiguration({ cwd, env: {} }).catalogFile).toBe(path.join(cwd, 'db/c.db'));
+  });
+
+  it('lets TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE win', () => {
+    const cwd = folderWith(`${GOOD}temporal: {address: 'a:1', namespace: x}\n`);
+    expect(loadConfiguration({ cwd, env: {} }).configuration.temporal.address).toBe('a:1');
+    const env = { TEMPORAL_ADDRESS: 'ns.acct.tmprl.cloud:7233', TEMPORAL_NAMESPACE: 'y' };
+    expect(loadConfiguration({ cwd, env }).configuration.temporal).toMatchObject({
+      address: 'ns.acct.tmprl.cloud:7233',
+      namespace: 'y',
+    });
+  });
+
+  it('refuses a malformed TEMPORAL_ADDRESS by its name', () => {
+    const env = { TEMPORAL_ADDRESS: 'http://localhost' };
+    const error = refusal(() => loadConfiguration({ cwd: temporaryFolder(), env }));
+    expect(error.message).toContain('TEMPORAL_ADDRESS must be host:port');
+  });
+});
+
+describe('a configuration file that can not be read', () => {
+  it('is an error when it was named and is missing, with who named it', () => {
+    const cwd = temporaryFolder();
+    const option = refusal(() => loadConfiguration({ cwd, env: {}, file: 'no.yaml' }));
+    expect(option.code).toBe('FABRICA_CONFIGURATION_INVALID');
+    expect(option.message).toBe(
+      `The configuration file ${cwd}/no.yaml (named by --config) does not exist.`,
+    );
+    const variable = refusal(() => loadConfiguration({ cwd, env: { FABRICA_CONFIG: 'no.yaml' } }));
+    expect(variable.message).toContain('(named by FABRICA_CONFIG) does not exist');
+  });
+
+  it('is an error when it is a directory or a FIFO', () => {
+    const cwd = temporaryFolder();
+    mkdirSync(path.join(cwd, 'fabrica.yaml'));
+    expect(refusal(() => loadConfiguration({ cwd, env: {} })).message).toContain('is a directory');
+    execFileSync('mkfifo', [path.join(cwd, 'fifo')]);
+    const error = refusal(() => loadConfiguration({ cwd, env: {}, file: 'fifo' }));
+    expect(error.message).toContain('is a FIFO');
+  });
+
+  it.each([
+    ['empty', '', 'the file is empty'],
+    ['indented by tabs', 'a:\n\tb: 1', 'fabrica.yaml:2:1: a tab'],
+    ['no UTF-8', Buffer.from([0x61, 0xff]), 'is not valid UTF-8 at byte 1'],
+    ['too large', '#'.repeat(1_000_001), 'more than 1 MB'],
+  ])('is an error when it is %s', (_, content, reason) => {
+    const error = refusal(() => loadConfiguration({ cwd: folderWith(content), env: {} }));
+    expect(error.code).toBe('FABRICA_CONFIGURATION_INVALID');
+    expect(error.message).toContain(reason);
+  });
+});
+
+describe('a configuration is refused, with file, line, field and remedy, for', () => {
+  it('an unknown area', () => {
+    expect(problems('area: asia\n', 'area: asai\n')).toEqual([
+      'fabrica.yaml:5: sites[0].area: names the unknown area asai; did you mean asia?',
+    ]);
+    expect(problems('area: asia, root: se/tmp', 'area: europe, root: se/tmp')).toEqual([
+      'fabrica.yaml:10: storages[0].area: names the unknown area europe; the areas are asia, america',
+    ]);
+  });
+
+  it('an unknown storage', () => {
+    expect(problems('[KMI-TMP, KMI-DISK]', '[KMI-TMP, KMI-DSK]')).toEqual([
+      'fabrica.yaml:8: sites[0].storages[1]: names the unknown storage KMI-DSK; did you mean KMI-DISK?',
+    ]);
+  });
+
+  it('a site, a storage and an area that are named twice, whatever the case', () => {
+    const site = '  - {name: kmi, area: asia, slots: 1}\nstorages:';
+    expect(problems('storages:\n  -', `${site}\n  -`)).toEqual([
+      'fabrica.yaml:9: sites[1].name: names kmi twice; choose another name, or remove one',
+    ]);
+    expect(problems('name: KMI-DISK', 'name: KMI-TMP').join()).toContain(
+      'storages[1].name: names KMI-TMP twice',
+    );
+    expect(problems('[asia, america]', '[asia, asia]')).toEqual([
+      'fabrica.yaml:2: areas[1]: names asia twice; choose another name, or remove one',
+    ]);
+  });
+
+  it('no final storage', () => {
+    expect(problems('purpose: final', 'purpose: temporary')).toEqual([
+      'fabrica.yaml:9: storages: has no final storage; add one with purpose: final',
+    ]);
+  });
+
+  it('two storages that share a folder or lie within each other', () => {
+    expect(problems('root: /se/disk', 'root: se/./tmp')[0]).toMatch(
+      /^fabrica\.yaml:11: storages\[1\]\.root: ".*" overlaps with storages.0.root/,
+    );
+    expect(problems('root: /se/disk', 'root: se/tmp/disk')[0]).toContain('overlaps');
+  });
+
+  it('a site whose jobs lie inside of a storage', () => {
+    expect(problems('folder: jobs/kmi', 'folder: se/tmp/jobs')[0]).toContain('compute.folder');
+  });
+
+  it('unknown fields and kinds', () => {
+    expect(problems('slots: 4', 'slot: 4')).toEqual([
+      expect.stringMatching(
+        /^fabrica\.yaml:4: sites\[0\]\.slots: is missing; add it, a whole number/,
+      ),
+      expect.stringMatching(
+        /^fabrica\.yaml:6: sites\[0\]\.slot: is no field .*; did you mean slots\?/,
+      ),
+    ]);
+    expect(problems('kind: local', 'kind: slurm')[0]).toMatch(
+      /^fabrica\.yaml:7: sites\[0\]\.compute\.kind: must be 'local' \(got "slurm"\)/,
+    );
+  });
+
+  it.each(['../x', '"a\\nb"', '"a\'b"', '$(id)', '"a\\0"'])('a site of the name %s', (name) => {
+    expect(problems('name: KMI\n', `name: ${name}\n`)[0]).toMatch(
+      /^fabrica\.yaml:4: sites\[0\]\.name: must be letters, digits/,
+    );
+  });
+
+  it('a path with NUL or with ~', () => {
+    expect(problems('state: data', 'state: "a\\0"')[0]).toContain(
+      'must not hold control characters',
+    );
+    expect(problems('state: data', 'state: ~/x')[0]).toContain('~ is not expanded');
+  });
+
+  it('LFN templates under which one removal would reach other productions', () => {
+    const lfn = 'lfn: {directory: "/mc/sub{sub}/{production}/{level}"}\nstate: data';
+    expect(problems('state: data', lfn)[0]).toContain('must have {sub} in its last part');
+  });
+
+  it('the field __proto__', () => {
+    expect(problems('state: data', 'state: data\n__proto__: {a: 1}')[0]).toContain(
+      '__proto__: is no field',
+    );
+  });
+
+  it('everything at once, also of entries that have other faults', () => {
+    const lines = problems('area: asia\n    slots: 4', 'area: europe\n    slots: 0');
+    expect(lines).toEqual([
+      expect.stringContaining('names the unknown area europe'),
+      expect.stringContaining('sites[0].slots: must be a whole number from 1 to 1000000 (got 0)'),
+    ]);
+  });
+});
+
+describe('configurationJsonSchema', () => {
+  it('has a title and a version', () => {
+    expect(configurationJsonSchema()).toMatchObject({
+      title: 'Fabrica configuration',
+      $schema: expect.stringContaining('json-schema.org') as string,
+    });
+  });
+});
+
+describe('parseConfiguration', () => {
+  it('refuses what is no mapping', () => {
+    for (const value of [null, 1, [], 'x']) {
+      expect(() => parseConfiguration(value)).toThrow('must be a mapping of fields');
+    }
+  });
+});
