@@ -32,6 +32,7 @@ async function createTables(db: Kysely<unknown>): Promise<void> {
     .addColumn('revision', 'integer', (c) => c.notNull())
     .addColumn('events', 'bigint', (c) => c.notNull())
     .addColumn('estimate', 'text')
+    .addColumn('job_seconds', 'real')
     .addColumn('created_at', 'bigint', (c) => c.notNull())
     .addColumn('updated_at', 'bigint', (c) => c.notNull())
     .addColumn('finished_at', 'bigint')

@@ -83,6 +83,7 @@ export async function insertProduction(
       revision: 1,
       events: definition.events,
       estimate: null,
+      job_seconds: null,
       created_at: now,
       updated_at: now,
       finished_at: null,
@@ -179,4 +180,23 @@ export async function takeSeeds(db: Db, campaign: string, count: number): Promis
     .returning('next_seed')
     .executeTakeFirstOrThrow();
   return row.next_seed - count;
+}
+
+/** How much the newest jobs count in the moving mean of their wall time. */
+const NEWEST = 0.3;
+
+/** Takes the wall times of jobs that have just ended, s, into the production's moving mean. */
+export async function learnJobSeconds(
+  db: Db,
+  production: Pick<ProductionRow, 'id' | 'job_seconds'>,
+  seconds: readonly number[],
+): Promise<void> {
+  if (seconds.length === 0) return;
+  const mean = seconds.reduce((sum, one) => sum + one, 0) / seconds.length;
+  const before = production.job_seconds;
+  await db
+    .updateTable('productions')
+    .set({ job_seconds: before === null ? mean : before + NEWEST * (mean - before) })
+    .where('id', '=', production.id)
+    .execute();
 }

@@ -67,6 +67,8 @@ export interface ProductionTable {
   events: number;
   /** Measured by the scouts (`policy/estimate.ts`), JSON; null before. */
   estimate: string | null;
+  /** Wall time of a job, s: a moving mean over those that ended lately; null before the first. */
+  job_seconds: number | null;
   created_at: number;
   updated_at: number;
   finished_at: number | null;

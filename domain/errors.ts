@@ -171,6 +171,17 @@ export const ERRORS = {
     means: 'A port that was asked for is taken by another process.',
     remedy: 'Ask for another port, or leave it out: the next free one is taken.',
   },
+  FABRICA_WORKER_ABSENT: {
+    retryable: true,
+    means: 'No worker takes the work of a task queue.',
+    remedy:
+      'Start `fabrica up`, or the worker that the message names; `fabrica doctor` tells who is missing.',
+  },
+  FABRICA_COMMAND_LINE: {
+    retryable: false,
+    means: 'The command line is not understood.',
+    remedy: '`fabrica help` lists the commands, `fabrica help COMMAND` its arguments and options.',
+  },
   FABRICA_INTERNAL: {
     retryable: true,
     means: 'A fault in Fabrica itself.',

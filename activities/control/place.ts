@@ -114,7 +114,7 @@ export function placing(context: ControlContext) {
       sites: await placementSites(db, production, block, definition, sites),
       share: urgent ? 1 : await shareOf(db, production),
       urgent,
-      jobSeconds: input.stage === 'merge' ? null : jobSeconds(production),
+      jobSeconds: input.stage === 'merge' ? null : production.job_seconds,
     });
     const byNumber = new Map(jobs.map((job) => [job.number, job]));
     const made: BundleRow[] = [];
@@ -219,11 +219,6 @@ function wait(why: string, milliseconds: number): ApplicationFailure {
 
 function isScouting(production: Pick<ProductionRow, 'state' | 'resume_state'>): boolean {
   return production.state === 'Scouting';
-}
-
-function jobSeconds(production: ProductionRow): number | null {
-  if (production.estimate === null) return null;
-  return (JSON.parse(production.estimate) as { jobSeconds: number | null }).jobSeconds;
 }
 
 /** Jobs that can share one order: of one kind, with the same limits, and merges of one level in small groups. */

@@ -12,7 +12,12 @@ import { recordEvent } from '../../catalog/events.js';
 import { insertFiles, type NewFile } from '../../catalog/files.js';
 import { inputsOf, type JobInput } from '../../catalog/job-inputs.js';
 import { changeJobs, type JobChange } from '../../catalog/jobs.js';
-import { revisionOf, type ProductionRow, type Revision } from '../../catalog/productions.js';
+import {
+  learnJobSeconds,
+  revisionOf,
+  type ProductionRow,
+  type Revision,
+} from '../../catalog/productions.js';
 import { progressOf } from '../../catalog/progress.js';
 import { insertRemnants, type Removal } from '../../catalog/remnants.js';
 import {
@@ -101,6 +106,15 @@ export function settling(context: ControlContext) {
         if (failure !== null) failures[failure] = (failures[failure] ?? 0) + 1;
       }
       await recountBlock(db, key, failures);
+      if (bundle.kind !== 'merge') {
+        await learnJobSeconds(
+          db,
+          production,
+          judgements.flatMap(({ attempt }) =>
+            attempt.state === 'Done' ? (attempt.report.wallSeconds ?? []) : [],
+          ),
+        );
+      }
 
       const closed = new Set(
         judgements

@@ -60,11 +60,7 @@ export async function listFiles(
 
 /** The file of this logical name with its replicas; null if there is none. */
 export async function findFile(db: Db, lfn: string): Promise<FileView | null> {
-  const row = await db
-    .selectFrom('files')
-    .selectAll()
-    .where('lfn', '=', lfn)
-    .executeTakeFirst();
+  const row = await db.selectFrom('files').selectAll().where('lfn', '=', lfn).executeTakeFirst();
   if (row === undefined) return null;
   const replicas = await replicasOfFiles(db, [row.id]);
   return { ...fileView(row), replicas: replicas.get(row.id) ?? [] };

@@ -22,18 +22,25 @@ const fit = fitSlope(cosines);
 
 const counts = new Array(BINS).fill(0);
 for (const c of cosines) counts[Math.min(BINS - 1, Math.floor(((c + 1) / 2) * BINS))] += 1;
-const expected = counts.map((_, bin) => expectedIn(-1 + (2 * bin) / BINS, -1 + (2 * bin + 2) / BINS));
+const expected = counts.map((_, bin) =>
+  expectedIn(-1 + (2 * bin) / BINS, -1 + (2 * bin + 2) / BINS),
+);
 const scale = WIDTH / Math.max(...counts, ...expected);
 
 console.log(`cos(theta) of the mu-, ${cosines.length} events; # events, | fit\n`);
 counts.forEach((count, bin) => {
-  const bar = '#'.repeat(Math.round(count * scale)).padEnd(WIDTH + 1).split('');
+  const bar = '#'
+    .repeat(Math.round(count * scale))
+    .padEnd(WIDTH + 1)
+    .split('');
   bar[Math.round(expected[bin] * scale)] = '|';
   const low = (-1 + (2 * bin) / BINS).toFixed(1).padStart(4);
   const high = (-1 + (2 * bin + 2) / BINS).toFixed(1).padStart(4);
   console.log(`${low} ..${high} ${String(count).padStart(6)} ${bar.join('').trimEnd()}`);
 });
-console.log(`\nfit of 1 + a cos^2(theta): a = ${fit.a.toFixed(3)} +- ${fit.error.toFixed(3)} (QED: 1)`);
+console.log(
+  `\nfit of 1 + a cos^2(theta): a = ${fit.a.toFixed(3)} +- ${fit.error.toFixed(3)} (QED: 1)`,
+);
 
 function cosTheta([, px, py, pz]) {
   return pz / Math.hypot(px, py, pz);

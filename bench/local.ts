@@ -1,0 +1,202 @@
+import { execFile } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { Client, Connection } from '@temporalio/client';
+import { ceJobs } from '../activities/site/job-script.js';
+import { openCatalogReadOnly } from '../catalog/open.js';
+import type { BundleOrder } from '../domain/bundle.js';
+import { systemClock } from '../domain/clock.js';
+import type { Configuration } from '../domain/configuration.js';
+import type { DefinitionInput } from '../domain/definition.js';
+import { BELLE2_LFN_SCHEME, claimDirectory, outputNaming } from '../domain/lfn.js';
+import { silentLog } from '../domain/log.js';
+import { parseConfiguration, parseDefinition } from '../domain/parse.js';
+import { prepareDirectoryStorage } from '../grid/storage/directory.js';
+import { createStorageElements } from '../grid/storage/storage-elements.js';
+import { readUpRecord } from '../worker/up-record.js';
+import { up } from '../worker/up.js';
+
+export interface LocalBench {
+  readonly jobs: number;
+  readonly slots: number;
+  readonly fabricaJobsPerSecond: number;
+  readonly xargsJobsPerSecond: number;
+  readonly ratio: number;
+  /** Highest resident memory of the control process, MB. */
+  readonly controlRssMb: number;
+}
+
+/** No run of this size takes longer, or something hangs. */
+const LONGEST_MS = 600_000;
+
+/**
+ * Fabrication of no-op jobs on the local computing element, from the first placement to the last recorded output, and then the
+ * same wrapper scripts under `xargs -P` with the same parallelism, in the same folder tree.
+ */
+export async function benchLocal(size: { jobs: number; slots: number }): Promise<LocalBench> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'fabrica-bench-'));
+  try {
+    const fabrica = await throughFabrica(folder, size);
+    const xargs = await throughXargs(folder, size);
+    return {
+      ...size,
+      fabricaJobsPerSecond: size.jobs / fabrica.seconds,
+      xargsJobsPerSecond: size.jobs / xargs,
+      ratio: xargs / fabrica.seconds,
+      controlRssMb: fabrica.controlRssMb,
+    };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+const COMMAND = ['sh', '-c', 'echo noop >"$1"', 'sh', '{output}'];
+
+function definition(jobs: number): DefinitionInput {
+  return {
+    name: 'bench',
+    dataset: {
+      campaign: 'bench',
+      release: 'release-08-00-00',
+      globalTag: 'DB00000001',
+      experiment: 1003,
+      eventType: 'noop',
+    },
+    events: jobs,
+    fabrication: { command: COMMAND, outputs: [{ file: 'noop.txt' }], eventsPerJob: 1 },
+    scouts: { jobs: 0 },
+    validation: { countEvents: false },
+    merge: {
+      command: ['sh', '-c', 'out=$1; shift; cat "$@" >"$out"', 'sh', '{output}', '{inputs}'],
+      targetEvents: 500,
+    },
+  };
+}
+
+function benchConfiguration(folder: string, slots: number): Configuration {
+  return parseConfiguration({
+    state: folder,
+    areas: ['bench'],
+    sites: [{ name: 'BENCH', area: 'bench', slots, storages: ['BENCH-TMP', 'BENCH-DISK'] }],
+    storages: ['TMP', 'DISK'].map((kind) => ({
+      name: `BENCH-${kind}`,
+      kind: 'directory',
+      area: 'bench',
+      root: path.join(folder, 'storages', kind),
+      purpose: kind === 'TMP' ? 'temporary' : 'final',
+    })),
+  });
+}
+
+async function throughFabrica(
+  folder: string,
+  size: { jobs: number; slots: number },
+): Promise<{ seconds: number; controlRssMb: number }> {
+  const catalogFile = path.join(folder, 'catalog.db');
+  const system = await up({
+    configuration: benchConfiguration(folder, size.slots),
+    stateDirectory: folder,
+    catalogFile,
+    env: process.env,
+    clock: systemClock,
+    log: silentLog,
+  });
+  const connection = await Connection.connect({ address: system.address });
+  const catalog = await openCatalogReadOnly({ file: catalogFile });
+  try {
+    const client = new Client({ connection, namespace: system.namespace });
+    const began = performance.now();
+    const handle = await client.workflow.start('production', {
+      taskQueue: 'fabrica',
+      workflowId: 'production/bench',
+      args: [{ definition: definition(size.jobs), by: 'bench' }],
+    });
+    let done = 0;
+    while (done < size.jobs) {
+      if (performance.now() - began > LONGEST_MS) throw new Error(`only ${done} jobs are done`);
+      await sleep(100);
+      const rows = await catalog.read((db) =>
+        db
+          .selectFrom('jobs')
+          .select((eb) => eb.fn.countAll<number>().as('done'))
+          .where('state', '=', 'Done')
+          .executeTakeFirstOrThrow(),
+      );
+      done = rows.done;
+    }
+    const seconds = (performance.now() - began) / 1000;
+    await handle.result();
+    const control = readUpRecord(folder)?.children.find((child) => child.name === 'control');
+    const status = readFileSync(`/proc/${control?.pid ?? 'self'}/status`, 'utf8');
+    return { seconds, controlRssMb: Number(/VmHWM:\s*(\d+)/.exec(status)?.[1] ?? 0) / 1000 };
+  } finally {
+    await catalog.close();
+    await connection.close();
+    await system.stop();
+  }
+}
+
+async function throughXargs(
+  folder: string,
+  size: { jobs: number; slots: number },
+): Promise<number> {
+  const root = path.join(folder, 'xargs');
+  await prepareDirectoryStorage(path.join(root, 'storage'));
+  const storages = createStorageElements([
+    { name: 'X', kind: 'directory', root: path.join(root, 'storage') },
+  ]);
+  const { dataset, fabrication } = parseDefinition(definition(size.jobs));
+  const order: BundleOrder = {
+    epoch: 'e000000',
+    production: 'bench',
+    block: 0,
+    bundle: 0,
+    site: 'X',
+    kind: 'fabrication',
+    recipe: {
+      command: fabrication.command,
+      environment: '',
+      payload: [],
+      outputs: [
+        {
+          level: 'mdst',
+          file: 'noop.txt',
+          naming: outputNaming(BELLE2_LFN_SCHEME, dataset, {
+            production: 1,
+            level: 'mdst',
+            fileName: 'noop.txt',
+            merged: false,
+          }),
+        },
+      ],
+      validation: [],
+      wallSeconds: fabrication.limits.wallTime,
+      memoryMB: fabrication.limits.memory / 1e6,
+      destinations: ['X'],
+      claims: claimDirectory('e000000', 1, 0),
+    },
+    ranges: [{ job: 1, count: size.jobs, attempt: 1, seed: 1, firstEvent: 1, events: 1, index: 1 }],
+    inputs: {},
+  };
+  const folders: string[] = [];
+  for (const job of ceJobs(order, storages)) {
+    const where = path.join(root, 'jobs', job.name);
+    mkdirSync(where, { recursive: true });
+    writeFileSync(path.join(where, 'wrapper.sh'), job.script);
+    folders.push(where);
+  }
+  const list = path.join(root, 'list');
+  writeFileSync(list, folders.join('\n'));
+  const began = performance.now();
+  await promisify(execFile)('sh', [
+    '-c',
+    'xargs -a "$1" -P "$2" -I {} sh -c \'cd "$1" && exec sh wrapper.sh\' sh {}',
+    'sh',
+    list,
+    String(size.slots),
+  ]);
+  return (performance.now() - began) / 1000;
+}

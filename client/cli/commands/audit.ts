@@ -1,0 +1,43 @@
+import { WorkflowIdConflictPolicy } from '@temporalio/client';
+import type { Command } from 'commander';
+import { CONTROL_QUEUE } from '../../../domain/names.js';
+import type { audit } from '../../../workflows/audit.js';
+import { EXIT } from '../exit-code.js';
+import { examples, textArgument, type Invocation } from '../invocation.js';
+import { safe } from '../text.js';
+
+/** `fabrica audit`: what was asked, what the catalog says and what the storages hold, compared. */
+export function addAudit(program: Command, invocation: Invocation): void {
+  program
+    .command('audit')
+    .description('compare a production with the catalog and with every storage; name what differs')
+    .argument('<name>', 'name of the production')
+    .addHelpText(
+      'after',
+      `\nExit code 0 if nothing differs, 1 if something does.\n${examples('fabrica audit mumu')}`,
+    )
+    .action(
+      invocation.action<object>(async (session, _options, args) => {
+        const { name } = await session.production(textArgument(args, 0));
+        const { epoch } = await session.catalog();
+        const { client } = await session.temporal();
+        const answer = await client.workflow.execute<typeof audit>('audit', {
+          taskQueue: CONTROL_QUEUE,
+          workflowId: `audit/${name}`,
+          workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
+          args: [{ epoch, production: name }],
+          staticSummary: `audit of ${name}`,
+        });
+        const { style } = session;
+        const lines = answer.discrepancies.map(
+          ({ kind, text }) => `${style.bad(kind.padEnd(10))} ${safe(text)}`,
+        );
+        const verdict = answer.passed ? style.good('audit passed') : style.bad('audit failed');
+        session.answer(
+          { production: name, ...answer },
+          [...lines, `${verdict}: ${safe(answer.reason)}`].join('\n'),
+        );
+        return answer.passed ? EXIT.ok : EXIT.negative;
+      }),
+    );
+}

@@ -1,0 +1,58 @@
+import type { Command } from 'commander';
+import type { Db } from '../../../catalog/catalog.js';
+import { getProduction } from '../../../catalog/productions.js';
+import { findFile, listFiles, type FileView } from '../../../catalog/views/file-list.js';
+import { EXIT } from '../exit-code.js';
+import { examples, limitOption, textArgument, type Invocation } from '../invocation.js';
+import { stateStyle } from '../style.js';
+import type { Cell } from '../table.js';
+import { safe } from '../text.js';
+
+/** `fabrica replicas`: where files lie. */
+export function addReplicas(program: Command, invocation: Invocation): void {
+  program
+    .command('replicas')
+    .description('tell where the final files of a production, or one file, lie')
+    .argument('<name|lfn>', 'name of a production, or an LFN (begins with /)')
+    .addOption(limitOption(100))
+    .addHelpText('after', examples('fabrica replicas mumu', 'fabrica replicas /belle/MC/...'))
+    .action(
+      invocation.action<{ limit: number }>(async (session, { limit }, args) => {
+        const wanted = textArgument(args, 0);
+        const catalog = await session.catalog();
+        const { files, more } = await catalog.read((db) => filesOf(db, wanted, limit));
+        const rows = files.flatMap((file) =>
+          file.replicas.map((replica): Cell[] => [
+            replica.storage,
+            { text: replica.state, paint: stateStyle(session.style, replica.state) },
+            file.adler32,
+            file.events,
+            file.size,
+            replica.path,
+          ]),
+        );
+        const head = ['storage', 'state', 'adler32', 'events', 'bytes', 'path'];
+        const none = wanted.startsWith('/')
+          ? `No replica of ${safe(wanted)} is catalogued.`
+          : `${safe(wanted)} has no final files yet.`;
+        session.answer({ files, more }, rows.length === 0 ? none : session.table(head, rows));
+        if (more) session.remark(`(there are more than ${limit} files: --limit)`);
+        return wanted.startsWith('/') && rows.length === 0 ? EXIT.negative : EXIT.ok;
+      }),
+    );
+}
+
+/** The file of an LFN; of a production its merged files, or its outputs where nothing is merged. */
+async function filesOf(
+  db: Db,
+  wanted: string,
+  limit: number,
+): Promise<{ files: FileView[]; more: boolean }> {
+  if (wanted.startsWith('/')) {
+    const file = await findFile(db, wanted);
+    return { files: file === null ? [] : [file], more: false };
+  }
+  const production = await getProduction(db, wanted);
+  const merged = await listFiles(db, production.id, { kind: 'merged', limit });
+  return merged.files.length > 0 ? merged : listFiles(db, production.id, { limit });
+}

@@ -1,0 +1,119 @@
+import type { Command } from 'commander';
+import { listSites, type SiteSummary } from '../../../catalog/views/site-list.js';
+import { FabricaError } from '../../../domain/errors.js';
+import { formatDuration } from '../../../domain/quantity.js';
+import { nearest } from '../../../domain/spelling.js';
+import { standaloneActivities } from '../../temporal/standalone-activities.js';
+import { EXIT, type ExitCode } from '../exit-code.js';
+import { duration, examples, textArgument, type Invocation } from '../invocation.js';
+import type { Session } from '../session.js';
+import { stateStyle } from '../style.js';
+import type { Cell } from '../table.js';
+import { safe, timeText } from '../text.js';
+
+interface BanOptions {
+  readonly why?: string;
+  readonly until?: number;
+}
+
+/** `fabrica site`: sites, and a person's word about them. */
+export function addSite(program: Command, invocation: Invocation): void {
+  const site = program
+    .command('site')
+    .description('list sites, keep them from getting jobs, let them again')
+    .addHelpText('after', examples('fabrica site list', 'fabrica site ban KMI --until 2h'));
+  site
+    .command('list')
+    .description('list the sites')
+    .addHelpText('after', examples('fabrica site list --json'))
+    .action(
+      invocation.action<object>(async (session) => {
+        const sites = await sitesOf(session);
+        session.answer({ sites }, siteTable(sites, session));
+        return EXIT.ok;
+      }),
+    );
+  site
+    .command('ban')
+    .description('give a site no more jobs; those that run there go on')
+    .argument('<name>', 'name of the site')
+    .option('--why <text>', 'for the event log and for colleagues')
+    .option('--until <duration>', 'for so long, e.g. 2h (default: until unban)', duration)
+    .addHelpText('after', examples("fabrica site ban KMI --why 'CVMFS is broken' --until 1d"))
+    .action(
+      invocation.action<BanOptions>(async (session, options, args) => {
+        const until = options.until === undefined ? null : session.now + 1000 * options.until;
+        const why = options.why ?? '';
+        return override(session, textArgument(args, 0), { state: 'Banned', why, until });
+      }),
+    );
+  site
+    .command('unban')
+    .description("take a person's word about a site back")
+    .argument('<name>', 'name of the site')
+    .option('--why <text>', 'for the event log')
+    .addHelpText('after', examples('fabrica site unban KMI'))
+    .action(
+      invocation.action<{ why?: string }>(async (session, { why = '' }, args) =>
+        override(session, textArgument(args, 0), { state: null, why, until: null }),
+      ),
+    );
+}
+
+async function sitesOf(session: Session): Promise<SiteSummary[]> {
+  return (await session.catalog()).read((db) => listSites(db, session.now));
+}
+
+async function override(
+  session: Session,
+  name: string,
+  change: { state: 'Banned' | null; why: string; until: number | null },
+): Promise<ExitCode> {
+  const names = (await sitesOf(session)).map((one) => one.site);
+  if (!names.includes(name)) throw unknownSite(name, names);
+  const { client } = await session.temporal();
+  const { who } = session.terminal;
+  const input = { site: name, who, ...change };
+  await standaloneActivities(client).control('setSiteOverride', input);
+  const after = (await sitesOf(session)).filter((one) => one.site === name);
+  const until = change.until === null ? 'until it is unbanned' : `until ${timeText(change.until)}`;
+  session.answer(
+    { site: after[0] ?? null },
+    change.state === null
+      ? `Nobody's word is on ${name} any more; it is ${after[0]?.state ?? 'unknown'}.`
+      : `${name} gets no more jobs ${until}.`,
+  );
+  return EXIT.ok;
+}
+
+function unknownSite(name: string, names: readonly string[]): FabricaError {
+  const meant = nearest(name, names);
+  return new FabricaError(
+    'FABRICA_SITE_UNKNOWN',
+    `No site is named ${safe(name, 60)}; there are ${names.join(', ')}.`,
+    { site: name },
+    meant === null ? {} : { remedy: `Did you mean ${meant}?` },
+  );
+}
+
+function siteTable(sites: readonly SiteSummary[], session: Session): string {
+  const rows = sites.map((one): Cell[] => [
+    one.site,
+    one.area,
+    one.kind,
+    { text: one.state, paint: stateStyle(session.style, one.state) },
+    one.slots,
+    one.open,
+    one.storages.join(' '),
+    wordOf(one, session.now),
+  ]);
+  const head = ['site', 'area', 'kind', 'state', 'slots', 'jobs', 'storages', 'a person says'];
+  return session.table(head, rows);
+}
+
+function wordOf({ override: word }: SiteSummary, now: number): string {
+  if (word === null) return '';
+  const left = word.untilAt === null ? '' : ` for ${formatDuration((word.untilAt - now) / 1000)}`;
+  const why = word.reason === '' ? '' : `: ${word.reason}`;
+  return `${word.state}${left} by ${word.by}${why}`;
+}

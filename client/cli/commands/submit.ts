@@ -1,0 +1,113 @@
+import path from 'node:path';
+import { type Command, InvalidArgumentError } from 'commander';
+import { parseSize } from '../../../domain/quantity.js';
+import { readDefinition, type DefinitionFile } from '../../definition-file.js';
+import { planSandbox } from '../../sandbox.js';
+import { workflowUrl } from '../../temporal/endpoint.js';
+import { checkNames } from '../../temporal/names-check.js';
+import { submitProduction, type Submission } from '../../temporal/submission.js';
+import { EXIT, type ExitCode } from '../exit-code.js';
+import { examples, textArgument, type Invocation } from '../invocation.js';
+import { dryRun, dryRunPage } from '../pages/dry-run.js';
+import type { Session } from '../session.js';
+import { safe } from '../text.js';
+import { watchProduction } from '../watch/watch-production.js';
+
+interface SubmitOptions {
+  readonly dryRun?: boolean;
+  readonly wait?: boolean;
+  readonly bytesPerEvent?: number;
+  readonly secondsPerEvent?: number;
+}
+
+/** `fabrica submit`: a definition becomes a production. */
+export function addSubmit(program: Command, invocation: Invocation): void {
+  program
+    .command('submit')
+    .description('check a definition, upload its payload, and start it as a production')
+    .argument('<file>', 'definition in YAML or JSON')
+    .option('--dry-run', 'tell what it would become, and start nothing')
+    .option('--wait', 'watch it until it has ended')
+    .option('--bytes-per-event <size>', 'for --dry-run: size of an event, e.g. 12kB', size)
+    .option('--seconds-per-event <s>', 'for --dry-run: time for an event', seconds)
+    .addHelpText(
+      'after',
+      examples(
+        'fabrica submit mumu.yaml --dry-run',
+        'fabrica submit mumu.yaml --dry-run --seconds-per-event 3 --bytes-per-event 12kB',
+        'fabrica submit mumu.yaml --wait',
+      ),
+    )
+    .action(
+      invocation.action<SubmitOptions>(async (session, options, args) => {
+        const file = textArgument(args, 0);
+        const read = readDefinition(shownPath(session, file));
+        const { definition, warnings } = read;
+        checkNames(definition, session.configuration, file);
+        if (options.dryRun !== true) return submit(session, read, options.wait === true);
+        const { files } = await planSandbox(definition, read.folder);
+        const { bytesPerEvent, secondsPerEvent } = options;
+        const guess = { bytesPerEvent, secondsPerEvent };
+        const run = dryRun(definition, session.configuration, { guess, files, warnings });
+        warn(session, warnings);
+        session.answer(run, dryRunPage(run, session));
+        return EXIT.ok;
+      }),
+    );
+}
+
+/** The file as it was named, where that leads to it; error messages show it. */
+function shownPath(session: Session, file: string): string {
+  return session.terminal.cwd === process.cwd() ? file : path.resolve(session.terminal.cwd, file);
+}
+
+function warn(session: Session, warnings: readonly string[]): void {
+  for (const warning of warnings) session.remark(`warning: ${safe(warning)}`);
+}
+
+async function submit(session: Session, read: DefinitionFile, wait: boolean): Promise<ExitCode> {
+  const plan = await planSandbox(read.definition, read.folder);
+  warn(session, read.warnings);
+  const { client, endpoint } = await session.temporal();
+  const catalog = await session.catalog();
+  const { clock, who } = session.terminal;
+  const submission = await submitProduction({
+    ...{ client, catalog, plan, clock, by: who },
+    configuration: session.configuration,
+  });
+  const url = workflowUrl(endpoint, submission.workflowId);
+  if (wait) {
+    session.remark(sentence(submission));
+    return watchProduction(session, submission.production);
+  }
+  session.answer(
+    { ...submission, url, warnings: read.warnings },
+    [
+      sentence(submission),
+      ...(url === null ? [] : [`In Temporal: ${url}`]),
+      `Watch it: fabrica watch ${submission.production}`,
+    ].join('\n'),
+  );
+  return EXIT.ok;
+}
+
+function sentence({ outcome, production, state }: Submission): string {
+  const what = {
+    registered: `Production ${production} is registered and started.`,
+    revised: `Production ${production} has a new revision, which is started.`,
+    exists: `Production ${production} exists already with this definition; it is ${state}.`,
+  };
+  return what[outcome];
+}
+
+function size(text: string): number {
+  const bytes = parseSize(text);
+  if (bytes !== null && bytes > 0) return bytes;
+  throw new InvalidArgumentError('It must be a size such as 500B, 12kB or 1.5MB.');
+}
+
+function seconds(text: string): number {
+  const value = Number(text);
+  if (/^\d*\.?\d+$/.test(text) && value > 0 && value < 1e7) return value;
+  throw new InvalidArgumentError('It must be a number of seconds above 0, such as 3 or 0.05.');
+}

@@ -1,0 +1,72 @@
+import type { Command } from 'commander';
+import type { Log } from '../../../domain/log.js';
+import { runControlWorker } from '../../../worker/control-worker.js';
+import { terminalLog } from '../../../worker/log.js';
+import { runSiteWorker } from '../../../worker/site-worker.js';
+import { listenForStop } from '../../../worker/stop-signals.js';
+import { EXIT, type ExitCode } from '../exit-code.js';
+import { examples, type Invocation } from '../invocation.js';
+import type { Session } from '../session.js';
+
+/** `fabrica worker`: the parts of `up` alone, against any Temporal server. */
+export function addWorker(program: Command, invocation: Invocation): void {
+  const worker = program
+    .command('worker')
+    .description('run one part of the system against a Temporal server')
+    .addHelpText('after', examples('fabrica worker control', 'fabrica worker site KMI PNNL'));
+  worker
+    .command('control')
+    .description('run workflows and everything that changes the catalog')
+    .addHelpText('after', examples('fabrica --address temporal.kek.jp:7233 worker control'))
+    .action(
+      invocation.action<object>(async (session) =>
+        serve(session, 'control', async (shared) =>
+          runControlWorker({ ...shared, catalogFile: session.loaded.catalogFile }),
+        ),
+      ),
+    );
+  worker
+    .command('site')
+    .description('serve sites and the storages near to them')
+    .argument('<name...>', 'names of sites in fabrica.yaml')
+    .addHelpText('after', examples('fabrica --config fabrica.yaml worker site KMI'))
+    .action(
+      invocation.action<object>(async (session, _options, args) => {
+        const sites = Array.isArray(args[0]) ? args[0].map(String) : [];
+        const { stateDirectory } = session.loaded;
+        return serve(session, `site ${sites.join(' ')}`, async (shared) =>
+          runSiteWorker({ ...shared, sites, stateDirectory }),
+        );
+      }),
+    );
+}
+
+type Shared = Pick<
+  Parameters<typeof runSiteWorker>[0],
+  'address' | 'namespace' | 'configuration' | 'clock' | 'log' | 'signal' | 'onReady'
+>;
+
+/** Runs a worker until SIGINT or SIGTERM; that is its ordinary end. */
+async function serve(
+  session: Session,
+  name: string,
+  work: (shared: Shared) => Promise<void>,
+): Promise<ExitCode> {
+  const { clock, err } = session.terminal;
+  const log: Log = terminalLog({ name, clock, stream: err });
+  const { address, namespace } = (await session.temporal()).endpoint;
+  const signals = listenForStop();
+  session.defer(async () => signals.release());
+  await work({
+    ...{ address, namespace, clock, log },
+    configuration: session.configuration,
+    signal: signals.stop,
+    onReady: () => {
+      session.answer(
+        { role: name, address, namespace, pid: process.pid },
+        `The worker ${name} polls ${address}. End it with Ctrl-C.`,
+      );
+    },
+  });
+  return EXIT.ok;
+}

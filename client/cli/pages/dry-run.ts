@@ -1,0 +1,198 @@
+import { estimateRules } from '../../../activities/control/next-step.js';
+import { outputsOf } from '../../../activities/control/orders.js';
+import type { Configuration } from '../../../domain/configuration.js';
+import type { Definition } from '../../../domain/definition.js';
+import { lfnOf } from '../../../domain/lfn.js';
+import { formatSize } from '../../../domain/quantity.js';
+import { estimate, type Estimate } from '../../../policy/estimate.js';
+import { planBlock, planScouts } from '../../../policy/job-plan.js';
+import { facts, type Cell } from '../table.js';
+import { counted, grouped } from '../text.js';
+import type { PageLook } from './production-page.js';
+
+/** What is known of a payload before its scouts: from earlier productions, or from a try by hand. */
+export interface Guess {
+  /** s. */
+  readonly secondsPerEvent?: number | undefined;
+  readonly bytesPerEvent?: number | undefined;
+}
+
+/** What a definition would become. Nothing is started for it. */
+export interface DryRun {
+  readonly production: string;
+  readonly events: number;
+  readonly scoutJobs: number;
+  readonly fabricationJobs: number;
+  readonly eventsPerJob: number;
+  /** How eventsPerJob came about. */
+  readonly eventsPerJobFrom: 'definition' | 'guess' | 'assumed';
+  readonly blocks: number;
+  /** Null where the size of events is not known. */
+  readonly mergeJobs: number | null;
+  readonly lfns: readonly string[];
+  /** HS23 s; `most` is what the limits allow. */
+  readonly cpu: { readonly expected: number | null; readonly most: number };
+  /** Bytes; null where the size of events is not known. */
+  readonly storage: { readonly temporary: number | null; readonly final: number | null };
+  readonly copies: number;
+  readonly payloadFiles: number;
+  readonly payloadBytes: number;
+  readonly warnings: readonly string[];
+}
+
+/** A dry run, by the same rules that the production itself will follow. */
+export function dryRun(
+  definition: Definition,
+  configuration: Configuration,
+  given: {
+    readonly guess: Guess;
+    readonly files: readonly { readonly size: number }[];
+    readonly warnings: readonly string[];
+  },
+): DryRun {
+  const { guess } = given;
+  const expected = estimate(sampleOf(guess), estimateRules(definition));
+  const { jobs, merges, blocks } = countJobs(definition, expected);
+  const scouts = jobs.scouts;
+  const hs23 = Math.max(...configuration.sites.map(({ hs23PerCore }) => hs23PerCore));
+  const { copies } = definition.distribution;
+  const bytes = guess.bytesPerEvent === undefined ? null : definition.events * guess.bytesPerEvent;
+  const wall = guess.secondsPerEvent ?? targetPerEvent(definition, expected);
+  const auto = definition.fabrication.eventsPerJob === 'auto';
+  return {
+    production: definition.name,
+    events: definition.events,
+    scoutJobs: scouts,
+    fabricationJobs: jobs.fabrication,
+    eventsPerJob: expected.eventsPerJob,
+    eventsPerJobFrom: !auto
+      ? 'definition'
+      : guess.secondsPerEvent === undefined
+        ? 'assumed'
+        : 'guess',
+    blocks,
+    mergeJobs: merges,
+    lfns: sampleLfns(definition, configuration),
+    cpu: {
+      expected: wall === null ? null : wall * definition.events * hs23,
+      most: (scouts + jobs.fabrication) * definition.fabrication.limits.wallTime * hs23,
+    },
+    storage: {
+      temporary: definition.merge === undefined ? 0 : bytes,
+      final: bytes === null ? null : bytes * copies,
+    },
+    copies,
+    payloadFiles: given.files.length,
+    payloadBytes: given.files.reduce((sum, { size }) => sum + size, 0),
+    warnings: given.warnings,
+  };
+}
+
+/** The guess as if a scout had measured it, often enough to be believed. */
+function sampleOf({ bytesPerEvent, secondsPerEvent }: Guess) {
+  if (bytesPerEvent === undefined && secondsPerEvent === undefined) return [];
+  const sample = {
+    events: 1,
+    wallSeconds: secondsPerEvent ?? null,
+    cpuSeconds: secondsPerEvent ?? null,
+    memoryMB: null,
+    bytes: bytesPerEvent ?? null,
+    hs23PerCore: 1,
+    killedBy: null,
+  };
+  return [sample, sample];
+}
+
+/** Where jobs are sized by time, the time per event that the definition aims at. */
+function targetPerEvent({ fabrication }: Definition, expected: Estimate): number | null {
+  return fabrication.eventsPerJob === 'auto'
+    ? fabrication.targetWallTime / expected.eventsPerJob
+    : null;
+}
+
+function countJobs(definition: Definition, expected: Estimate) {
+  const { events, fabrication, merge, scouts } = definition;
+  const perScout =
+    scouts.eventsPerJob ?? (fabrication.eventsPerJob === 'auto' ? 100 : fabrication.eventsPerJob);
+  const first = planScouts({ events, jobs: scouts.jobs, eventsPerJob: perScout });
+  const levels = fabrication.outputs.length;
+  // Each block is merged by itself; its tail flushes.
+  const mergesOf = (jobs: number): number =>
+    Math.max(1, Math.round(jobs / expected.jobsPerMerge)) * levels;
+  const known = merge?.targetEvents !== undefined || expected.bytesPerEvent !== null;
+  const jobs = { scouts: first?.jobEvents.length ?? 0, fabrication: 0 };
+  let merges = first === null ? 0 : mergesOf(jobs.scouts);
+  let blocks = first === null ? 0 : 1;
+  let planned = first?.jobEvents.reduce((sum, n) => sum + n, 0) ?? 0;
+  const { blockJobs, eventsPerJob } = expected;
+  for (;;) {
+    const block = planBlock({ events, planned, eventsPerJob, blockJobs });
+    if (block === null) break;
+    blocks++;
+    jobs.fabrication += block.jobEvents.length;
+    merges += mergesOf(block.jobEvents.length);
+    planned += block.jobEvents.reduce((sum, n) => sum + n, 0);
+  }
+  return { jobs, blocks, merges: merge === undefined ? 0 : known ? merges : null };
+}
+
+/** The first file of each output, unmerged and merged, as production number 1 would name it. */
+function sampleLfns(definition: Definition, { lfn: scheme }: Configuration): string[] {
+  const revision = { definition, scheme };
+  const kinds = definition.merge === undefined ? ['fabrication'] : ['fabrication', 'merge'];
+  const dataset = definition.dataset.dataLevel;
+  const levels = definition.fabrication.outputs.map((output) => output.level ?? dataset);
+  const found = kinds.flatMap((kind) =>
+    levels.flatMap((level) =>
+      outputsOf(revision, 1, { kind, level }).map(({ naming }) =>
+        lfnOf(naming, { index: 1, job: 1, attempt: 1 }),
+      ),
+    ),
+  );
+  return [...new Set(found)];
+}
+
+/** A dry run for a person. */
+export function dryRunPage(run: DryRun, look: PageLook): string {
+  const from = {
+    definition: 'as the definition says',
+    guess: 'from --seconds-per-event',
+    assumed: 'assumed: the scouts will measure it',
+  }[run.eventsPerJobFrom];
+  const unknown = 'not known before the scouts; try --bytes-per-event';
+  const size = (bytes: number | null): string => (bytes === null ? unknown : formatSize(bytes));
+  const hours = (hs23: number): string =>
+    `${(hs23 / 3600).toLocaleString('en-US', { maximumSignificantDigits: 3 })} HS23 h`;
+  const pairs: [string, Cell][] = [
+    ['production', { text: run.production, paint: look.style.bold }],
+    ['events', grouped(run.events)],
+    ['scouts', counted(run.scoutJobs, 'job')],
+    [
+      'fabrication',
+      `${counted(run.fabricationJobs, 'job')} of ${grouped(run.eventsPerJob)} events (${from})`,
+    ],
+    ['merges', run.mergeJobs === null ? unknown : counted(run.mergeJobs, 'job')],
+    ['blocks', grouped(run.blocks)],
+    [
+      'CPU',
+      `${run.cpu.expected === null ? 'not known before the scouts' : `about ${hours(run.cpu.expected)}`}; at most ${hours(run.cpu.most)} by the limits`,
+    ],
+    [
+      'storage',
+      run.storage.final === null
+        ? unknown
+        : `${size(run.storage.final)} final in ${counted(run.copies, 'copy', 'copies')}, ${size(run.storage.temporary)} temporary`,
+    ],
+    [
+      'payload',
+      run.payloadFiles === 0
+        ? 'no files'
+        : `${counted(run.payloadFiles, 'file')}, ${formatSize(run.payloadBytes)}`,
+    ],
+  ];
+  const lfns = run.lfns.map((lfn) => `  ${lfn}`).join('\n');
+  return (
+    `${facts(pairs, look)}\n\nLFNs will be like (as production number 1, job 1, attempt 1):\n${lfns}\n\n` +
+    'Nothing has been started.'
+  );
+}

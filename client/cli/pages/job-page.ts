@@ -1,0 +1,70 @@
+import type { AttemptView, JobView } from '../../../catalog/views/job-view.js';
+import { formatDuration, formatSize } from '../../../domain/quantity.js';
+import { stateStyle } from '../style.js';
+import { facts, type Cell } from '../table.js';
+import { counted, grouped, safe, safeLines, timeText } from '../text.js';
+import type { PageLook } from './production-page.js';
+
+const TAIL_LINES = 10;
+
+/** The page of a job for a person. */
+export function jobPage(job: JobView, sentence: string, look: PageLook): string {
+  const range = `${grouped(job.firstEvent)} to ${grouped(job.firstEvent + job.events - 1)}`;
+  const head = facts(
+    [
+      ['job', { text: `${job.job} of ${job.production}`, paint: look.style.bold }],
+      ['state', { text: job.state, paint: stateStyle(look.style, job.state) }],
+      ['why', sentence],
+      ['kind', `${job.kind}, block ${job.block}`],
+      job.kind === 'merge'
+        ? ['events', grouped(job.events)]
+        : ['events', `${grouped(job.events)} (${range}), seed ${job.seed}`],
+      ['avoids', job.avoid.join(', ')],
+      ['inputs', job.inputs.length === 0 ? '' : counted(job.inputs.length, 'file')],
+    ],
+    look,
+  );
+  return [head, attempts(job.attempts, look), lastTail(job.attempts, look), outputs(job, look)]
+    .filter((part) => part !== '')
+    .join('\n\n');
+}
+
+function attempts(list: readonly AttemptView[], look: PageLook): string {
+  if (list.length === 0) return '';
+  const rows = list.map((attempt): Cell[] => [
+    String(attempt.attempt),
+    { text: attempt.state, paint: stateStyle(look.style, attempt.state) },
+    attempt.site,
+    timeText(attempt.placedAt),
+    timeText(attempt.startedAt),
+    timeText(attempt.endedAt),
+    attempt.wallSeconds === null ? null : formatDuration(attempt.wallSeconds),
+    attempt.memoryMB === null ? null : `${grouped(attempt.memoryMB)} MB`,
+    attempt.exitCode,
+    attempt.class,
+    attempt.reason,
+  ]);
+  const title = ['attempt', 'state', 'site', 'placed', 'started', 'ended', 'wall', 'memory'];
+  return look.table([...title, 'exit', 'class', 'reason'], rows);
+}
+
+/** The end of the log of the last attempt that failed. */
+function lastTail(list: readonly AttemptView[], look: PageLook): string {
+  const failed = [...list].reverse().find((attempt) => attempt.logTail !== '');
+  if (failed === undefined) return '';
+  const lines = failed.logTail.trimEnd().split('\n').slice(-TAIL_LINES).join('\n');
+  return `${look.style.dim(`the end of the log of attempt ${failed.attempt}:`)}\n${safeLines(lines)}`;
+}
+
+function outputs(job: JobView, look: PageLook): string {
+  return job.outputs
+    .map((file) => {
+      const size = `${formatSize(file.size)}, adler32 ${file.adler32}`;
+      const replicas = file.replicas.map(
+        (replica) => `\n    ${safe(replica.storage)} ${safe(replica.path)} ${replica.state}`,
+      );
+      const state = stateStyle(look.style, file.state)(file.state);
+      return `${safe(file.lfn)}\n  ${state}, ${size}${file.events === null ? '' : `, ${counted(file.events, 'event')}`}${replicas.join('')}`;
+    })
+    .join('\n');
+}

@@ -1,0 +1,118 @@
+import type { ProductionView } from '../../../catalog/views/production-view.js';
+import { BLAME_OF, type FailureClass } from '../../../domain/failure-class.js';
+import { formatDuration, formatSize } from '../../../domain/quantity.js';
+import type { Session } from '../session.js';
+import { stateStyle } from '../style.js';
+import { facts, type Cell } from '../table.js';
+import { counted, countsText, grouped, safe, timeText } from '../text.js';
+import { stageLine } from './bar.js';
+import { eventsWanted, stagesOf } from './stages.js';
+
+/** What of a session the pages use. */
+export type PageLook = Pick<Session, 'style' | 'table'>;
+
+/** The page of a production for a person. */
+export function productionPage(view: ProductionView, waits: string, look: PageLook): string {
+  const { progress } = view;
+  const wanted = eventsWanted(progress);
+  const stages = stagesOf(progress, view.merges).map(({ name, events }) =>
+    stageLine(name, events, wanted),
+  );
+  return [
+    head(view, waits, look),
+    stages.join('\n'),
+    failures(view, look),
+    estimate(view, look),
+    blocks(view, look),
+    log(view, look),
+  ]
+    .filter((part) => part !== '')
+    .join('\n\n');
+}
+
+function head(view: ProductionView, waits: string, look: PageLook): string {
+  const { progress } = view;
+  const { events, state } = progress;
+  const ended = view.finishedAt === null ? '' : `, ended ${timeText(view.finishedAt)}`;
+  const debts = view.remnants.map(
+    ({ storage, state: kind, remnants }) => `${remnants} on ${storage} (${kind})`,
+  );
+  const pairs: [string, Cell][] = [
+    ['production', { text: view.name, paint: look.style.bold }],
+    ['state', { text: state, paint: stateStyle(look.style, state) }],
+    ['reason', progress.reason],
+    ['waits for', waits],
+    ['description', view.description],
+    ['owner', `${view.owner || 'unknown'}, group ${view.group}`],
+    ['campaign', `${view.campaign}, priority ${progress.priority}, revision ${view.revision}`],
+    ['registered', `${timeText(view.createdAt)}${ended}`],
+    ['waived', events.waived > 0 ? counted(events.waived, 'event') : ''],
+    ['jobs', countsText(progress.jobs) || 'none yet'],
+    ['merges', countsText(progress.merges)],
+    ['remnants', debts.join(', ')],
+  ];
+  return facts(pairs, look);
+}
+
+function failures(view: ProductionView, look: PageLook): string {
+  const rows = Object.entries(view.progress.failures).map(([name, attempts]): Cell[] => [
+    name,
+    attempts,
+    BLAME_OF[name as FailureClass],
+  ]);
+  if (rows.length === 0) return '';
+  return look.table(['failed attempts', 'count', 'blamed on'], rows);
+}
+
+function estimate(view: ProductionView, look: PageLook): string {
+  const { estimate: measured } = view;
+  if (measured === null) return '';
+  const value = (key: string): number | null => measured[key] ?? null;
+  const told = (key: string, show: (n: number) => string): string => {
+    const found = value(key);
+    return found === null ? '' : show(found);
+  };
+
+  const pairs: [string, Cell][] = [
+    ['estimate', `from ${counted(value('samples') ?? 0, 'scout')}`],
+    ['wall time', told('wallPerEvent', (n) => `${formatDuration(n)} per event`)],
+    ['CPU', told('cpuPerEvent', (n) => `${n.toPrecision(3)} HS23 s per event`)],
+    ['output', told('bytesPerEvent', (n) => `${formatSize(n)} per event`)],
+    ['memory', told('memoryMB', (n) => `${grouped(n)} MB`)],
+    [
+      'a job',
+      told('eventsPerJob', (n) => counted(n, 'event')) +
+        told('jobSeconds', (n) => `, ${formatDuration(n)}`),
+    ],
+    ['a merge', view.merges ? told('jobsPerMerge', (n) => counted(n, 'job')) : ''],
+    ['a block', told('blockJobs', (n) => `up to ${counted(n, 'job')}`)],
+  ];
+  return facts(pairs, look);
+}
+
+function blocks(view: ProductionView, look: PageLook): string {
+  if (view.blocks.length === 0) return '';
+  const rows = view.blocks.map((block): Cell[] => [
+    String(block.block),
+    { text: block.state, paint: stateStyle(look.style, block.state) },
+    block.homeStorage,
+    block.events,
+    block.counts.made,
+    block.counts.merged,
+    countsText(block.counts.jobs),
+    block.reason,
+  ]);
+  const title = ['block', 'state', 'home', 'events', 'made', 'merged', 'jobs', 'reason'];
+  const rest = view.blocksInAll - view.blocks.length;
+  return look.table(title, rows) + (rest > 0 ? `\n... and ${grouped(rest)} more blocks` : '');
+}
+
+function log(view: ProductionView, look: PageLook): string {
+  return view.log
+    .map(({ at, block, what, who, why }) => {
+      const where = block === null ? '' : ` (block ${block})`;
+      const reason = why === '' ? '' : `: ${safe(why, 300)}`;
+      return `${look.style.dim(timeText(at))}  ${safe(who, 60)}  ${safe(what, 200)}${where}${reason}`;
+    })
+    .join('\n');
+}

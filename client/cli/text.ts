@@ -1,0 +1,55 @@
+import { printable } from '../../domain/problem.js';
+
+/** Text from outside, ready for a terminal: what would act on it is shown instead; cut after `longest` characters. */
+export function safe(text: string, longest = 2000): string {
+  return printable(text, longest);
+}
+
+/** Text of several lines from outside: line breaks and tabs stay, everything else as in `safe`. */
+export function safeLines(text: string): string {
+  return text
+    .replaceAll('\r\n', '\n')
+    .split('\n')
+    .map((line) => safe(line.replaceAll('\t', '    '), 10_000))
+    .join('\n');
+}
+
+/** `1,234,567`. */
+export function grouped(value: number): string {
+  return value.toLocaleString('en-US', { maximumFractionDigits: 0 });
+}
+
+/** `12 jobs`, `1 job`. */
+export function counted(value: number, what: string, plural = `${what}s`): string {
+  return `${grouped(value)} ${value === 1 ? what : plural}`;
+}
+
+/** `40 Done, 3 Running`; counts of 0 are left out. */
+export function countsText(counts: Readonly<Partial<Record<string, number>>>): string {
+  return Object.entries(counts)
+    .filter(([, value]) => (value ?? 0) > 0)
+    .map(([name, value]) => `${grouped(value ?? 0)} ${name}`)
+    .join(', ');
+}
+
+/** Local time as `2026-11-23 14:30:02`; `-` for none. */
+export function timeText(ms: number | null): string {
+  if (ms === null) return '-';
+  const date = new Date(ms);
+  const two = (n: number): string => String(n).padStart(2, '0');
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  return `${day} ${clockText(ms)}`;
+}
+
+/** Local time of day as `14:30:02`. */
+export function clockText(ms: number): string {
+  const date = new Date(ms);
+  return [date.getHours(), date.getMinutes(), date.getSeconds()]
+    .map((n) => String(n).padStart(2, '0'))
+    .join(':');
+}
+
+/** `60 %`; never 100 before all is done. */
+export function percent(part: number, whole: number): string {
+  return `${whole <= 0 ? 0 : Math.min(100, Math.floor((100 * part) / whole))} %`;
+}

@@ -1,0 +1,141 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  type Client,
+  WorkflowIdConflictPolicy,
+  WorkflowIdReusePolicy,
+  type WorkflowHandleWithFirstExecutionRunId,
+} from '@temporalio/client';
+import type { Catalog } from '../../catalog/catalog.js';
+import { registeredDefinition } from '../../catalog/views/registered-definition.js';
+import type { Clock } from '../../domain/clock.js';
+import type { Configuration } from '../../domain/configuration.js';
+import type { Definition } from '../../domain/definition.js';
+import { FabricaError } from '../../domain/errors.js';
+import { CONTROL_QUEUE, productionWorkflowId } from '../../domain/names.js';
+import { canonicalDefinition, definitionDifference } from '../../domain/parse.js';
+import { LIVE_PRODUCTION_STATES, type ProductionState } from '../../domain/states/production.js';
+import type { production } from '../../workflows/production.js';
+import type { SandboxPlan } from '../sandbox.js';
+import { uploadPayload } from './payload-upload.js';
+import { withRegisteredFiles } from './sandbox-references.js';
+
+/** What a submission has come to. */
+export interface Submission {
+  readonly production: string;
+  /** `exists`: this definition was registered before; nothing new has been made. */
+  readonly outcome: 'registered' | 'revised' | 'exists';
+  readonly state: ProductionState;
+  readonly workflowId: string;
+}
+
+export interface SubmissionOptions {
+  readonly client: Client;
+  readonly catalog: Catalog;
+  readonly configuration: Configuration;
+  readonly plan: SandboxPlan;
+  /** `user@host`. */
+  readonly by: string;
+  readonly clock: Clock;
+  /** s until it is given up. (Default: 60) */
+  readonly patience?: number;
+}
+
+type Handle = WorkflowHandleWithFirstExecutionRunId<typeof production>;
+
+/**
+ * Uploads the payload, starts the production's workflow and waits until it is registered. The same definition twice is one production. Throws
+ * `FABRICA_DEFINITION_CONFLICT` with the difference if the name has another one, what registration refuses it for, and
+ * `FABRICA_WORKER_ABSENT` if nobody registers it in time.
+ */
+export async function submitProduction(options: SubmissionOptions): Promise<Submission> {
+  const { catalog, client, configuration, plan } = options;
+  const { name } = plan.definition;
+  const workflowId = productionWorkflowId(name);
+  const known = await catalog.read((db) => registeredDefinition(db, name));
+  if (known !== null) {
+    const registered = known.revision.definition;
+    const given = withRegisteredFiles(plan, registered);
+    const { state } = known.production;
+    if (canonicalDefinition(given) === canonicalDefinition(registered)) {
+      if (LIVE_PRODUCTION_STATES.includes(state)) await start(client, given, options.by);
+      return { production: name, outcome: 'exists', state, workflowId };
+    }
+    if (state !== 'Rejected') throw conflict(name, state, registered, given);
+  }
+  const uploaded = await uploadPayload(plan, configuration, catalog.epoch);
+  const definition = { ...uploaded, owner: uploaded.owner || ownerOf(options.by) };
+  const handle = await start(client, definition, options.by);
+  const state = await untilRegistered(handle, definition, options);
+  return {
+    production: name,
+    outcome: known === null ? 'registered' : 'revised',
+    state,
+    workflowId,
+  };
+}
+
+const ownerOf = (by: string): string => by.split('@')[0] ?? by;
+
+async function start(client: Client, definition: Definition, by: string): Promise<Handle> {
+  return client.workflow.start<typeof production>('production', {
+    taskQueue: CONTROL_QUEUE,
+    workflowId: productionWorkflowId(definition.name),
+    args: [{ definition, by }],
+    workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
+    workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
+    staticSummary: `production ${definition.name}`,
+  });
+}
+
+/** ms. */
+const LOOK = 100;
+const DESCRIBE_EVERY = 5;
+
+async function untilRegistered(
+  handle: Handle,
+  definition: Definition,
+  { catalog, clock, patience = 60 }: SubmissionOptions,
+): Promise<ProductionState> {
+  const { name } = definition;
+  const canonical = canonicalDefinition(definition);
+  const deadline = clock.now() + 1000 * patience;
+  for (let looks = 1; clock.now() < deadline; looks++) {
+    const found = await catalog.read((db) => registeredDefinition(db, name));
+    if (found !== null) {
+      const registered = found.revision.definition;
+      if (canonicalDefinition(registered) === canonical) return found.production.state;
+      if (found.production.state !== 'Rejected') {
+        throw conflict(name, found.production.state, registered, definition);
+      }
+    }
+    if (looks % DESCRIBE_EVERY === 0) {
+      const { status } = await handle.describe();
+      // Throws why it has failed.
+      if (status.name !== 'RUNNING' && status.name !== 'COMPLETED') await handle.result();
+    }
+    await sleep(LOOK);
+  }
+  throw new FabricaError(
+    'FABRICA_WORKER_ABSENT',
+    `The workflow ${handle.workflowId} is started, but has registered nothing within ${patience} s.`,
+    { production: name },
+    {
+      remedy:
+        'See that `fabrica up` or `fabrica worker control` runs (`fabrica doctor`); it registers the production when it comes.',
+    },
+  );
+}
+
+function conflict(
+  name: string,
+  state: ProductionState,
+  registered: Definition,
+  given: Definition,
+): FabricaError {
+  const lines = definitionDifference(registered, given).map((line) => `  ${line}`);
+  return new FabricaError(
+    'FABRICA_DEFINITION_CONFLICT',
+    `Production ${name} is registered (${state}) with another definition; registered -> given:\n${lines.join('\n')}`,
+    { production: name },
+  );
+}
