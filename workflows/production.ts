@@ -21,7 +21,7 @@ import type { ProductionProgress } from '../domain/progress.js';
 import type { ProductionState } from '../domain/states/production.js';
 import { control, storageAt } from './activities.js';
 import { audit } from './audit.js';
-import type { block, BlockOutcome } from './block.js';
+import type { block } from './block.js';
 import { endBundle } from './bundle-flight.js';
 import { detailsOf } from './details.js';
 import * as messages from './messages.js';
@@ -47,17 +47,17 @@ export interface ProductionOutcome {
  * at any time, with whatever the catalog says is left.
  */
 export async function production(input: ProductionInput): Promise<ProductionOutcome> {
-  const commands: Command[] = [];
-  listen(commands);
+  // People may write and ask before the first task is done: everything is wired before anything is awaited.
+  const inbox = new Inbox();
   const registered = await register(input);
-  const life = new ProductionLife(registered, commands);
+  const life = new ProductionLife(registered, inbox);
   try {
     return await life.run();
   } catch (error) {
     if (!isCancellation(error)) throw error;
     // Temporal's own cancel does what the signal does, in a scope that can not be cancelled again.
     return CancellationScope.nonCancellable(async () => {
-      commands.push({ kind: 'cancel', who: 'temporal', why: 'cancelled in Temporal' });
+      inbox.commands.push({ kind: 'cancel', who: 'temporal', why: 'cancelled in Temporal' });
       return life.run();
     });
   }
@@ -110,20 +110,35 @@ function readable(error: unknown): unknown {
   });
 }
 
-/** Wires the signals of people: each becomes a command, carried out and logged by control. */
-function listen(commands: Command[]): void {
-  const signals = {
-    pause: messages.pause,
-    resume: messages.resume,
-    reprioritize: messages.reprioritize,
-    cancel: messages.cancel,
-    release: messages.release,
-    waive: messages.waive,
-  } as const;
-  for (const [kind, signal] of Object.entries(signals)) {
-    setHandler(signal, (argument?: unknown) => {
-      commands.push(commandOf(kind as CommandKind, argument));
+const COMMANDS = {
+  pause: messages.pause,
+  resume: messages.resume,
+  reprioritize: messages.reprioritize,
+  cancel: messages.cancel,
+  release: messages.release,
+  waive: messages.waive,
+} as const;
+
+/** What arrives from people and from blocks: commands wait here until they are carried out, the latest progress is what is shown. */
+class Inbox {
+  readonly commands: Command[] = [];
+  progress: ProductionProgress | null = null;
+
+  constructor() {
+    for (const kind of Object.keys(COMMANDS) as (keyof typeof COMMANDS)[]) {
+      setHandler(COMMANDS[kind], (argument?: unknown) => {
+        this.commands.push(commandOf(kind, argument));
+      });
+    }
+    setHandler(messages.progress, () => this.progress);
+    setHandler(messages.blockProgress, (news: ProductionProgress) => {
+      if (!isMalformed(news)) this.show(news);
     });
+  }
+
+  show(progress: ProductionProgress): void {
+    this.progress = progress;
+    setCurrentDetails(detailsOf(progress));
   }
 }
 
@@ -164,21 +179,15 @@ const CAMPAIGN = defineSearchAttributeKey('FabricaCampaign', 'KEYWORD');
 class ProductionLife {
   readonly #ref: { epoch: string; production: string };
   readonly #blocks = new Map<number, CancellationScope>();
-  readonly #commands: Command[];
+  readonly #inbox: Inbox;
   #priority: number;
   #state: ProductionState | null = null;
-  #progress: ProductionProgress | null = null;
   #changes = 0;
 
-  constructor(registered: Registration, commands: Command[]) {
+  constructor(registered: Registration, inbox: Inbox) {
     this.#ref = { epoch: registered.epoch, production: registered.production };
     this.#priority = registered.priority;
-    this.#commands = commands;
-    setHandler(messages.progress, () => this.#progress);
-    setHandler(messages.blockProgress, (news: ProductionProgress) => {
-      if (isMalformed(news)) return;
-      this.#show(news);
-    });
+    this.#inbox = inbox;
     upsertSearchAttributes([
       { key: PRODUCTION, value: registered.production },
       { key: CAMPAIGN, value: registered.campaign },
@@ -220,14 +229,14 @@ class ProductionLife {
   }
 
   async #obey(): Promise<void> {
-    for (let command = this.#commands.shift(); command; command = this.#commands.shift()) {
+    const { commands } = this.#inbox;
+    for (let command = commands.shift(); command; command = commands.shift()) {
       const answer = await control.command({ ...this.#ref, command });
       if (answer.priority !== this.#priority) {
         this.#priority = answer.priority;
         upsertSearchAttributes([{ key: PRIORITY, value: answer.priority }]);
       }
-      this.#progress = await control.progress(this.#ref);
-      this.#show(this.#progress);
+      this.#inbox.show(await control.progress(this.#ref));
     }
   }
 
@@ -255,8 +264,7 @@ class ProductionLife {
         staticSummary: `block ${number} of ${this.#ref.production}`,
         typedSearchAttributes: [{ key: PRODUCTION, value: this.#ref.production }],
       });
-      const outcome: BlockOutcome = await child.result();
-      void outcome;
+      await child.result();
     } catch (error) {
       if (isCancellation(error)) return;
       const cause = error instanceof ChildWorkflowFailure ? (error.cause ?? error) : error;
@@ -271,7 +279,7 @@ class ProductionLife {
   }
 
   async #wait(seen: number, until: number | null): Promise<void> {
-    const changed = (): boolean => this.#changes !== seen || this.#commands.length > 0;
+    const changed = (): boolean => this.#changes !== seen || this.#inbox.commands.length > 0;
     if (until === null) await condition(changed, { summary: 'blocks run' });
     else await condition(changed, Math.max(1, until - Date.now()));
   }
@@ -304,17 +312,12 @@ class ProductionLife {
     if (answer.state === this.#state) return;
     this.#state = answer.state;
     upsertSearchAttributes([{ key: STATE, value: answer.state }]);
-    this.#show(await control.progress(this.#ref));
-  }
-
-  #show(progress: ProductionProgress): void {
-    this.#progress = progress;
-    setCurrentDetails(detailsOf(progress));
+    this.#inbox.show(await control.progress(this.#ref));
   }
 
   async #finish(answer: StepAnswer): Promise<ProductionOutcome> {
     await this.#showState(answer);
-    this.#show(await control.progress(this.#ref));
+    this.#inbox.show(await control.progress(this.#ref));
     return {
       production: this.#ref.production,
       state: answer.state,

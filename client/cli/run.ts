@@ -19,9 +19,9 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
     await program.parseAsync([...argv], { from: 'user' });
     return invocation.exitCode;
   } catch (error) {
-    if (!(error instanceof CommanderError)) return reportError(error, terminal, json);
+    if (!(error instanceof CommanderError)) return await reportError(error, terminal, json);
     if (error.exitCode === 0) return EXIT.ok;
-    return reportError(commandLineError(error), terminal, json);
+    return await reportError(commandLineError(error), terminal, json);
   }
 }
 

@@ -5,7 +5,7 @@ import { ADDRESS_PATTERN, type Configuration } from '../../domain/configuration.
 import { FabricaError } from '../../domain/errors.js';
 import { quoted } from '../../domain/problem.js';
 import { loadConfiguration, type LoadedConfiguration } from '../../worker/configuration-file.js';
-import { connectClient, type ConnectedClient } from '../temporal/connection.js';
+import type { ConnectedClient } from '../temporal/connection.js';
 import { jsonText } from './json.js';
 import { styleFor, type Style } from './style.js';
 import { table, type Cell } from './table.js';
@@ -19,7 +19,11 @@ export interface GlobalOptions {
   readonly json?: boolean;
 }
 
-/** One run of a command: what it may use, opened when it is first needed, and how it answers. */
+/**
+ * One run of a command: what it may use, opened when it is first needed, and how it answers.
+ *
+ * NOTE: Temporal's packages take longer to load than most commands to run, so whatever needs them is imported where it is used.
+ */
 export class Session {
   readonly terminal: Terminal;
   readonly json: boolean;
@@ -119,6 +123,7 @@ export class Session {
   }
 
   async #connect(): Promise<ConnectedClient> {
+    const { connectClient } = await import('../temporal/connection.js');
     const connected = await connectClient(this.loaded, {
       clock: this.terminal.clock,
       tell: (message) => this.remark(message),

@@ -1,7 +1,7 @@
 import { FabricaError } from '../../domain/errors.js';
 import type { RunningSystem } from '../../worker/up.js';
 import type { StopSignals } from '../../worker/stop-signals.js';
-import { startSystem } from '../cli/commands/up.js';
+import { startSystem } from '../cli/start-system.js';
 import type { Session } from '../cli/session.js';
 
 /**

@@ -41,10 +41,3 @@ export function findEndpoint(loaded: LoadedConfiguration): FoundEndpoint | null 
   if (record.address === null) return null;
   return { address: record.address, namespace: record.namespace, uiUrl: record.uiUrl };
 }
-
-/** The address of a workflow on Temporal's page. */
-export function workflowUrl(endpoint: FoundEndpoint, workflowId: string): string | null {
-  if (endpoint.uiUrl === null) return null;
-  const { namespace, uiUrl } = endpoint;
-  return `${uiUrl}/namespaces/${encodeURIComponent(namespace)}/workflows/${encodeURIComponent(workflowId)}`;
-}

@@ -1,7 +1,13 @@
-import { WorkflowNotFoundError, type Client } from '@temporalio/client';
+import {
+  type Client,
+  WorkflowIdConflictPolicy,
+  WorkflowIdReusePolicy,
+  WorkflowNotFoundError,
+} from '@temporalio/client';
 import type { Catalog } from '../../catalog/catalog.js';
 import { liveProductions, type ProductionRow } from '../../catalog/productions.js';
-import { productionWorkflowId } from '../../domain/names.js';
+import { CONTROL_QUEUE, productionWorkflowId } from '../../domain/names.js';
+import type { production } from '../../workflows/production.js';
 
 /** Questions to Temporal at once. */
 const AT_ONCE = 20;
@@ -22,6 +28,34 @@ export async function liveWithWorkflows(
     );
   }
   return answers;
+}
+
+/**
+ * Starts the workflow of every live production that has none. Each asks the catalog what remains, so doing it twice changes nothing.
+ * @param by who asks, for the event log
+ */
+export async function restartLost(
+  catalog: Catalog,
+  client: Client,
+  by: string,
+): Promise<{ restarted: string[]; running: string[] }> {
+  const live = await liveWithWorkflows(catalog, client);
+  const names = (wanted: boolean): string[] =>
+    live.filter((one) => one.runs === wanted).map((one) => one.production.name);
+  const [restarted, running] = [names(false), names(true)];
+  for (const name of restarted) await restart(client, name, by);
+  return { restarted, running };
+}
+
+async function restart(client: Client, name: string, by: string): Promise<void> {
+  await client.workflow.start<typeof production>('production', {
+    taskQueue: CONTROL_QUEUE,
+    workflowId: productionWorkflowId(name),
+    workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
+    workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
+    args: [{ production: name, by }],
+    staticSummary: `production ${name}`,
+  });
 }
 
 async function runs(client: Client, name: string): Promise<boolean> {

@@ -316,6 +316,17 @@ describe('of the catalog, the independent audit reports', () => {
   });
 });
 
+describe('a job that was done again because its output was lost', () => {
+  it('is nothing wrong: what counts is its last attempt', () => {
+    sql(`update attempts set state = 'Done', class = null, reason = '' where job = 2 and attempt = 1;
+         insert into files select 9, '${unmergedLfn(2, 2, 1)}', production_id, job, 1, kind, level, 'Removed', size, adler32,
+           events, metadata, created_at from files where id = 3`);
+    expect(kinds()).toEqual([]);
+    small.put('TMP', unmergedLfn(2, 2, 1), eventLines(11, 20));
+    expect(kinds()).toEqual(['remnant']);
+  });
+});
+
 describe('jobs that were given up', () => {
   it('are missing with the word of the production only', () => {
     // Job 3 is waived: its output was never made, the second merged file holds job 2 alone.

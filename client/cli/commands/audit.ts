@@ -1,7 +1,4 @@
-import { WorkflowIdConflictPolicy } from '@temporalio/client';
 import type { Command } from 'commander';
-import { CONTROL_QUEUE } from '../../../domain/names.js';
-import type { audit } from '../../../workflows/audit.js';
 import { EXIT } from '../exit-code.js';
 import { examples, textArgument, type Invocation } from '../invocation.js';
 import { safe } from '../text.js';
@@ -21,13 +18,8 @@ export function addAudit(program: Command, invocation: Invocation): void {
         const { name } = await session.production(textArgument(args, 0));
         const { epoch } = await session.catalog();
         const { client } = await session.temporal();
-        const answer = await client.workflow.execute<typeof audit>('audit', {
-          taskQueue: CONTROL_QUEUE,
-          workflowId: `audit/${name}`,
-          workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
-          args: [{ epoch, production: name }],
-          staticSummary: `audit of ${name}`,
-        });
+        const { auditProduction } = await import('../../temporal/audit-run.js');
+        const answer = await auditProduction(client, { epoch, production: name });
         const { style } = session;
         const lines = answer.discrepancies.map(
           ({ kind, text }) => `${style.bad(kind.padEnd(10))} ${safe(text)}`,

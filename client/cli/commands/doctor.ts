@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { examine } from '../doctor/examination.js';
 import { EXIT } from '../exit-code.js';
 import { examples, type Invocation } from '../invocation.js';
 import { stateStyle } from '../style.js';
@@ -13,6 +12,7 @@ export function addDoctor(program: Command, invocation: Invocation): void {
     .addHelpText('after', `\nExit code 1 if something fails.\n${examples('fabrica doctor')}`)
     .action(
       invocation.action<object>(async (session) => {
+        const { examine } = await import('../doctor/examination.js');
         const findings = await examine(session);
         const width = Math.max(...findings.map(({ check }) => check.length));
         const lines = findings.map(({ check, remedy, state, text }) => {

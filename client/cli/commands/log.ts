@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
 import { viewJob, type AttemptView } from '../../../catalog/views/job-view.js';
 import { FabricaError, messageOf } from '../../../domain/errors.js';
-import { standaloneActivities } from '../../temporal/standalone-activities.js';
 import { EXIT } from '../exit-code.js';
 import { examples, textArgument, wholeNumber, type Invocation } from '../invocation.js';
 import type { Session } from '../session.js';
@@ -63,6 +62,7 @@ async function logOf(
   let note = `(the site ${attempt.site} has no log of it any more)`;
   try {
     const { client } = await session.temporal();
+    const { standaloneActivities } = await import('../../temporal/standalone-activities.js');
     const text = await standaloneActivities(client).site(attempt.site, 'readLog', key, PATIENCE);
     if (text !== null) return { text, source: 'site', note: '' };
   } catch (error) {

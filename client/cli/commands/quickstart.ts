@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { quickstart } from '../../quickstart/quickstart.js';
 import { examples, type Invocation } from '../invocation.js';
 
 /** `fabrica quickstart`: the example from nothing to its end. */
@@ -8,5 +7,10 @@ export function addQuickstart(program: Command, invocation: Invocation): void {
     .command('quickstart')
     .description('start everything, run the example production to its end, and shut down')
     .addHelpText('after', examples('npm start', 'fabrica quickstart --state /tmp/try'))
-    .action(invocation.action<object>(async (session) => quickstart(session)));
+    .action(
+      invocation.action<object>(async (session) => {
+        const { quickstart } = await import('../../quickstart/quickstart.js');
+        return quickstart(session);
+      }),
+    );
 }

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { CommandKind } from '../../../domain/command.js';
-import { requestOf, type RequestAnswer } from '../../temporal/request.js';
+import type { RequestAnswer } from '../../temporal/request.js';
 import { EXIT, type ExitCode } from '../exit-code.js';
 import { examples, textArgument, wholeNumber, type Invocation } from '../invocation.js';
 import type { Session } from '../session.js';
@@ -61,6 +61,7 @@ async function ask(
   const { clock, who } = session.terminal;
   const { client } = await session.temporal();
   const catalog = await session.catalog();
+  const { requestOf } = await import('../../temporal/request.js');
   const answer = await requestOf(name, { ...request, who }, { client, catalog, clock });
   session.answer(answer, sentence(answer));
   return EXIT.ok;

@@ -3,7 +3,6 @@ import { listSites, type SiteSummary } from '../../../catalog/views/site-list.js
 import { FabricaError } from '../../../domain/errors.js';
 import { formatDuration } from '../../../domain/quantity.js';
 import { nearest } from '../../../domain/spelling.js';
-import { standaloneActivities } from '../../temporal/standalone-activities.js';
 import { EXIT, type ExitCode } from '../exit-code.js';
 import { duration, examples, textArgument, type Invocation } from '../invocation.js';
 import type { Session } from '../session.js';
@@ -74,6 +73,7 @@ async function override(
   const { client } = await session.temporal();
   const { who } = session.terminal;
   const input = { site: name, who, ...change };
+  const { standaloneActivities } = await import('../../temporal/standalone-activities.js');
   await standaloneActivities(client).control('setSiteOverride', input);
   const after = (await sitesOf(session)).filter((one) => one.site === name);
   const until = change.until === null ? 'until it is unbanned' : `until ${timeText(change.until)}`;

@@ -3,9 +3,9 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { parseSize } from '../../../domain/quantity.js';
 import { readDefinition, type DefinitionFile } from '../../definition-file.js';
 import { planSandbox } from '../../sandbox.js';
-import { workflowUrl } from '../../temporal/endpoint.js';
+import { workflowUrl } from '../../temporal/workflow-url.js';
 import { checkNames } from '../../temporal/names-check.js';
-import { submitProduction, type Submission } from '../../temporal/submission.js';
+import type { Submission } from '../../temporal/submission.js';
 import { EXIT, type ExitCode } from '../exit-code.js';
 import { examples, textArgument, type Invocation } from '../invocation.js';
 import { dryRun, dryRunPage } from '../pages/dry-run.js';
@@ -71,6 +71,7 @@ async function submit(session: Session, read: DefinitionFile, wait: boolean): Pr
   const { client, endpoint } = await session.temporal();
   const catalog = await session.catalog();
   const { clock, who } = session.terminal;
+  const { submitProduction } = await import('../../temporal/submission.js');
   const submission = await submitProduction({
     ...{ client, catalog, plan, clock, by: who },
     configuration: session.configuration,

@@ -1,17 +1,12 @@
 import type { Command } from 'commander';
 import { FabricaError } from '../../../domain/errors.js';
 import { listenForStop } from '../../../worker/stop-signals.js';
-import { up, type RunningSystem } from '../../../worker/up.js';
+import type { RunningSystem } from '../../../worker/up.js';
 import { EXIT } from '../exit-code.js';
 import { examples, wholeNumber, type Invocation } from '../invocation.js';
 import type { Session } from '../session.js';
+import type { Ports } from '../start-system.js';
 import { facts } from '../table.js';
-import { upLog } from '../up-log.js';
-
-interface UpCommandOptions {
-  readonly port?: number;
-  readonly uiPort?: number;
-}
 
 /** `fabrica up`: the whole system on this machine, in the foreground. */
 export function addUp(program: Command, invocation: Invocation): void {
@@ -34,10 +29,11 @@ export function addUp(program: Command, invocation: Invocation): void {
         `\n${examples('fabrica up', 'fabrica --state /data/fabrica up --port 7300')}`,
     )
     .action(
-      invocation.action<UpCommandOptions>(async (session, options) => {
+      invocation.action<Ports>(async (session, options) => {
         const signals = listenForStop();
         session.defer(async () => signals.release());
         try {
+          const { startSystem } = await import('../start-system.js');
           const system = await startSystem(session, options, signals);
           tell(session, system);
           await system.ended;
@@ -48,27 +44,6 @@ export function addUp(program: Command, invocation: Invocation): void {
         }
       }),
     );
-}
-
-/** Starts the system of this session's configuration. */
-export async function startSystem(
-  session: Session,
-  ports: UpCommandOptions,
-  signals: { readonly stop: AbortSignal; readonly force: AbortSignal },
-): Promise<RunningSystem> {
-  const { catalogFile, configuration, stateDirectory } = session.loaded;
-  const { port, uiPort } = ports;
-  const temporal = {
-    ...configuration.temporal,
-    ...(port === undefined ? {} : { port }),
-    ...(uiPort === undefined ? {} : { uiPort }),
-  };
-  const { clock, env } = session.terminal;
-  return up({
-    configuration: { ...configuration, temporal },
-    ...{ catalogFile, stateDirectory, clock, env, ...signals },
-    log: upLog(session),
-  });
 }
 
 function tell(session: Session, system: RunningSystem): void {

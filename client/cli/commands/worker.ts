@@ -1,8 +1,7 @@
 import type { Command } from 'commander';
 import type { Log } from '../../../domain/log.js';
-import { runControlWorker } from '../../../worker/control-worker.js';
 import { terminalLog } from '../../../worker/log.js';
-import { runSiteWorker } from '../../../worker/site-worker.js';
+import type { SiteWorkerOptions } from '../../../worker/site-worker.js';
 import { listenForStop } from '../../../worker/stop-signals.js';
 import { EXIT, type ExitCode } from '../exit-code.js';
 import { examples, type Invocation } from '../invocation.js';
@@ -20,9 +19,10 @@ export function addWorker(program: Command, invocation: Invocation): void {
     .addHelpText('after', examples('fabrica --address temporal.kek.jp:7233 worker control'))
     .action(
       invocation.action<object>(async (session) =>
-        serve(session, 'control', async (shared) =>
-          runControlWorker({ ...shared, catalogFile: session.loaded.catalogFile }),
-        ),
+        serve(session, 'control', async (shared) => {
+          const { runControlWorker } = await import('../../../worker/control-worker.js');
+          await runControlWorker({ ...shared, catalogFile: session.loaded.catalogFile });
+        }),
       ),
     );
   worker
@@ -34,15 +34,16 @@ export function addWorker(program: Command, invocation: Invocation): void {
       invocation.action<object>(async (session, _options, args) => {
         const sites = Array.isArray(args[0]) ? args[0].map(String) : [];
         const { stateDirectory } = session.loaded;
-        return serve(session, `site ${sites.join(' ')}`, async (shared) =>
-          runSiteWorker({ ...shared, sites, stateDirectory }),
-        );
+        return serve(session, `site ${sites.join(' ')}`, async (shared) => {
+          const { runSiteWorker } = await import('../../../worker/site-worker.js');
+          await runSiteWorker({ ...shared, sites, stateDirectory });
+        });
       }),
     );
 }
 
 type Shared = Pick<
-  Parameters<typeof runSiteWorker>[0],
+  SiteWorkerOptions,
   'address' | 'namespace' | 'configuration' | 'clock' | 'log' | 'signal' | 'onReady'
 >;
 

@@ -84,7 +84,7 @@ function estimate(view: ProductionView, look: PageLook): string {
       told('eventsPerJob', (n) => counted(n, 'event')) +
         told('jobSeconds', (n) => `, ${formatDuration(n)}`),
     ],
-    ['a merge', view.merges ? told('jobsPerMerge', (n) => counted(n, 'job')) : ''],
+    ['a merge', view.merges ? told('jobsPerMerge', (n) => `up to ${counted(n, 'job')}`) : ''],
     ['a block', told('blockJobs', (n) => `up to ${counted(n, 'job')}`)],
   ];
   return facts(pairs, look);

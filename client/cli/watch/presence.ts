@@ -2,7 +2,7 @@ import type { Client } from '@temporalio/client';
 import { productionWorkflowId } from '../../../domain/names.js';
 import type { Clock } from '../../../domain/clock.js';
 import type { LoadedConfiguration } from '../../../worker/configuration-file.js';
-import { connectClient, type ConnectedClient } from '../../temporal/connection.js';
+import type { ConnectedClient } from '../../temporal/connection.js';
 
 /** ms between two questions to Temporal. */
 const EVERY = 5_000;
@@ -45,16 +45,17 @@ export class Presence {
 
   async #ask(): Promise<void> {
     try {
-      this.#connected ??= await connectClient(this.#loaded, {
-        clock: this.#clock,
-        tell: () => undefined,
-        seconds: 0,
-      });
+      this.#connected ??= await this.#connect();
       const { client, connection } = this.#connected;
       this.note = await connection.withDeadline(Date.now() + CALL, async () => this.#look(client));
     } catch {
       this.note = 'Temporal does not answer: nothing goes on. Start `fabrica up`.';
     }
+  }
+
+  async #connect(): Promise<ConnectedClient> {
+    const { connectClient } = await import('../../temporal/connection.js');
+    return connectClient(this.#loaded, { clock: this.#clock, tell: () => undefined, seconds: 0 });
   }
 
   async #look(client: Client): Promise<string> {
