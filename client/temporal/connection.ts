@@ -70,6 +70,14 @@ async function connectOnce(endpoint: FoundEndpoint): Promise<Attempt> {
     await connection.close();
     const details = isGrpcServiceError(error) ? error.details : '';
     const final = isGrpcServiceError(error) && Number(error.code) === NOT_FOUND;
-    return { why: details === '' ? messageOf(error) : details, final };
+    return { why: shortReason(details === '' ? messageOf(error) : details), final };
   }
+}
+
+/** gRPC's words without what means nothing to a person. */
+function shortReason(text: string): string {
+  return text
+    .replace(/^No connection established\. Last error: (Error: )?/, '')
+    .replace(/\.? Resolution note:.*$/s, '')
+    .replace(/\.$/, '');
 }

@@ -54,6 +54,13 @@ const sql = (text: string): void => {
   small.database.exec(text);
 };
 
+/** SQL for a second production of the same campaign, without jobs. */
+function otherProduction(state: string): string {
+  return `insert into productions (id, name, group_name, owner, description, campaign, priority, state, reason, revision,
+                                   events, created_at, updated_at)
+          values (2, 'other', 'g', 'me', '', 'test', 5, '${state}', '', 1, 5, 1, 1)`;
+}
+
 /** The kinds of the problems that are found, each once. */
 function kinds(...options: string[]): string[] {
   const { code, problems, stderr } = audit(small.file, ...FULL, ...options);
@@ -147,7 +154,7 @@ describe('of the storages, the independent audit reports', () => {
   it('an output that was merged and is still there, catalogued or not', () => {
     small.put('TMP', unmergedLfn(3, 3, 1), eventLines(21, 30));
     expect(kinds()).toEqual(['remnant']);
-    sql(`insert into replicas values (4, 'TMP', '/${small.epoch}${unmergedLfn(3, 3, 1)}', 'Available', 1);
+    sql(`insert into replicas (file_id, storage, path, state, created_at) values (4, 'TMP', '/${small.epoch}${unmergedLfn(3, 3, 1)}', 'Available', 1);
          update files set state = 'Valid' where id = 4`);
     expect(kinds()).toEqual(['remnant']);
   });
@@ -177,9 +184,7 @@ describe('of the storages, the independent audit reports', () => {
   });
 
   it('nothing of what another production is doing, until that has ended', () => {
-    sql(`insert into productions (id, name, group_name, owner, description, campaign, priority, state, reason, revision,
-                                  events, created_at, updated_at)
-         values (2, 'other', 'g', 'me', '', 'test', 5, 'Active', '', 1, 5, 1, 1)`);
+    sql(otherProduction('Active'));
     small.put('TMP', '/belle/MC/fab/prod00000002/.part-mdst', 'x');
     expect(kinds()).toEqual([]);
     sql(`update productions set state = 'Completed' where id = 2`);
@@ -225,10 +230,10 @@ describe('of the catalog, the independent audit reports', () => {
     },
     'a repeated seed': { text: `update jobs set seed = 102 where number = 3`, kind: 'seeds' },
     'a seed that another production of the campaign has': {
-      text: `insert into productions select 2, 'other', group_name, owner, description, campaign, priority, state, resume_state,
-               reason, revision, events, estimate, created_at, updated_at, finished_at from productions where id = 1;
-             insert into jobs select 2, number, block, kind, state, attempt, charged, seed, first_event, events, file_index,
-               level, not_before, avoid, raised from jobs where production_id = 1 and number = 1`,
+      text: `${otherProduction('Completed')};
+             insert into jobs (production_id, number, block, kind, state, attempt, charged, seed, first_event, events, file_index,
+                               not_before, avoid, raised)
+             values (2, 1, 0, 'scout', 'Done', 1, 0, 101, 1, 5, 1, 0, '[]', 0)`,
       kind: 'seeds',
     },
     'a seed that generators refuse': {
@@ -264,7 +269,8 @@ describe('of the catalog, the independent audit reports', () => {
       kind: 'merge',
     },
     'an output that was merged twice': {
-      text: `insert into job_inputs values (1, 4, 1, 4); insert into file_parents values (5, 4)`,
+      text: `insert into job_inputs (production_id, job, position, file_id) values (1, 4, 1, 4);
+             insert into file_parents (file_id, parent_id) values (5, 4)`,
       kind: 'merge',
     },
     'a merged file that does not name its parents': {
@@ -319,8 +325,8 @@ describe('of the catalog, the independent audit reports', () => {
 describe('a job that was done again because its output was lost', () => {
   it('is nothing wrong: what counts is its last attempt', () => {
     sql(`update attempts set state = 'Done', class = null, reason = '' where job = 2 and attempt = 1;
-         insert into files select 9, '${unmergedLfn(2, 2, 1)}', production_id, job, 1, kind, level, 'Removed', size, adler32,
-           events, metadata, created_at from files where id = 3`);
+         insert into files (id, lfn, production_id, job, attempt, kind, level, state, size, adler32, events, metadata, created_at)
+         values (9, '${unmergedLfn(2, 2, 1)}', 1, 2, 1, 'output', 'mdst', 'Removed', 1, '00000001', 10, '{}', 1)`);
     expect(kinds()).toEqual([]);
     small.put('TMP', unmergedLfn(2, 2, 1), eventLines(11, 20));
     expect(kinds()).toEqual(['remnant']);

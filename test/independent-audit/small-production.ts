@@ -148,16 +148,20 @@ function insertResources(database: Database.Database, folder: string): void {
 
 function insertProduction(database: Database.Database): void {
   database.exec(`
-    insert into campaigns values ('test', 104);
+    insert into campaigns (name, next_seed) values ('test', 104);
     insert into productions (id, name, group_name, owner, description, campaign, priority, state, reason, revision,
                              events, created_at, updated_at, finished_at)
     values (1, 'small', 'production', 'me', '', 'test', 5, 'Completed', '30 of 30 events are made', 1, 30, 1, 9, 9);
     insert into blocks (production_id, number, state, reason, home_storage, first_job, jobs, first_event, events, waiting,
                         counts, created_at, updated_at)
     values (1, 0, 'Finished', '', 'TMP', 1, 1, 1, 10, 0, '{}', 1, 9), (1, 1, 'Finished', '', 'TMP', 2, 2, 11, 20, 0, '{}', 1, 9);
-    insert into bundles values (1, 1, 0, 'scout', 'KMI', 't', 5, '["TMP"]', 1);`);
+    insert into bundles (id, production_id, block, kind, site, ticket, jobs, destinations, placed_at)
+    values (1, 1, 0, 'scout', 'KMI', 't', 5, '["TMP"]', 1);`);
   database
-    .prepare(`insert into revisions values (1, 1, ?, 'digest', '{}', 'me', 1)`)
+    .prepare(
+      `insert into revisions (production_id, revision, definition, digest, lfn_scheme, submitted_by, created_at)
+       values (1, 1, ?, 'digest', '{}', 'me', 1)`,
+    )
     .run(JSON.stringify(DEFINITION));
 }
 
@@ -183,7 +187,9 @@ function insertFiles({ database, epoch, put }: SmallProduction): void {
     `insert into files (id, lfn, production_id, job, attempt, kind, level, state, size, adler32, events, metadata, created_at)
      values (@id, @lfn, @production, @job, @attempt, @kind, @level, @state, @size, @adler32, @events, '{}', 1)`,
   );
-  const insertReplica = database.prepare(`insert into replicas values (?, ?, ?, 'Available', 1)`);
+  const insertReplica = database.prepare(
+    `insert into replicas (file_id, storage, path, state, created_at) values (?, ?, ?, 'Available', 1)`,
+  );
   const add = (
     row: { id: number; lfn: string; job: number | null; attempt: number | null; kind: string },
     content: string,
@@ -218,8 +224,8 @@ function insertFiles({ database, epoch, put }: SmallProduction): void {
     }
   }
   database.exec(`
-    insert into job_inputs values (1, 4, 0, 2), (1, 5, 0, 3), (1, 5, 1, 4);
-    insert into file_parents values (5, 2), (6, 3), (6, 4);`);
+    insert into job_inputs (production_id, job, position, file_id) values (1, 4, 0, 2), (1, 5, 0, 3), (1, 5, 1, 4);
+    insert into file_parents (file_id, parent_id) values (5, 2), (6, 3), (6, 4);`);
 }
 
 /** Removes a file from a storage, below the epoch. */
