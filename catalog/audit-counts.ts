@@ -62,6 +62,7 @@ export async function productionCounts(db: Db, production: number): Promise<Prod
     select count(*) as n from (
       select f.id, count(i.job) as merges from files f
       join jobs o on o.production_id = f.production_id and o.number = f.job and o.state = 'Done'
+                 and o.attempt = f.attempt
       left join job_inputs i on i.file_id = f.id
       where f.production_id = ${production} and f.kind = 'output' and f.state <> 'Invalid'
       group by f.id having ${having})`;

@@ -40,7 +40,7 @@ export interface Placement {
 export const LARGEST_BUNDLE = 500;
 
 /** A queue at a site holds what its slots finish in this time, so that a report's round trip never leaves a slot idle. */
-const QUEUE_SECONDS = 15;
+const QUEUE_SECONDS = 5;
 
 /** Jobs that may be at a site: its slots, and a queue of a fifth of them or of `QUEUE_SECONDS` of work, whichever is more. */
 export function siteCapacity(slots: number, jobSeconds: number | null): number {

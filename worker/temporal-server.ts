@@ -33,6 +33,9 @@ export const TEMPORAL_HOST = '127.0.0.1';
 /**
  * What the server is told beyond its defaults. Fairness is off by default, and both priority and fairness hold inside a
  * partition only, so there is one. The others lift limits that protect a shared cluster: here all clients are ours.
+ *
+ * The queue processors look for new tasks 20 times a second by default, per shard, and this server has a single shard: each step of a
+ * workflow then waits for the next look. Measured, one activity after the other: 91 ms each with the default, 26 ms with these.
  */
 export const DYNAMIC_CONFIG: Readonly<Record<string, boolean | number>> = {
   'matching.enableFairness': true,
@@ -47,6 +50,9 @@ export const DYNAMIC_CONFIG: Readonly<Record<string, boolean | number>> = {
   'frontend.persistenceMaxQPS': 50_000,
   'matching.persistenceMaxQPS': 50_000,
   'history.persistenceMaxQPS': 50_000,
+  'history.transferProcessorMaxPollRPS': 1000,
+  'history.timerProcessorMaxPollRPS': 1000,
+  'history.visibilityProcessorMaxPollRPS': 200,
 };
 
 const START_SECONDS = 60;

@@ -21,9 +21,10 @@ async function auditKnown(ref: { epoch: string; production: string }): Promise<D
       batches: { storage: string; files: StoredExpectation[] }[];
       next: number | null;
     } = await control.filesToAudit({ ...ref, after });
-    for (const { storage, files } of page.batches) {
-      found.push(...(await unlessSilent(storage, () => verify(storage, files))));
-    }
+    const pages = await Promise.all(
+      page.batches.map(({ storage, files }) => unlessSilent(storage, () => verify(storage, files))),
+    );
+    found.push(...pages.flat());
     after = page.next;
   }
   return found;
@@ -40,13 +41,12 @@ async function verify(storage: string, files: StoredExpectation[]): Promise<Disc
 /** Files in the production's directories that the catalog can not explain. */
 async function auditUnknown(ref: { epoch: string; production: string }): Promise<Discrepancy[]> {
   const { storages, directories } = await control.directoriesToAudit(ref);
-  const found: Discrepancy[] = [];
-  for (const storage of storages) {
-    for (const directory of directories) {
-      found.push(...(await unlessSilent(storage, () => dark(ref, storage, directory))));
-    }
-  }
-  return found;
+  const found = await Promise.all(
+    storages.flatMap((storage) =>
+      directories.map((directory) => unlessSilent(storage, () => dark(ref, storage, directory))),
+    ),
+  );
+  return found.flat();
 }
 
 async function dark(

@@ -17,8 +17,8 @@ export async function logSince(db: Db, production: number, after: number): Promi
 export async function lastLogId(db: Db, production: number): Promise<number> {
   const row = await db
     .selectFrom('events')
-    .select((eb) => eb.fn.max('id').as('id'))
+    .select((eb) => eb.fn.max<number | null>('id').as('id'))
     .where('production_id', '=', production)
     .executeTakeFirst();
-  return Number(row?.id ?? 0);
+  return row?.id ?? 0;
 }

@@ -25,13 +25,13 @@ export async function nextPlacement(db: Db, production: number): Promise<number 
   for (const block of waiting.slice(0, MOST_BLOCKS)) {
     const row = await db
       .selectFrom('jobs')
-      .select((eb) => eb.fn.min('not_before').as('from'))
+      .select((eb) => eb.fn.min<number | null>('not_before').as('from'))
       .where('production_id', '=', production)
       .where('block', '=', block.number)
       .where('kind', 'in', [...STAGE_KINDS.events, ...STAGE_KINDS.merge])
       .where('state', '=', 'Waiting')
       .executeTakeFirst();
-    if (row?.from !== null && row?.from !== undefined) times.push(Number(row.from));
+    if (row?.from !== null && row?.from !== undefined) times.push(row.from);
   }
   return times.length === 0 ? null : Math.min(...times);
 }

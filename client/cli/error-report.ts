@@ -15,7 +15,7 @@ export async function reportError(
   json: boolean,
 ): Promise<ExitCode> {
   const known = error instanceof FabricaError ? error : await translated(error);
-  if ((terminal.env['FABRICA_DEBUG'] ?? '') !== '') {
+  if ((terminal.env.FABRICA_DEBUG ?? '') !== '') {
     terminal.err.write(`${error instanceof Error ? (error.stack ?? '') : messageOf(error)}\n`);
   }
   terminal.err.write(json ? errorJson(known) : errorText(known, terminal));

@@ -62,10 +62,8 @@ export function choice(flags: string, description: string, values: readonly stri
 }
 
 /** The option that bounds a list. */
-export function limitOption(standard: number): Option {
-  return new Option('--limit <n>', 'show at most so many')
-    .argParser(wholeNumber(1, 1_000_000))
-    .default(standard);
+export function limitOption(standard: number, what = 'show at most so many'): Option {
+  return new Option('--limit <n>', what).argParser(wholeNumber(1, 1_000_000)).default(standard);
 }
 
 /** The end of a command's help. */

@@ -4,8 +4,8 @@ import { run } from './run.js';
 import { processTerminal } from './terminal.js';
 
 // A reader that has seen enough (`fabrica jobs mumu | head`) is no error.
-process.stdout.on('error', (error) => {
-  process.exit('code' in error && error.code === 'EPIPE' ? EXIT.ok : EXIT.negative);
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.negative);
 });
 
 const code = await run(process.argv.slice(2), processTerminal());

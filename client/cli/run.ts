@@ -29,6 +29,9 @@ function commandLineError(error: CommanderError): FabricaError {
   const message =
     error.code === 'commander.help'
       ? 'A command is missing.'
-      : error.message.replace(/^error: /, '').replace(/\s+/g, ' ').trim();
+      : error.message
+          .replace(/^error: /, '')
+          .replace(/\s+/g, ' ')
+          .trim();
   return new FabricaError('FABRICA_COMMAND_LINE', message);
 }

@@ -16,7 +16,7 @@ export interface Style {
 
 /** Colours for a terminal only, and never with NO_COLOR (no-color.org) or TERM=dumb. */
 export function styleFor(output: Pick<Output, 'isTTY'>, env: NodeJS.ProcessEnv): Style {
-  const plain = (env['NO_COLOR'] ?? '') !== '' || env['TERM'] === 'dumb';
+  const plain = (env.NO_COLOR ?? '') !== '' || env.TERM === 'dumb';
   const colors = pc.createColors(output.isTTY === true && !plain);
   return {
     bold: colors.bold,

@@ -38,6 +38,6 @@ function userName(): string {
     return userInfo().username;
   } catch {
     // A container may run a user that has no entry.
-    return process.env['USER'] ?? 'unknown';
+    return process.env.USER ?? 'unknown';
   }
 }

@@ -57,14 +57,18 @@ async function produce(session: Session, stop: AbortSignal, begun: number): Prom
 
 function text(session: Session, summary: Summary, name: string, seconds: number): string {
   const state = session.loaded.stateDirectory;
+  const next = [
+    [`show ${name}`, 'the production, from the catalog'],
+    [`failures ${name} --by site`, 'what failed where'],
+    [`replicas ${name}`, 'where the files are'],
+    ['up', "the system, and Temporal's page with all the workflows; it prints the link"],
+    ['new mumu --output mumu.yaml', 'a definition of your own, to be submitted'],
+  ] as const;
+  const width = Math.max(...next.map(([command]) => command.length));
   return `
 ${summaryText(summary, session)}
 
 All of it took ${seconds} s. Where to look next:
-  npx fabrica show ${name}                  the production, from the catalog
-  npx fabrica failures ${name} --by site    what failed where
-  npx fabrica replicas ${name}              where the files are
-  npx fabrica up                            the system, with Temporal's page (http://127.0.0.1:8233)
-  npx fabrica new mumu --output mumu.yaml   a definition of your own
+${next.map(([command, what]) => `  npx . ${command.padEnd(width)}  ${what}`).join('\n')}
 The state is in ${state}; the example in examples/quickstart.`;
 }

@@ -1,7 +1,7 @@
 import type { Definition, StoredPayload } from '../../domain/definition.js';
 import type { SandboxFile, SandboxPlan } from '../sandbox.js';
 
-const SECTIONS = ['fabrication', 'merge'] as const;
+type Section = 'fabrication' | 'merge';
 
 /**
  * The planned definition with the references that a registered one has for the same files: same content, same name, same place in the
@@ -9,7 +9,7 @@ const SECTIONS = ['fabrication', 'merge'] as const;
  */
 export function withRegisteredFiles(plan: SandboxPlan, registered: Definition): Definition {
   const { definition, files } = plan;
-  const payload = (section: (typeof SECTIONS)[number]): Definition['fabrication']['payload'] =>
+  const payload = (section: Section): Definition['fabrication']['payload'] =>
     (definition[section]?.payload ?? []).map((entry, i) => {
       const file = files.find((one) => one.section === section && one.index === i);
       const known = registered[section]?.payload[i];

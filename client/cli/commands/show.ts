@@ -13,7 +13,7 @@ export function addShow(program: Command, invocation: Invocation): void {
     .command('show')
     .description('show a production: progress, jobs, failures, what it waits for, its log')
     .argument('<name>', 'name of the production')
-    .addOption(limitOption(10).default(10))
+    .addOption(limitOption(10, 'show at most so many entries of the log'))
     .addHelpText('after', examples('fabrica show mumu', 'fabrica show mumu --json'))
     .action(
       invocation.action<{ limit: number }>(async (session, { limit }, args) => {

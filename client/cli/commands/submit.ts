@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { parseSize } from '../../../domain/quantity.js';
+import { LIVE_PRODUCTION_STATES } from '../../../domain/states/production.js';
 import { readDefinition, type DefinitionFile } from '../../definition-file.js';
 import { planSandbox } from '../../sandbox.js';
 import { workflowUrl } from '../../temporal/workflow-url.js';
@@ -86,7 +87,9 @@ async function submit(session: Session, read: DefinitionFile, wait: boolean): Pr
     [
       sentence(submission),
       ...(url === null ? [] : [`In Temporal: ${url}`]),
-      `Watch it: fabrica watch ${submission.production}`,
+      LIVE_PRODUCTION_STATES.includes(submission.state)
+        ? `Watch it: fabrica watch ${submission.production}`
+        : `Look at it: fabrica show ${submission.production}`,
     ].join('\n'),
   );
   return EXIT.ok;

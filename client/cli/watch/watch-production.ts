@@ -80,8 +80,8 @@ function lineByLine(session: Session): Display {
     pause: LINES_EVERY,
     show: ({ news, view }) => {
       for (const event of news) out.write(`${eventText(event)}\n`);
-      const { at: _at, ...content } = view.progress;
-      const now = JSON.stringify([content, view.note]);
+      // The time alone is no news.
+      const now = JSON.stringify([{ ...view.progress, at: 0 }, view.note]);
       if (now !== before) out.write(`${liveLine(view)}\n`);
       before = now;
     },

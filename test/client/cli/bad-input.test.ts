@@ -1,0 +1,211 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import Database from 'better-sqlite3';
+import { describe, expect, it } from 'vitest';
+import { openCatalog } from '../../../catalog/open.js';
+import { temporaryFolder } from '../../worker/temporary-folder.js';
+import { MINIMAL, writeDefinition } from '../definitions.js';
+import { fabrica } from './fabrica.js';
+
+/** Runs a command that must fail: one block on stderr, nothing on stdout, no stack trace. */
+async function refused(argv: readonly string[], cwd: string, code: number): Promise<string> {
+  const { code: ended, err, out } = await fabrica(argv, { cwd });
+  expect({ ended, out }, err).toEqual({ ended: code, out: '' });
+  expect(err).toContain('what to do: ');
+  expect(err).toMatch(/\(FABRICA_[A-Z_]+\)\n$/);
+  expect(err).not.toMatch(/^\s+at /m);
+  // eslint-disable-next-line no-control-regex
+  expect(err).not.toMatch(/[\u0000-\u0009\u000b-\u001f]/);
+  return err;
+}
+
+async function submitRefused(definition: string | Uint8Array, code = 2): Promise<string> {
+  const folder = temporaryFolder();
+  writeDefinition(folder, definition);
+  return refused(['submit', 'mumu.yaml'], folder, code);
+}
+
+describe('a definition that is wrong', () => {
+  it.each([
+    [
+      'an unknown field',
+      MINIMAL.replace('events: 1000', 'event: 1000'),
+      /mumu\.yaml:\d+: event: .*\bevents\b/,
+    ],
+    ['a wrong type', MINIMAL.replace('events: 1000', 'events: many'), /mumu\.yaml:8: events: /],
+    ['priority 0', `${MINIMAL}priority: 0\n`, /mumu\.yaml:13: priority: .*from 1 to 10/],
+    ['no events', MINIMAL.replace('events: 1000', 'events: 0'), /mumu\.yaml:8: events: /],
+    ['negative events', MINIMAL.replace('events: 1000', 'events: -5'), /mumu\.yaml:8: events: /],
+    ['a name with ..', MINIMAL.replace('name: mumu', 'name: ../mumu'), /mumu\.yaml:1: name: /],
+    [
+      'a name with a command',
+      MINIMAL.replace('name: mumu', 'name: "$(touch x)"'),
+      /mumu\.yaml:1: name: /,
+    ],
+    [
+      'a name with a line break',
+      MINIMAL.replace('name: mumu', 'name: "a\\nb"'),
+      /mumu\.yaml:1: name: /,
+    ],
+    ['NUL in an argument', MINIMAL.replace("'{seed}'", '"a\\0b"'), /fabrication\.command\[1\]: /],
+    ['an unknown site', `${MINIMAL}sites: [KMII]\n`, /sites\[0\]: .*KMII; did you mean KMI\?/],
+    [
+      'an unknown area',
+      `${MINIMAL}distribution: {areas: [europe]}\n`,
+      /distribution\.areas\[0\]: .*europe; there are asia, america/,
+    ],
+    [
+      'too many copies',
+      `${MINIMAL}distribution: {copies: 9}\n`,
+      /distribution\.copies: .*there are 4/,
+    ],
+  ])('with %s is refused, with field and remedy', async (_, definition, message) => {
+    const error = await submitRefused(definition);
+    expect(error).toMatch(message);
+    expect(error).toContain('(FABRICA_DEFINITION_INVALID)');
+  });
+
+  it('with several faults tells all of them', async () => {
+    const error = await submitRefused(`${MINIMAL}priority: 0\nsites: [KMI, KMI]\ncolour: red\n`);
+    expect(error).toMatch(/priority: /);
+    expect(error).toMatch(/sites\[1\]: /);
+    expect(error).toMatch(/colour: /);
+  });
+
+  it('with a payload file that is missing names the file and the field', async () => {
+    const error = await submitRefused(
+      MINIMAL.replace('  outputs:', '  payload: [gen.sh]\n  outputs:'),
+    );
+    expect(error).toMatch(/fabrication\.payload\[0\]: the payload file .*gen\.sh does not exist/);
+    expect(error).toContain('(FABRICA_PAYLOAD_MISSING)');
+  });
+
+  it.each([
+    ['that is not UTF-8', Uint8Array.from([0x6e, 0x3a, 0x20, 0xff, 0xfe]), /mumu\.yaml/],
+    ['of 10 MB', `${MINIMAL}# ${'x'.repeat(10_000_000)}\n`, /mumu\.yaml/],
+    ['that is no YAML', 'name: [mumu\n', /mumu\.yaml:\d+/],
+    [
+      'that is a bomb of anchors',
+      `a: &a [1,1,1,1,1,1,1,1,1,1]\n${[...'bcdefghij']
+        .map(
+          (one, i) =>
+            `${one}: &${one} [${Array<string>(10)
+              .fill(`*${'abcdefghi'[i] ?? 'a'}`)
+              .join(',')}]`,
+        )
+        .join('\n')}\n`,
+      /mumu\.yaml/,
+    ],
+  ])('%s is refused at once', async (_, definition, message) => {
+    expect(await submitRefused(definition)).toMatch(message);
+  });
+
+  it('that does not exist is refused', async () => {
+    const error = await refused(['submit', 'nothing.yaml'], temporaryFolder(), 2);
+    expect(error).toContain('nothing.yaml does not exist');
+  });
+});
+
+describe('a command line that is wrong', () => {
+  it.each([
+    [['lisst'], /unknown command 'lisst'.*list/],
+    [['show'], /missing required argument 'name'/],
+    [['job', 'mumu', 'x'], /whole number/],
+    [['reprioritize', 'mumu', '0'], /from 1 to 10/],
+    [['list', '--state', 'Lost'], /Allowed choices are New/],
+    [['list', '--addres', 'x:1'], /unknown option '--addres'/],
+    [['site'], /A command is missing/],
+    [['site', 'ban', 'KMI', '--until', 'tomorrow'], /2h/],
+    [['--address', 'here', 'list'], /--address must be host:port/],
+  ])('%j is told with exit code 2', async (argv, message) => {
+    const error = await refused(argv, temporaryFolder(), 2);
+    expect(error).toMatch(message);
+    expect(error).toContain('(FABRICA_COMMAND_LINE)');
+  });
+
+  it('is told as JSON where that is asked for', async () => {
+    const { code, err, out } = await fabrica(['lisst', '--json'], { cwd: temporaryFolder() });
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect(JSON.parse(err)).toEqual({
+      error: {
+        code: 'FABRICA_COMMAND_LINE',
+        message: expect.stringContaining('lisst') as string,
+        remedy: expect.stringContaining('fabrica help') as string,
+      },
+    });
+  });
+});
+
+describe('surroundings that are wrong', () => {
+  it('a configuration with an unknown field is refused with its line', async () => {
+    const folder = temporaryFolder();
+    writeFileSync(path.join(folder, 'fabrica.yaml'), 'areas: [EU]\nslots: 3\n');
+    const error = await refused(['list'], folder, 2);
+    expect(error).toMatch(/fabrica\.yaml:2: slots: /);
+  });
+
+  it('a missing catalog is exit code 3', async () => {
+    expect(await refused(['list'], temporaryFolder(), 3)).toContain('FABRICA_CATALOG_MISSING');
+  });
+
+  it('a corrupt catalog is exit code 3', async () => {
+    const folder = temporaryFolder();
+    mkdirSync(path.join(folder, '.fabrica'));
+    writeFileSync(path.join(folder, '.fabrica', 'catalog.db'), 'x'.repeat(8192));
+    expect(await refused(['list'], folder, 3)).toContain('FABRICA_CATALOG_CORRUPT');
+  });
+
+  it('a catalog of a newer version is exit code 3', async () => {
+    const folder = temporaryFolder();
+    const file = await emptyCatalog(folder);
+    const database = new Database(file);
+    database.exec(`insert into kysely_migration values ('9999-later', '2099-01-01')`);
+    database.close();
+    expect(await refused(['list'], folder, 3)).toContain('FABRICA_CATALOG_NEWER');
+  });
+
+  it('a name that is not registered is exit code 2', async () => {
+    const folder = temporaryFolder();
+    await emptyCatalog(folder);
+    for (const argv of [
+      ['show', 'mumu'],
+      ['watch', 'mumu'],
+      ['pause', 'mumu'],
+      ['audit', 'mumu'],
+    ]) {
+      expect(await refused(argv, folder, 2)).toContain('FABRICA_PRODUCTION_UNKNOWN');
+    }
+  });
+
+  it('no running system is exit code 3, with what to start', async () => {
+    const folder = temporaryFolder();
+    await emptyCatalog(folder);
+    const error = await refused(['recover'], folder, 3);
+    expect(error).toContain('No `fabrica up` runs');
+    expect(error).toContain('TEMPORAL_ADDRESS');
+  });
+
+  it('a Temporal that does not answer is tried for a while, with a message', async () => {
+    const folder = temporaryFolder();
+    await emptyCatalog(folder);
+    const begun = Date.now();
+    const error = await refused(['recover', '--address', '127.0.0.1:9'], folder, 3);
+    expect(error).toContain('trying again for 10 s');
+    expect(error).toContain('(FABRICA_TEMPORAL_UNREACHABLE)');
+    expect(Date.now() - begun).toBeGreaterThan(9000);
+  });
+
+  it('a state directory that can not be made is exit code 2', async () => {
+    const folder = temporaryFolder();
+    writeFileSync(path.join(folder, 'file'), '');
+    const error = await refused(['up', '--state', 'file/state'], folder, 2);
+    expect(error).toContain('FABRICA_STATE_UNWRITABLE');
+  });
+});
+
+async function emptyCatalog(folder: string): Promise<string> {
+  mkdirSync(path.join(folder, '.fabrica'));
+  const file = path.join(folder, '.fabrica', 'catalog.db');
+  await (await openCatalog({ file })).close();
+  return file;
+}
