@@ -16,6 +16,8 @@ export interface ConnectedClient {
 /** ms. */
 const PAUSE = 300;
 const CALL = 3000;
+/** gRPC's status for a namespace that is not there. */
+const NOT_FOUND = 5;
 
 /**
  * Connects to Temporal. While it does not answer it is tried again, for `seconds` (default: 10), and `tell` is called once.
@@ -67,7 +69,8 @@ async function connectOnce(endpoint: FoundEndpoint): Promise<Attempt> {
   } catch (error) {
     await connection.close();
     const details = isGrpcServiceError(error) ? error.details : '';
-    const final = isGrpcServiceError(error) && error.code === status.NOT_FOUND;
+    const code: number = isGrpcServiceError(error) ? error.code : 0;
+    const final = code === NOT_FOUND;
     return { why: shortReason(details === '' ? messageOf(error) : details), final };
   }
 }

@@ -6,6 +6,7 @@ import { WorkflowFailedError } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { silentLog } from '../../domain/log.js';
 import { findTemporalBinary } from '../../worker/temporal-binary.js';
+import { independentAudit } from './independent-audit.js';
 import { smallProduction, startSystem, until, type TestSystem } from './running-system.js';
 
 const run = promisify(execFile);
@@ -18,19 +19,12 @@ afterAll(async () => {
   await fabrica.end();
 });
 
-/** The audit that shares no code with Fabrica. */
-async function independentAudit(production: string, events: number): Promise<string> {
-  const { stdout } = await run('python3', [
-    path.resolve('test/independent-audit/audit.py'),
+const audited = (production: string, events: number): Promise<void> =>
+  independentAudit(
     path.join(fabrica.folder, 'catalog.db'),
     production,
-    '--expect-events',
-    String(events),
-    '--content',
-    'jsonl',
-  ]);
-  return stdout;
-}
+    ...['--expect-events', String(events), '--content', 'jsonl'],
+  );
 
 const temporal = async (...args: string[]): Promise<string> => {
   const binary = await findTemporalBinary({ env: process.env, log: silentLog });
@@ -69,7 +63,7 @@ describe('a production', () => {
       }),
     );
     expect(await handle.result()).toMatchObject({ state: 'Completed' });
-    await independentAudit('failing', 100);
+    await audited('failing', 100);
     const attempts = await fabrica.catalog.read((db) =>
       db
         .selectFrom('attempts')
@@ -99,7 +93,7 @@ describe('a production', () => {
       db.selectFrom('productions').select('id').where('name', '=', 'plain').execute(),
     );
     expect(rows).toHaveLength(1);
-    await independentAudit('plain', 40);
+    await audited('plain', 40);
   });
 
   test('with another definition under a known name fails, and shows the difference', async () => {
@@ -275,7 +269,7 @@ describe('parked jobs', () => {
     await run('touch', [flag]);
     await handle.signal('release', 'the payload was mended');
     expect(await handle.result()).toMatchObject({ state: 'Completed' });
-    await independentAudit('held', 100);
+    await audited('held', 100);
   });
 
   test('can be waived: the production ends and says which jobs are missing', async () => {

@@ -68,8 +68,9 @@ async function logOf(
   } catch (error) {
     note = `(the site ${attempt.site} can not be asked: ${messageOf(error)})`;
   }
-  if (attempt.logTail === '')
+  if (attempt.logTail === '') {
     return { text: null, source: null, note: `${note}; the catalog has kept none` };
+  }
   return {
     text: attempt.logTail,
     source: 'catalog',

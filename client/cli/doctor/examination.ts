@@ -1,5 +1,5 @@
 import type { Catalog } from '../../../catalog/catalog.js';
-import { FabricaError, messageOf } from '../../../domain/errors.js';
+import { messageOf } from '../../../domain/errors.js';
 import { CONTROL_QUEUE, siteIoQueue, siteQueue, storageQueue } from '../../../domain/names.js';
 import type { Configuration } from '../../../domain/configuration.js';
 import type { ConnectedClient } from '../../temporal/connection.js';
@@ -21,8 +21,9 @@ import { checkLiveProductions, checkStuckWorkflows } from './workflow-checks.js'
 export async function examine(session: Session): Promise<Finding[]> {
   const findings: Finding[] = [];
   const catalog = await opened('catalog', findings, async () => session.catalog());
-  if (catalog !== null)
+  if (catalog !== null) {
     findings.push(...(await guarded('catalog', async () => checkCatalog(catalog))));
+  }
   const temporal = await opened('temporal', findings, async () => session.temporal());
   if (temporal === null) return findings;
   findings.push(reachable(temporal.endpoint));
@@ -99,8 +100,8 @@ async function opened<T>(
   try {
     return await open();
   } catch (error) {
-    if (error instanceof FabricaError && error.code === 'FABRICA_CONFIGURATION_INVALID')
-      throw error;
+    const { code } = fabricaErrorOf(error);
+    if (code === 'FABRICA_CONFIGURATION_INVALID' || code === 'FABRICA_COMMAND_LINE') throw error;
     findings.push(failed(check, error));
     return null;
   }

@@ -22,7 +22,7 @@ export async function checkSearchAttributes(
 ): Promise<Finding> {
   const check = 'search attributes';
   const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
-  const missing = SEARCH_ATTRIBUTES.filter(({ name }) => customAttributes?.[name] === undefined);
+  const missing = SEARCH_ATTRIBUTES.filter(({ name }) => customAttributes[name] === undefined);
   if (missing.length === 0) return ok(check, SEARCH_ATTRIBUTES.map(({ name }) => name).join(', '));
   return fail(
     check,
@@ -53,6 +53,7 @@ export async function checkPollers(
   const { pollers } = await connection.workflowService.describeTaskQueue({
     namespace,
     taskQueue: { name: queue.name },
+    // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- the client does not export the enum
     taskQueueType: QUEUE_TYPES[queue.type],
   });
   const identities = pollers.map(({ identity }) => identity ?? '');

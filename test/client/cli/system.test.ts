@@ -1,0 +1,182 @@
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { definitionTemplate } from '../../../client/definition-template.js';
+import { fabrica, spawnFabrica, type Ended } from './fabrica.js';
+
+const folder = mkdtempSync(path.join(tmpdir(), 'fabrica-cli-'));
+let up: ReturnType<typeof spawnFabrica>;
+
+const run = (...argv: string[]): Promise<Ended> => fabrica(argv, { cwd: folder });
+
+/** The answer of a command as its JSON document. */
+async function json(...argv: string[]): Promise<Record<string, unknown>> {
+  const { code, err, out } = await run(...argv, '--json');
+  expect(code, err).toBe(0);
+  return JSON.parse(out) as Record<string, unknown>;
+}
+
+const docs = readFileSync(
+  new URL('../../../docs/reference/command-line.md', import.meta.url),
+  'utf8',
+);
+
+/** Every field of an answer must be named in the command's section. */
+function expectDocumented(command: string, answer: object): void {
+  const section = docs.split(`\n### ${command}\n`)[1]?.split(/\n### /)[0] ?? '';
+  const missing = Object.keys(answer).filter((field) => !section.includes(`\`${field}\``));
+  expect({ command, missing }).toEqual({ command, missing: [] });
+}
+
+const firstOf = (list: unknown): object => {
+  const first: unknown = Array.isArray(list) ? list[0] : undefined;
+  return typeof first === 'object' && first !== null ? first : {};
+};
+
+function write(name: string, change: (text: string) => string): void {
+  writeFileSync(path.join(folder, `${name}.yaml`), change(definitionTemplate(name, 'ann')));
+}
+
+beforeAll(async () => {
+  const ports = 'temporal: {port: 0, uiPort: 0}';
+  const storage = (name: string, area: string, purpose: string): string =>
+    `{name: ${name}, kind: directory, area: ${area}, root: se/${name}, purpose: ${purpose}}`;
+  writeFileSync(
+    path.join(folder, 'fabrica.yaml'),
+    `${ports}\nareas: [asia, america]\nsites:\n` +
+      `  - {name: KMI, area: asia, slots: 3, storages: [KMI-TMP, KMI-DISK]}\n` +
+      `  - {name: UVic, area: america, slots: 3, storages: [UVic-TMP, UVic-DISK]}\n` +
+      `storages:\n  - ${storage('KMI-TMP', 'asia', 'temporary')}\n  - ${storage('UVic-TMP', 'america', 'temporary')}\n` +
+      `  - ${storage('KMI-DISK', 'asia', 'final')}\n  - ${storage('UVic-DISK', 'america', 'final')}\n`,
+  );
+  up = spawnFabrica(['up', '--json'], { cwd: folder });
+  const answer = await new Promise<string>((resolve, reject) => {
+    let out = '';
+    let err = '';
+    up.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
+    up.stdout.on('data', (chunk: Buffer) => {
+      out += chunk.toString();
+      if (out.endsWith('}\n')) resolve(out);
+    });
+    up.once('close', (code) => reject(new Error(`up ended with ${code ?? 'a signal'}: ${err}`)));
+  });
+  expectDocumented('up', JSON.parse(answer) as object);
+}, 60_000);
+
+afterAll(async () => {
+  const ended = new Promise((resolve) => up.once('close', resolve));
+  up.kill('SIGTERM');
+  expect(await ended).toBe(0);
+  rmSync(folder, { recursive: true, force: true });
+}, 60_000);
+
+describe('a production by the command line', () => {
+  it('is submitted, watched to its end, shown and audited', async () => {
+    write('mumu', (text) => text);
+    const submitted = await json('submit', 'mumu.yaml');
+    expect(submitted).toMatchObject({ production: 'mumu', outcome: 'registered' });
+    expectDocumented('submit', submitted);
+    expect(await json('submit', 'mumu.yaml')).toMatchObject({ outcome: 'exists' });
+
+    const watched = await json('watch', 'mumu');
+    expect(watched).toMatchObject({ state: 'Completed', events: { asked: 1000, made: 1000 } });
+    expectDocumented('watch', watched);
+
+    const shown = await json('show', 'mumu');
+    expectDocumented('show', shown);
+    for (const part of ['blocks', 'log']) expectDocumented('show', firstOf(shown[part]));
+    const list = await json('list');
+    expectDocumented('list', firstOf(list.productions));
+    const jobs = await json('jobs', 'mumu', '--state', 'Done', '--limit', '3');
+    expect(jobs).toMatchObject({ more: true });
+    expectDocumented('jobs', firstOf(jobs.jobs));
+    const job = await json('job', 'mumu', '1');
+    expectDocumented('job', job);
+    for (const part of ['attempts', 'outputs']) expectDocumented('job', firstOf(job[part]));
+    const replicas = await json('replicas', 'mumu');
+    expectDocumented('files', firstOf(replicas.files));
+    const audit = await json('audit', 'mumu');
+    expect(audit).toMatchObject({ passed: true, discrepancies: [] });
+    expectDocumented('audit', audit);
+  }, 90_000);
+
+  it('that has ended takes no requests', async () => {
+    const { code, err } = await run('pause', 'mumu');
+    expect(code).toBe(1);
+    expect(err).toContain('Production mumu is Completed: it has ended and takes no requests.');
+  });
+
+  it('with another content under a known name is refused with the difference', async () => {
+    write('mumu', (text) => text.replace('events: 1000', 'events: 2000'));
+    const { code, err } = await run('submit', 'mumu.yaml');
+    expect(code).toBe(2);
+    expect(err).toContain('events: 1000 -> 2000');
+  }, 30_000);
+
+  it('obeys requests, which end up in its log with who and why', async () => {
+    write('slow', (text) => text.replace('for event in', 'echo hello; sleep 3; for event in'));
+    await json('submit', 'slow.yaml');
+    const paused = await json('pause', 'slow', '--why', 'lunch');
+    expect(paused).toMatchObject({ state: 'Stopped', changed: true, reason: 'lunch' });
+    expect(await json('pause', 'slow')).toMatchObject({ state: 'Stopped', changed: false });
+    expect(await json('reprioritize', 'slow', '9')).toMatchObject({ priority: 9 });
+    const { code, err } = await run('release', 'slow');
+    expect(code).toBe(1);
+    expect(err).toContain(
+      'release of slow is refused: Stopped productions have no jobs to release',
+    );
+    expect((await json('show', 'slow')).waitsFor).toContain('fabrica resume slow');
+    expect(await json('resume', 'slow')).toMatchObject({ state: 'Scouting' });
+    const { log } = await json('show', 'slow');
+    expect(log).toContainEqual(
+      expect.objectContaining({ why: 'lunch', who: expect.stringMatching(/.@./) as string }),
+    );
+    expect(await json('cancel', 'slow', '--why', 'enough')).toMatchObject({ changed: true });
+    const { code: watched } = await run('watch', 'slow');
+    expect(watched).toBe(1);
+  }, 90_000);
+
+  it('whose watch is interrupted goes on', async () => {
+    write('calm', (text) => text.replace('for event in', 'sleep 3; for event in'));
+    await json('submit', 'calm.yaml');
+    const watch = spawnFabrica(['watch', 'calm'], { cwd: folder });
+    await new Promise((resolve) => watch.stdout.once('data', resolve));
+    const ended = new Promise((resolve) => watch.once('close', resolve));
+    watch.kill('SIGINT');
+    expect(await ended).toBe(130);
+    expect((await json('list', '--state', 'Scouting')).productions).toMatchObject([
+      { name: 'calm' },
+    ]);
+    await json('cancel', 'calm');
+  }, 60_000);
+});
+
+describe('the system by the command line', () => {
+  it('is healthy', async () => {
+    const healthy = await json('doctor');
+    expect(healthy).toMatchObject({ healthy: true });
+    expectDocumented('doctor', firstOf(healthy.findings));
+  }, 30_000);
+
+  it('bans a site and takes it back', async () => {
+    const banned = await json('site', 'ban', 'KMI', '--why', 'CVMFS', '--until', '2h');
+    expect(banned).toMatchObject({ site: { state: 'Banned', override: { reason: 'CVMFS' } } });
+    expectDocumented('site list', banned.site as object);
+    expect(await json('site', 'unban', 'KMI')).toMatchObject({ site: { state: 'Active' } });
+    const { code, err } = await run('site', 'ban', 'KMJ');
+    expect(code).toBe(2);
+    expect(err).toContain('Did you mean KMI?');
+  }, 30_000);
+
+  it('has nothing to recover while all is well', async () => {
+    expect(await json('recover')).toMatchObject({ restarted: [] });
+  }, 30_000);
+
+  it('is not started twice', async () => {
+    const { code, err } = await run('up');
+    expect(code).toBe(1);
+    expect(err).toContain(`pid ${up.pid ?? ''}`);
+  }, 30_000);
+});
