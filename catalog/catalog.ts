@@ -40,7 +40,7 @@ export class Catalog {
 }
 
 /** The FabricaError that tells what befell the catalog file; errors of other kinds come back as they are. */
-export function catalogError(error: unknown, file: string): unknown {
+export function catalogError(error: unknown, file: string): Error {
   const place = { file };
   switch (sqliteTrouble(error)) {
     case 'locked':
@@ -72,6 +72,6 @@ export function catalogError(error: unknown, file: string): unknown {
         { cause: error },
       );
     case null:
-      return error;
+      return error instanceof Error ? error : new Error(messageOf(error));
   }
 }

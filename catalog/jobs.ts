@@ -106,7 +106,7 @@ export async function waitingJobs(
     .where('kind', 'in', [...STAGE_KINDS[stage]])
     .where('state', '=', 'Waiting')
     .executeTakeFirstOrThrow();
-  return { waiting: row.waiting, from: Number(row.from ?? 0) };
+  return { waiting: row.waiting, from: Number(row.from) };
 }
 
 /** What becomes of a job after an attempt. */

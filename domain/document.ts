@@ -171,7 +171,7 @@ function compose(text: string, lines: LineCounter, refuse: Refuse): Document.Par
   if (document.directives.yaml.explicit === true && document.directives.yaml.version !== '1.2') {
     refuse(0, 'is written for YAML 1.1; remove the line %YAML, YAML 1.2 is read');
   }
-  return document as Document.Parsed;
+  return document;
 }
 
 const SYNTAX: Readonly<Partial<Record<string, string>>> = {
@@ -261,7 +261,8 @@ function inspect(document: Document.Parsed, refuse: Refuse): void {
 }
 
 /** A key as the library makes it a property name. */
-const keyText = (key: unknown): string => (key === null ? '' : String(key));
+const keyText = (key: unknown): string =>
+  typeof key === 'string' ? key : key === null ? '' : JSON.stringify(key);
 
 function valueOf(document: Document.Parsed, refuse: Refuse): unknown {
   if (

@@ -70,7 +70,7 @@ export function configurationJsonSchema(): Record<string, unknown> {
 function soundFields(schema: z.ZodObject, value: unknown): Record<string, unknown> {
   const sound: Record<string, unknown> = {};
   if (typeof value !== 'object' || value === null) return sound;
-  for (const [key, field] of Object.entries(schema.shape)) {
+  for (const [key, field] of Object.entries(schema.shape) as [string, z.ZodType][]) {
     const given: unknown = Object.hasOwn(value, key) ? Reflect.get(value, key) : undefined;
     const result = z.safeParse(field, given);
     const inner = mappingOf(field);

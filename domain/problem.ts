@@ -47,7 +47,7 @@ export function quoted(value: unknown): string {
   if (Array.isArray(value))
     return value.length === 0 ? 'an empty list' : `a list of ${value.length}`;
   if (typeof value === 'object') return 'a mapping of fields';
-  return printable(String(value));
+  return printable(JSON.stringify(value));
 }
 
 /** `fabrication.payload[1]`; keys that are no plain words are quoted. Empty for the whole document. */

@@ -63,7 +63,7 @@ export function elsewhere(outline: Outline, field: string, above: FieldPath = []
 
 /** What a field must be, in words: `a whole number from 1 to 10`, `true or false`, `a list of 1 to 256`. */
 export function expectation(outline: Outline): string {
-  if (outline.const !== undefined) return `'${String(outline.const)}'`;
+  if (outline.const !== undefined) return `'${JSON.stringify(outline.const).replaceAll('"', '')}'`;
   if (outline.enum !== undefined) return outline.enum.map((one) => `'${String(one)}'`).join(' or ');
   switch (outline.type) {
     case 'integer':

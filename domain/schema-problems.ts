@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import { type FieldPath, type Problem, quoted } from './problem.js';
 import {
   elsewhere,

@@ -101,7 +101,10 @@ function readConfiguration(request: ConfigurationRequest): ReadConfiguration | n
   const shown = named ?? CONFIGURATION_FILE;
   if (bytes === null) throw documentTooLarge(shown, CODE);
   const document = parseDocument(decodeText(bytes, shown, CODE), shown, CODE);
-  const where = { file: shown, lineOf: document.lineOf };
+  const where = {
+    file: shown,
+    lineOf: (path: Parameters<typeof document.lineOf>[0]) => document.lineOf(path),
+  };
   return { configuration: parseConfiguration(document.value, where), file, where };
 }
 

@@ -67,9 +67,9 @@ export async function registerSearchAttributes(options: NamespaceOptions): Promi
     const { customAttributes } = await connection.operatorService.listSearchAttributes({
       namespace,
     });
-    missing = missing.filter(({ name }) => customAttributes?.[name] === undefined);
+    missing = missing.filter(({ name }) => customAttributes[name] === undefined);
     for (const { name, type } of SEARCH_ATTRIBUTES) {
-      const present = customAttributes?.[name];
+      const present = customAttributes[name];
       if (present !== undefined && present !== INDEXED_TYPES[type]) {
         log.warn({ namespace, attribute: name }, `the search attribute is there, but no ${type}`);
       }

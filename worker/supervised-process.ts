@@ -104,6 +104,7 @@ export class SupervisedProcess {
       if (clock.now() - since > STABLE_MS) delay = backoff.firstMs;
       log.error({ process: name, how, restartInMs: delay }, 'a process ended by itself');
       await sleep(delay, undefined, { signal: stopping }).catch(() => undefined);
+      // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- it may have been aborted while we slept
       if (stopping.aborted) return;
       delay = Math.min(delay * 2, backoff.maxMs);
       ended = this.#launch().then(

@@ -270,6 +270,7 @@ class Supervisor {
 
   async #startWorkers(address: Promise<string>): Promise<void> {
     const { configuration } = this.#options;
+    // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- the first of several kinds
     const sites = configuration.sites.filter(({ compute }) => compute.kind === 'local');
     this.#workers = [
       this.#worker('control', ['control'], address),

@@ -80,6 +80,42 @@ export async function block(input: BlockInput): Promise<BlockOutcome> {
 
 const FINISHED: BlockOutcome = { outcome: 'finished', reason: '' };
 
+/** Bundles on their way, and what they have told since. */
+class Flights {
+  flying = 0;
+  /** Jobs that wait again since it was last set to 0. */
+  requeued = 0;
+  remnants = false;
+  /** What ended the first flight that failed; the others go on to their ends. */
+  failure: Error | null = null;
+  readonly #priority: number;
+  readonly #tell: (progress: ProductionProgress) => void;
+
+  constructor(priority: number, tell: (progress: ProductionProgress) => void) {
+    this.#priority = priority;
+    this.#tell = tell;
+  }
+
+  failed(): boolean {
+    return this.failure !== null;
+  }
+
+  launch(order: BundleOrder): void {
+    this.flying++;
+    fly(order, this.#priority, (news: FlightNews) => {
+      this.requeued += news.requeued;
+      this.remnants ||= news.remnants;
+      this.#tell(news.progress);
+    })
+      .catch((error: unknown) => {
+        this.failure ??= error instanceof Error ? error : new Error(String(error));
+      })
+      .finally(() => {
+        this.flying--;
+      });
+  }
+}
+
 /** The stages of a block and what they share. */
 class BlockLife {
   readonly ref: { epoch: string; production: string; block: number };
@@ -94,43 +130,29 @@ class BlockLife {
 
   /** Runs the jobs of a stage until each is done or parked: places them, flies their bundles, and places again what comes back. */
   async runJobs(stage: 'events' | 'merge', inherited: readonly BundleOrder[]): Promise<void> {
-    const state = { flying: 0, requeued: 0, failure: undefined as unknown };
-    let remnants = false;
-    const launch = (order: BundleOrder): void => {
-      state.flying++;
-      fly(order, this.#priority, (news: FlightNews) => {
-        state.requeued += news.requeued;
-        remnants ||= news.remnants;
-        void this.tell(news.progress, false);
-      })
-        .catch((error: unknown) => {
-          state.failure ??= error;
-        })
-        .finally(() => {
-          state.flying--;
-        });
-    };
-    for (const order of inherited) launch(order);
+    const flights = new Flights(this.#priority, (progress) => {
+      void this.tell(progress, false);
+    });
+    for (const order of inherited) flights.launch(order);
     while (true) {
-      state.requeued = 0;
+      flights.requeued = 0;
       const ticket = `${workflowInfo().runId}:${this.#tickets++}`;
       const { bundles, waiting } = await control.place.executeWithOptions(
         { summary: `place jobs of block ${this.ref.block}` },
         [{ ...this.ref, stage, ticket }],
       );
-      for (const order of bundles) launch(order);
-      if (waiting > 0 && state.failure === undefined) continue;
-      await condition(
-        () => state.requeued > 0 || state.flying === 0 || state.failure !== undefined,
-        { summary: 'jobs run' },
-      );
-      if (state.failure !== undefined) {
-        await condition(() => state.flying === 0);
-        throw state.failure;
+      for (const order of bundles) flights.launch(order);
+      if (waiting > 0 && flights.failure === null) continue;
+      await condition(() => flights.requeued > 0 || flights.flying === 0 || flights.failed(), {
+        summary: 'jobs run',
+      });
+      if (flights.failed()) {
+        await condition(() => flights.flying === 0);
+        throw flights.failure ?? new Error('a bundle failed');
       }
-      if (state.flying === 0 && state.requeued === 0) break;
+      if (flights.flying === 0 && flights.requeued === 0) break;
     }
-    if (remnants) await removeCondemned(this.ref, this.ref.block, '2 minutes');
+    if (flights.remnants) await removeCondemned(this.ref, this.ref.block, '2 minutes');
   }
 
   /** Has the storages verify the files of a stage; returns how many jobs must run again. */

@@ -142,7 +142,7 @@ async function stagedOutput(
     );
   }
   const stored = await storage.stat(path, { checksum: true });
-  if (stored === null || stored.size !== output.size || stored.adler32 === undefined) {
+  if (stored?.adler32 === undefined || stored.size !== output.size) {
     throw new FabricaError(
       'FABRICA_STORAGE_CHECKSUM',
       `${path} on ${output.storage} is ${stored === null ? 'missing' : `${stored.size} bytes`} after stage-out of ${output.size} bytes.`,
@@ -167,6 +167,5 @@ async function tail(compute: ComputeElement, name: string): Promise<string> {
 
 /** Text without the control characters that terminals obey, line ends and tabs aside. */
 export function printable(text: string): string {
-  // eslint-disable-next-line no-control-regex -- they are what is looked for
   return text.toWellFormed().replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '?');
 }

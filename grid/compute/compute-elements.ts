@@ -18,6 +18,7 @@ export function createComputeElement(
 ): ComputeElement {
   const { kind } = site.compute;
   switch (kind) {
+    // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- the first of several kinds
     case 'local':
       return new LocalComputeElement({
         site: site.name,

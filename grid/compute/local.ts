@@ -345,7 +345,8 @@ export class LocalComputeElement implements ComputeElement {
     if ((await jobOrder(job.folder).catch(() => 0)) === null) {
       this.#jobs.delete(job.name);
       this.#ends.raise();
-      return this.#fill();
+      this.#fill();
+      return;
     }
     this.#log.warn({ site: this.site, job: job.name, error: error.message }, 'cannot start a job');
     job.state = 'queued';

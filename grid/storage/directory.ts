@@ -57,7 +57,7 @@ export class DirectoryStorage implements StorageElement {
     return this.#translated(storagePath, async () => {
       const file = await this.#locate(storagePath);
       const stats = file === null ? null : await statOrNull(file);
-      if (file === null || stats === null || !stats.isFile()) return null;
+      if (file === null || !stats?.isFile()) return null;
       if (options.checksum !== true) return { path: storagePath, size: stats.size };
       return { path: storagePath, ...(await measure(file)) };
     });
@@ -168,7 +168,8 @@ export class DirectoryStorage implements StorageElement {
     try {
       if ((await statOrNull(file, true)) !== null) {
         await handle.close();
-        return await this.#requireSame(file, storagePath, expected);
+        await this.#requireSame(file, storagePath, expected);
+        return;
       }
       const written = await writeDurably(source, handle);
       if (written.size !== expected.size || written.adler32 !== expected.adler32) {

@@ -11,6 +11,7 @@ export interface StorageConfig {
 
 function storageElement(config: StorageConfig): StorageElement {
   switch (config.kind) {
+    // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- the first of several kinds
     case 'directory':
       return new DirectoryStorage(config);
   }

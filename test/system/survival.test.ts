@@ -98,7 +98,7 @@ test.each([
     await interrupted(state, jobs);
 
     const up = await startUp(state);
-    const result = await up.client.workflow.getHandle('production/survivor').result();
+    const result: unknown = await up.client.workflow.getHandle('production/survivor').result();
     expect(result).toMatchObject({ state: 'Completed' });
     await up.close();
     const catalog = path.join(state, 'catalog.db');
@@ -126,7 +126,7 @@ test('after the loss of the Temporal state `fabrica recover` finishes the produc
     ...[FABRICA, '--state', state, '--json', 'recover'],
   ]);
   expect(stdout).toContain('survivor');
-  const result = await up.client.workflow.getHandle('production/survivor').result();
+  const result: unknown = await up.client.workflow.getHandle('production/survivor').result();
   expect(result).toMatchObject({ state: 'Completed' });
   await up.close();
   const catalog = path.join(state, 'catalog.db');

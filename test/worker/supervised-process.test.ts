@@ -60,7 +60,9 @@ describe('a supervised process', () => {
     const one = new SupervisedProcess({
       name: 'deaf',
       spawn: () => nodeProcess(DEAF),
-      ready: async (child) => void (await message(child)),
+      ready: async (child) => {
+        await message(child);
+      },
       clock: systemClock,
       log: silentLog,
     });
@@ -76,6 +78,6 @@ describe('a supervised process', () => {
     );
     await expect(one.start()).rejects.toThrow('not ready');
     const [first] = identities;
-    expect(first != null && isAlive(first)).toBe(false);
+    expect(first !== undefined && first !== null && isAlive(first)).toBe(false);
   });
 });

@@ -114,7 +114,7 @@ describe('the own Temporal server', () => {
   }, 20_000);
 
   it('is found unfair when fairness is not switched on', async () => {
-    const { 'matching.enableFairness': _, ...dynamicConfig } = DYNAMIC_CONFIG;
+    const dynamicConfig = { ...DYNAMIC_CONFIG, 'matching.enableFairness': false };
     const settings = { ...(await options('unfair')), dynamicConfig };
     await server(settings).start();
     const proof = await proveFairness(endpoint(settings));

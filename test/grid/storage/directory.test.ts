@@ -193,7 +193,7 @@ describe('a directory storage', () => {
     await expect(storage.remove(bad)).rejects.toEqual(refusal);
     await expect(storage.removeTree(bad)).rejects.toEqual(refusal);
     await expect(listed(storage, bad)).rejects.toEqual(refusal);
-    expect(() => storage.url(bad)).toThrow(refusal as Error);
+    expect(() => storage.url(bad)).toThrow(refusal);
   });
 
   it('does not follow a link that leaves its root, but one that stays within', async () => {
@@ -253,6 +253,6 @@ describe('the storages of a process', () => {
     expect(storages.names()).toEqual(['NEAR', 'FAR']);
     expect(storages.has('FAR')).toBe(true);
     expect(storages.get('NEAR')).toMatchObject({ name: 'NEAR', kind: 'directory' });
-    expect(() => storages.get('NONE')).toThrow(failsWith('FABRICA_STORAGE_UNKNOWN') as Error);
+    expect(() => storages.get('NONE')).toThrow(failsWith('FABRICA_STORAGE_UNKNOWN'));
   });
 });
