@@ -1,5 +1,5 @@
 import { sql, type Selectable } from 'kysely';
-import type { AttemptReport } from '../domain/bundle.js';
+import type { AttemptKey, AttemptReport } from '../domain/bundle.js';
 import type { FailureClass } from '../domain/failure-class.js';
 import { ATTEMPT_TRANSITIONS, type AttemptState } from '../domain/states/attempt.js';
 import { assertTransition } from '../domain/transition.js';
@@ -113,6 +113,25 @@ export async function openAttempts(db: Db, bundle: number) {
     .execute();
 }
 export type OpenAttempt = Awaited<ReturnType<typeof openAttempts>>[number];
+
+/** The attempts of a bundle for these jobs that have ended, in order of the jobs. */
+export async function closedAttempts(
+  db: Db,
+  bundle: number,
+  jobs: readonly number[],
+): Promise<AttemptKey[]> {
+  const numbers = rowsOf(
+    jobs.map((number) => ({ number })),
+    { number: 'integer' },
+  );
+  const { rows } = await sql<AttemptKey>`
+    select a.job, a.attempt from bundles b
+    join ${numbers} as r
+    join attempts a on a.production_id = b.production_id and a.job = r.number and a.bundle = b.id
+    where b.id = ${bundle} and a.state not in ('Submitted', 'Running')
+    order by a.job`.execute(db);
+  return rows;
+}
 
 /** What an attempt's report changes in its row. */
 export interface AttemptChange {

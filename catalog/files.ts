@@ -90,12 +90,45 @@ export interface ReplicaOfFile {
   readonly job: number | null;
 }
 
-/** Available replicas of valid files of a block, after the given file id; a page of `limit`. */
+/** Files with an id above `after`: some `limit` replicas of them, and no file without all of its replicas. */
+export interface ReplicaPage {
+  readonly after: number;
+  readonly limit: number;
+}
+
+/** Reads a page, and the rest of the file at its end, so that the next page may begin after that file. */
+async function wholeFiles<T extends { readonly file: number }>(
+  { after, limit }: ReplicaPage,
+  read: (page: ReplicaPage) => Promise<T[]>,
+): Promise<T[]> {
+  const page = await read({ after, limit });
+  const last = page.at(-1);
+  if (last === undefined || page.length < limit) return page;
+  const rest = await read({ after: last.file - 1, limit: MOST_COPIES });
+  return [
+    ...page.filter((one) => one.file !== last.file),
+    ...rest.filter((one) => one.file === last.file),
+  ];
+}
+
+/** There are at most as many storages (`configurationFields`). */
+const MOST_COPIES = 1000;
+
+/** Available replicas of valid files of a block, the page after a file id; `limit` of them or more if others follow. */
 export async function blockReplicas(
   db: Db,
   key: BlockKey,
   kind: FileKind,
-  page: { after: number; limit: number },
+  page: ReplicaPage,
+): Promise<ReplicaOfFile[]> {
+  return wholeFiles(page, (part) => readBlockReplicas(db, key, kind, part));
+}
+
+async function readBlockReplicas(
+  db: Db,
+  key: BlockKey,
+  kind: FileKind,
+  page: ReplicaPage,
 ): Promise<ReplicaOfFile[]> {
   return db
     .selectFrom('files')
@@ -125,11 +158,19 @@ export async function blockReplicas(
     .execute();
 }
 
-/** All replicas of a production's files (and of the sandboxes it uses), whatever their state, after a file id. */
+/** Available replicas of a production's files, the page after a file id; `limit` of them or more if others follow. */
 export async function productionReplicas(
   db: Db,
   production: number,
-  page: { after: number; limit: number },
+  page: ReplicaPage,
+): Promise<(ReplicaOfFile & { kind: FileKind })[]> {
+  return wholeFiles(page, (part) => readProductionReplicas(db, production, part));
+}
+
+async function readProductionReplicas(
+  db: Db,
+  production: number,
+  page: ReplicaPage,
 ): Promise<(ReplicaOfFile & { kind: FileKind })[]> {
   return db
     .selectFrom('files')

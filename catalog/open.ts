@@ -20,11 +20,12 @@ export async function openCatalog(options: { file: string; clock?: Clock }): Pro
   const clock = options.clock ?? systemClock;
   const database = connect(options.file, {});
   try {
+    // Before anything else: WAL mode stays in a file, and this one may be somebody else's.
+    refuseNewer(database, options.file);
     database.pragma('journal_mode = WAL');
     database.pragma('synchronous = FULL');
     database.pragma('foreign_keys = ON');
     const db = new Kysely<Tables>({ dialect: new CatalogSqliteDialect(database) });
-    refuseNewer(database, options.file);
     await migrate(db);
     return new Catalog(db, options.file, clock, await ensureEpoch(db, clock));
   } catch (error) {
@@ -60,11 +61,13 @@ export async function openCatalogReadOnly(options: {
 }
 
 function connect(file: string, options: Database.Options): Database.Database {
+  let database: Database.Database | null = null;
   try {
-    const database = new Database(file, { timeout: BUSY_TIMEOUT, ...options });
+    database = new Database(file, { timeout: BUSY_TIMEOUT, ...options });
     database.pragma('schema_version');
     return database;
   } catch (error) {
+    database?.close();
     throw catalogError(error, file);
   }
 }

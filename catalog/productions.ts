@@ -57,39 +57,60 @@ export async function revisionOf(
   };
 }
 
+/** The columns that a definition sets; its campaign is known afterwards. */
+async function definedColumns(db: Db, definition: Definition) {
+  await db
+    .insertInto('campaigns')
+    .values({ name: definition.dataset.campaign, next_seed: 1 })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+  return {
+    group_name: definition.group,
+    owner: definition.owner,
+    description: definition.description,
+    campaign: definition.dataset.campaign,
+    priority: definition.priority,
+    events: definition.events,
+    estimate: null,
+    job_seconds: null,
+  };
+}
+
 /** Registers a production in state `New`, without a revision yet. */
 export async function insertProduction(
   db: Db,
   definition: Definition,
   now: number,
 ): Promise<ProductionRow> {
-  await db
-    .insertInto('campaigns')
-    .values({ name: definition.dataset.campaign, next_seed: 1 })
-    .onConflict((conflict) => conflict.doNothing())
-    .execute();
   return db
     .insertInto('productions')
     .values({
       name: definition.name,
-      group_name: definition.group,
-      owner: definition.owner,
-      description: definition.description,
-      campaign: definition.dataset.campaign,
-      priority: definition.priority,
+      ...(await definedColumns(db, definition)),
       state: 'New',
       resume_state: null,
       reason: '',
       revision: 1,
-      events: definition.events,
-      estimate: null,
-      job_seconds: null,
       created_at: now,
       updated_at: now,
       finished_at: null,
     })
     .returningAll()
     .executeTakeFirstOrThrow();
+}
+
+/** Makes a production what its next revision says; what the one before has measured is forgotten. The row is changed with it. */
+export async function redefineProduction(
+  db: Db,
+  production: ProductionRow,
+  definition: Definition,
+): Promise<void> {
+  const columns = {
+    revision: production.revision + 1,
+    ...(await definedColumns(db, definition)),
+  };
+  await db.updateTable('productions').set(columns).where('id', '=', production.id).execute();
+  Object.assign(production, columns);
 }
 
 export async function insertRevision(

@@ -53,6 +53,12 @@ export async function registerSandbox(
       conflict.columns(['file_id', 'storage']).doUpdateSet({ state: 'Available' }),
     )
     .execute();
+  // An ended production may have left its removal as a debt: it is wanted again.
+  await db
+    .deleteFrom('remnants')
+    .where('storage', '=', payload.storage)
+    .where('path', '=', path)
+    .execute();
 }
 
 /** Condemns the payload files of a production that no other living production uses; `lfns` are those of its definition. */

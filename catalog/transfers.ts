@@ -56,14 +56,19 @@ export async function transfersOf(
     .execute();
 }
 
-/** How often copying a file to a storage has failed for good, by `file storage`. */
-export async function failedTransfers(db: Db, key: BlockKey): Promise<Map<string, number>> {
+/** How often copying a file to a storage has failed for good since a time (ms), by `file storage`. */
+export async function failedTransfers(
+  db: Db,
+  key: BlockKey,
+  since: number,
+): Promise<Map<string, number>> {
   const rows = await db
     .selectFrom('transfers')
     .select((eb) => ['file_id', 'destination', eb.fn.countAll<number>().as('failures')])
     .where('production_id', '=', key.production)
     .where('block', '=', key.block)
     .where('state', '=', 'Failed')
+    .where('updated_at', '>=', since)
     .groupBy(['file_id', 'destination'])
     .execute();
   return new Map(rows.map((row) => [`${row.file_id} ${row.destination}`, row.failures]));

@@ -5,8 +5,8 @@ import type { ScoutSample } from '../domain/scout.js';
  *
  * A quantity per event is estimated by mean + k standard deviations with k = 1.28 + 2 / sqrt(n): the 90th percentile of a
  * normal distribution for large samples, and wider the fewer the scouts. Scouts that were killed by a limit count as censored
- * samples: with the value of the limit, which their true value exceeds. (JEDI takes finished jobs only, and so underestimates;
- * see docs/explanation/scouting.md.)
+ * samples: what they had used by then, which their true value exceeds, may raise an estimate and never lowers it. (JEDI takes
+ * finished jobs only, and so underestimates; see docs/explanation/scouting.md.)
  */
 export interface EstimateRules {
   readonly eventsPerJob: number | 'auto';
@@ -46,23 +46,14 @@ const LEAST_MEMORY_LIMIT = 256;
 
 /** Estimates from no scouts at all give the definition's own figures. */
 export function estimate(samples: readonly ScoutSample[], rules: EstimateRules): Estimate {
-  const n = Math.max(1, samples.length);
-  const margin = 1.28 + 2 / Math.sqrt(n);
-  const perEvent = (value: (sample: ScoutSample) => number | null): number[] =>
-    samples.flatMap((sample) => {
-      const measured = value(sample);
-      return measured === null ? [] : [measured / sample.events];
-    });
-  const wall = upper(
-    perEvent((s) => s.wallSeconds),
-    margin,
+  const wall = withCensored(samples, (s) => per(s, s.wallSeconds), upper);
+  const cpu = withCensored(
+    samples,
+    (s) => per(s, s.cpuSeconds === null ? null : s.cpuSeconds * s.hs23PerCore),
+    mean,
   );
-  const cpu = mean(perEvent((s) => (s.cpuSeconds === null ? null : s.cpuSeconds * s.hs23PerCore)));
-  const bytes = mean(perEvent((s) => s.bytes));
-  const memory = upper(
-    samples.flatMap((s) => (s.memoryMB === null ? [] : [s.memoryMB])),
-    margin,
-  );
+  const bytes = withCensored(samples, (s) => per(s, s.bytes), mean);
+  const memory = withCensored(samples, (s) => s.memoryMB, upper);
 
   const eventsPerJob = chooseEventsPerJob(wall, rules);
   const jobSeconds = wall === null ? null : wall * eventsPerJob;
@@ -70,7 +61,7 @@ export function estimate(samples: readonly ScoutSample[], rules: EstimateRules):
   return {
     samples: samples.length,
     censored: samples.filter((s) => s.killedBy !== null).length,
-    margin,
+    margin: marginOf(samples.length),
     wallPerEvent: wall,
     cpuPerEvent: cpu,
     bytesPerEvent: bytes,
@@ -112,15 +103,35 @@ function chooseJobsPerMerge(
   return Math.max(1, Math.round(rules.mergeBytes / (bytesPerEvent * eventsPerJob)));
 }
 
+const per = (sample: ScoutSample, value: number | null): number | null =>
+  value === null ? null : value / sample.events;
+
+/** The estimate from the finished samples, or from all of them if that is more. */
+function withCensored(
+  samples: readonly ScoutSample[],
+  value: (sample: ScoutSample) => number | null,
+  estimator: (values: readonly number[]) => number | null,
+): number | null {
+  const measured = (list: readonly ScoutSample[]): number[] =>
+    list.flatMap((sample) => value(sample) ?? []);
+  const finished = estimator(measured(samples.filter((sample) => sample.killedBy === null)));
+  const all = estimator(measured(samples));
+  return finished === null || all === null ? all : Math.max(finished, all);
+}
+
+function marginOf(samples: number): number {
+  return 1.28 + 2 / Math.sqrt(Math.max(1, samples));
+}
+
 function mean(values: readonly number[]): number | null {
   if (values.length === 0) return null;
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-function upper(values: readonly number[], margin: number): number | null {
+function upper(values: readonly number[]): number | null {
   const centre = mean(values);
   if (centre === null) return null;
   const variance =
     values.reduce((sum, value) => sum + (value - centre) ** 2, 0) / Math.max(1, values.length - 1);
-  return centre + margin * Math.sqrt(variance);
+  return centre + marginOf(values.length) * Math.sqrt(variance);
 }

@@ -66,7 +66,7 @@ export function endingAt(site: string): ActivityInterfaceFor<SiteIoActivities> {
 /** Work on a storage. `patience` is how long an unreachable one is tried. */
 export function storageAt(
   storage: string,
-  patience: '2 minutes' | '10 minutes' | '1 hour',
+  patience: '15 seconds' | '2 minutes' | '10 minutes' | '1 hour',
 ): ActivityInterfaceFor<StorageActivities> {
   return proxyActivities<StorageActivities>({
     taskQueue: storageQueue(storage),

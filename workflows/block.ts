@@ -57,10 +57,14 @@ export async function block(input: BlockInput): Promise<BlockOutcome> {
       continue;
     }
     await control.planMergeJobs(life.ref);
-    await life.runJobs(
+    const remade = await life.runJobs(
       'merge',
       inherited.filter((bundle) => bundle.kind === 'merge'),
     );
+    if (remade > 0) {
+      await control.reopenBlock(life.ref);
+      continue;
+    }
     const merged = await control.closeStage({ ...life.ref, stage: 'merge' });
     if (merged.held) return { outcome: 'held', reason: merged.reason };
     if ((await life.verify('merge')) > 0) {
@@ -86,6 +90,8 @@ class Flights {
   /** Jobs that wait again since it was last set to 0. */
   requeued = 0;
   remnants = false;
+  /** Merges could not read their inputs since it was last set to false. */
+  badInputs = false;
   /** What ended the first flight that failed; the others go on to their ends. */
   failure: Error | null = null;
   readonly #priority: number;
@@ -100,11 +106,17 @@ class Flights {
     return this.failure !== null;
   }
 
+  /** Something that the block must look after. */
+  news(): boolean {
+    return this.requeued > 0 || this.badInputs || this.failed();
+  }
+
   launch(order: BundleOrder): void {
     this.flying++;
     fly(order, this.#priority, (news: FlightNews) => {
       this.requeued += news.requeued;
       this.remnants ||= news.remnants;
+      this.badInputs ||= news.badInputs;
       this.#tell(news.progress);
     })
       .catch((error: unknown) => {
@@ -128,8 +140,12 @@ class BlockLife {
     this.#priority = input.priority;
   }
 
-  /** Runs the jobs of a stage until each is done or parked: places them, flies their bundles, and places again what comes back. */
-  async runJobs(stage: 'events' | 'merge', inherited: readonly BundleOrder[]): Promise<void> {
+  /**
+   * Runs the jobs of a stage until each is done or parked: places them, flies their bundles, and places again what comes back. When
+   * merges can not read their inputs, the outputs are verified; returns how many jobs must make theirs again.
+   */
+  async runJobs(stage: 'events' | 'merge', inherited: readonly BundleOrder[]): Promise<number> {
+    let reprocessed = 0;
     const flights = new Flights(this.#priority, (progress) => {
       void this.tell(progress, false);
     });
@@ -142,17 +158,22 @@ class BlockLife {
         [{ ...this.ref, stage, ticket }],
       );
       for (const order of bundles) flights.launch(order);
+      if (flights.badInputs) {
+        flights.badInputs = false;
+        reprocessed += await this.verify('events');
+      }
       if (waiting > 0 && flights.failure === null) continue;
-      await condition(() => flights.requeued > 0 || flights.flying === 0 || flights.failed(), {
+      await condition(() => flights.news() || flights.flying === 0, {
         summary: 'jobs run',
       });
       if (flights.failed()) {
         await condition(() => flights.flying === 0);
         throw flights.failure ?? new Error('a bundle failed');
       }
-      if (flights.flying === 0 && flights.requeued === 0) break;
+      if (flights.flying === 0 && !flights.news()) break;
     }
     if (flights.remnants) await removeCondemned(this.ref, this.ref.block, '2 minutes');
+    return reprocessed;
   }
 
   /** Has the storages verify the files of a stage; returns how many jobs must run again. */
@@ -184,11 +205,27 @@ class BlockLife {
   /** Copies final files until each has its copies, or no storage can be found for one. */
   async distribute(): Promise<{ held: boolean; reason: string }> {
     await control.advanceBlock({ ...this.ref, to: 'Distributing' });
+    await this.#measureSpace();
     while (true) {
       const plan = await control.planTransfers(this.ref);
       if (plan.held || plan.batches.length === 0) return plan;
       await Promise.all(plan.batches.map((batch) => this.#copy(batch)));
     }
+  }
+
+  /** Asks the storages how much room they have; one that does not answer keeps its last figure. */
+  async #measureSpace(): Promise<void> {
+    const storages = await control.storagesToMeasure();
+    await Promise.all(
+      storages.map(async (storage) => {
+        try {
+          const space = await storageAt(storage, '15 seconds').measureSpace({ storage });
+          await control.recordSpace(space);
+        } catch (error) {
+          if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
+        }
+      }),
+    );
   }
 
   async #copy({ storage, files }: CopyBatch): Promise<void> {

@@ -15,6 +15,7 @@ import { control, endingAt, submissionAt, watchingAt, type QueuePriority } from 
 export interface FlightNews {
   readonly requeued: number;
   readonly remnants: boolean;
+  readonly badInputs: boolean;
   readonly progress: ProductionProgress;
 }
 

@@ -7,6 +7,7 @@ import { countRemnants } from '../../catalog/remnants.js';
 import { allStorages } from '../../catalog/resources.js';
 import { recordEvent } from '../../catalog/events.js';
 import type { Discrepancy } from '../../domain/audit.js';
+import type { Definition } from '../../domain/definition.js';
 import { physicalDirectory } from '../../domain/lfn.js';
 import type { ProductionState } from '../../domain/states/production.js';
 import { auditCounts } from '../../policy/audit.js';
@@ -60,10 +61,7 @@ export function auditing(context: ControlContext) {
       const revision = await revisionOf(db, production);
       const directories = new Set<string>();
       for (const kind of ['fabrication', 'merge']) {
-        const levels = revision.definition.fabrication.outputs.map(
-          (output) => output.level ?? revision.definition.dataset.dataLevel,
-        );
-        for (const level of levels) {
+        for (const level of levelsOf(revision.definition)) {
           for (const output of outputsOf(revision, production.id, { kind, level })) {
             directories.add(physicalDirectory(catalog.epoch, output.naming));
           }
@@ -107,6 +105,7 @@ export function auditing(context: ControlContext) {
           waived: blocks
             .filter((block) => block.state !== 'Discarded')
             .reduce((sum, block) => sum + countsOf(block).waived, 0),
+          levels: levelsOf(definition),
           wantedCopies: definition.distribution.copies,
           merges: definition.merge !== undefined,
           ended,
@@ -145,6 +144,10 @@ export function auditing(context: ControlContext) {
   }
 
   return { filesToAudit, directoriesToAudit, unknownPaths, concludeAudit };
+}
+
+function levelsOf({ fabrication, dataset }: Definition): string[] {
+  return fabrication.outputs.map((output) => output.level ?? dataset.dataLevel);
 }
 
 function summary(

@@ -8,8 +8,9 @@ import { overrideSite } from '../../catalog/resources.js';
 import type { Command } from '../../domain/command.js';
 import { FabricaError } from '../../domain/errors.js';
 import type { ProductionProgress } from '../../domain/progress.js';
-import type { ProductionState } from '../../domain/states/production.js';
+import { PRODUCTION_TRANSITIONS, type ProductionState } from '../../domain/states/production.js';
 import type { ResourceState } from '../../domain/states/resource.js';
+import { mayBecome } from '../../domain/transition.js';
 import { productionFor, type ControlContext, type ProductionRef } from './context.js';
 
 export interface CommandAnswer {
@@ -74,7 +75,7 @@ export function commanding(context: ControlContext) {
         if (state === 'Stopped') {
           const back = production.resume_state ?? 'Active';
           return change(
-            back === 'Held' ? 'Active' : back,
+            mayBecome(PRODUCTION_TRANSITIONS, state, back) ? back : 'Active',
             request.why || `resumed by ${request.who}`,
           );
         }
@@ -87,7 +88,7 @@ export function commanding(context: ControlContext) {
         return reprioritize(db, production, request);
       case 'cancel':
         if (state === 'Cancelling' || state === 'Cancelled') return null;
-        if (state === 'Completed' || state === 'Cleaned' || state === 'Archived') {
+        if (!mayBecome(PRODUCTION_TRANSITIONS, state, 'Cancelling')) {
           return `${state} productions can not be cancelled`;
         }
         return change('Cancelling', request.why || `cancelled by ${request.who}`);

@@ -163,7 +163,8 @@ export async function finalPlans(
     db,
     files.map((file) => file.id),
   );
-  const failures = await failedTransfers(db, key);
+  // A block that was held and released tries the storages again that had failed before.
+  const failures = await failedTransfers(db, key, (await getBlock(db, key)).updated_at);
   const now = context.clock.now();
   const targets: CopyTarget[] = (await allStorages(db)).map((storage) => ({
     name: storage.name,

@@ -20,8 +20,10 @@ import { allSites, allStorages, effectiveState, nearStorages } from '../../catal
 import { scoutOutcomes, scoutSamples } from '../../catalog/scouts.js';
 import { MAX_SEED, type Definition } from '../../domain/definition.js';
 import { FabricaError } from '../../domain/errors.js';
+import { BLOCK_TRANSITIONS } from '../../domain/states/block.js';
 import type { JobKind } from '../../domain/states/job.js';
 import type { ProductionState } from '../../domain/states/production.js';
+import { mayBecome } from '../../domain/transition.js';
 import { estimate, type Estimate } from '../../policy/estimate.js';
 import { chooseHome } from '../../policy/home-storage.js';
 import { planBlock, planScouts, type BlockPlan } from '../../policy/job-plan.js';
@@ -110,6 +112,15 @@ export function stepping(context: ControlContext) {
       await change(db, production, 'Scouting', 'the scouts go first');
       return scout(db, production, running);
     }
+    return runWithoutScouts(db, production, definition, running);
+  }
+
+  async function runWithoutScouts(
+    db: Db,
+    production: ProductionRow,
+    definition: Definition,
+    running: readonly number[],
+  ): Promise<ProductionStep> {
     await saveEstimate(db, production, estimate([], estimateRules(definition)));
     await change(db, production, 'Active', 'the definition asks for no scouts');
     return run(db, production, running);
@@ -124,6 +135,8 @@ export function stepping(context: ControlContext) {
     let block = (await blocksOf(db, production.id)).find((one) => one.state !== 'Discarded');
     if (block === undefined) {
       const { jobs, eventsPerJob } = definition.scouts;
+      // A new revision of a rejected production comes here, whether it wants scouts or not.
+      if (jobs === 0) return runWithoutScouts(db, production, definition, running);
       const perJob =
         eventsPerJob ??
         (definition.fabrication.eventsPerJob === 'auto'
@@ -186,8 +199,14 @@ export function stepping(context: ControlContext) {
   ): Promise<ProductionStep> {
     const blocks = (await blocksOf(db, production.id)).filter((one) => one.state !== 'Discarded');
     const unfinished = blocks.filter((one) => one.state !== 'Finished');
+    const held = unfinished.find((one) => one.state === 'Held');
+    if (held !== undefined) {
+      // It was held while the production was paused, and still waits for a person.
+      await change(db, production, 'Held', held.reason);
+      return { do: 'wait', until: null };
+    }
     const toRun = unfinished
-      .filter((one) => one.state !== 'Held' && !running.includes(one.number))
+      .filter((one) => !running.includes(one.number))
       .map((one) => one.number);
     const slots = await usableSlots(db);
     const measured = estimateOf(production);
@@ -329,7 +348,8 @@ export function stepping(context: ControlContext) {
       const production = await productionFor(context, db, input);
       const block = (await blocksOf(db, production.id)).find((one) => one.number === input.block);
       const why = `block ${input.block} failed: ${input.reason}`;
-      if (block !== undefined && block.state !== 'Finished' && block.state !== 'Planned') {
+      // A block that only has to clear up is not held: it is started again with the production.
+      if (block !== undefined && mayBecome(BLOCK_TRANSITIONS, block.state, 'Held')) {
         await changeBlockState(db, block, { to: 'Held', why, now: clock.now() });
       }
       if (production.state === 'Active' || production.state === 'Scouting') {

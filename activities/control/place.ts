@@ -90,7 +90,7 @@ export function placing(context: ControlContext) {
       if (from > now) throw wait('every waiting job is in its back-off', from - now);
 
       const made = await placeNow(db, production, await getBlock(db, key), input);
-      if (made.length === 0) throw wait('no site has room', PAUSE_WITHOUT_ROOM);
+      if (made.length === 0) throw wait('no site or no storage has room', PAUSE_WITHOUT_ROOM);
       await recountBlock(db, key);
       return answer(db, production, made, input.stage);
     });
@@ -123,6 +123,12 @@ export function placing(context: ControlContext) {
       const siteRow = sites.find((row) => row.name === site);
       if (siteRow === undefined) continue;
       for (const group of bundleGroups(chosen, input.stage)) {
+        const destinations =
+          input.stage === 'merge' || definition.merge === undefined
+            ? finalDestinations(definition, siteRow, storages, now, group[0]?.file_index ?? 0)
+            : temporaryDestinations(block, siteRow, storages, now);
+        // All storages are full: a job that can leave its outputs nowhere would only fail.
+        if (destinations.length === 0) continue;
         const bundle = {
           production_id: production.id,
           block: block.number,
@@ -130,11 +136,7 @@ export function placing(context: ControlContext) {
           site,
           ticket: input.ticket,
           placed_at: now,
-          destinations: JSON.stringify(
-            input.stage === 'merge' || definition.merge === undefined
-              ? finalDestinations(definition, siteRow, storages, now, group[0]?.file_index ?? 0)
-              : temporaryDestinations(block, siteRow, storages, now),
-          ),
+          destinations: JSON.stringify(destinations),
         };
         made.push(
           await insertBundle(

@@ -7,6 +7,7 @@ import {
   getProduction,
   insertProduction,
   insertRevision,
+  redefineProduction,
   revisionOf,
   type ProductionRow,
 } from '../../catalog/productions.js';
@@ -123,21 +124,13 @@ export function registration(context: ControlContext) {
     definition: Definition,
     by: string,
   ): Promise<ProductionRow> {
-    const now = clock.now();
-    row.revision += 1;
+    await redefineProduction(db, row, definition);
     await storeRevision(db, row, definition, by);
-    const changed = {
-      revision: row.revision,
-      events: definition.events,
-      priority: definition.priority,
-      estimate: null,
-    };
-    await db.updateTable('productions').set(changed).where('id', '=', row.id).execute();
-    await changeProductionState(db, Object.assign(row, changed), {
+    await changeProductionState(db, row, {
       to: 'Scouting',
       why: `revision ${row.revision}`,
       who: by,
-      now,
+      now: clock.now(),
     });
     return row;
   }

@@ -1,5 +1,6 @@
 import {
   changeAttempts,
+  closedAttempts,
   openAttempts,
   payloadFailures,
   type AttemptChange,
@@ -11,7 +12,7 @@ import type { Db } from '../../catalog/catalog.js';
 import { recordEvent } from '../../catalog/events.js';
 import { insertFiles, type NewFile } from '../../catalog/files.js';
 import { inputsOf, type JobInput } from '../../catalog/job-inputs.js';
-import { changeJobs, type JobChange } from '../../catalog/jobs.js';
+import { changeJobs, waitingJobs, type JobChange } from '../../catalog/jobs.js';
 import {
   learnJobSeconds,
   revisionOf,
@@ -37,12 +38,14 @@ import { destinationsOf, outputsOf } from './orders.js';
 export interface SettleAnswer {
   /** Attempts of the bundle that are still open. */
   readonly open: readonly AttemptRange[];
-  /** Attempts that are closed now, for the site to forget. */
+  /** Attempts that were reported and are closed, now or before, for the site to forget. */
   readonly closed: readonly AttemptRange[];
-  /** Jobs that wait again. */
+  /** Jobs of the block's stage that wait, those that wait again among them. */
   readonly requeued: number;
   /** True if remnants of failed attempts wait to be removed. */
   readonly remnants: boolean;
+  /** True if merges could not read their inputs: the outputs of the block must be verified. */
+  readonly badInputs: boolean;
   readonly progress: ProductionProgress;
 }
 
@@ -52,6 +55,8 @@ interface Judgement {
   readonly job: JobChange | null;
   readonly files: readonly NewFile[];
   readonly failure: FailureClass | null;
+  /** It may have left something on a storage. */
+  readonly leaves: boolean;
   readonly parked: string;
 }
 
@@ -61,7 +66,8 @@ export function settling(context: ControlContext) {
 
   /**
    * Records reports of one bundle, all or none. A report of an attempt that is not open any more changes nothing, so the same
-   * report may come twice, and one of a fenced attempt comes to nothing.
+   * report may come twice, and one of a fenced attempt comes to nothing. The answer is read from the catalog: whoever did not hear
+   * the first one learns the same from the second.
    */
   async function settle(
     input: BlockRef & { bundle: number; reports: readonly AttemptReport[] },
@@ -76,11 +82,15 @@ export function settling(context: ControlContext) {
         .where('production_id', '=', production.id)
         .executeTakeFirstOrThrow();
       const open = new Map((await openAttempts(db, bundle.id)).map((one) => [one.job, one]));
-      const fresh = input.reports.filter((report) => {
-        const attempt = open.get(report.job);
-        return attempt?.attempt === report.attempt && attempt.job_attempt === report.attempt;
-      });
-      const judgements = await judge(db, production, bundle, open, fresh);
+      const fresh = new Map(
+        input.reports
+          .filter((report) => {
+            const attempt = open.get(report.job);
+            return attempt?.attempt === report.attempt && attempt.job_attempt === report.attempt;
+          })
+          .map((report) => [report.job, report]),
+      );
+      const judgements = await judge(db, production, bundle, open, [...fresh.values()]);
 
       await changeAttempts(
         db,
@@ -116,16 +126,23 @@ export function settling(context: ControlContext) {
         );
       }
 
-      const closed = new Set(
-        judgements
-          .filter((one) => one.attempt.state !== 'Running')
-          .map((one) => one.attempt.report.job),
-      );
+      const stage = bundle.kind === 'merge' ? 'merge' : 'events';
       return {
-        open: attemptRanges([...open.values()].filter((one) => !closed.has(one.job))),
-        closed: attemptRanges([...open.values()].filter((one) => closed.has(one.job))),
-        requeued: judgements.filter((one) => one.job?.state === 'Waiting').length,
+        open: attemptRanges(await openAttempts(db, bundle.id)),
+        closed: attemptRanges(
+          await closedAttempts(
+            db,
+            bundle.id,
+            input.reports.map((report) => report.job),
+          ),
+        ),
+        requeued: (await waitingJobs(db, key, stage)).waiting,
         remnants: remnants > 0,
+        badInputs:
+          bundle.kind === 'merge' &&
+          judgements.some(
+            ({ failure }) => failure === 'input-missing' || failure === 'input-corrupt',
+          ),
         progress: await progressOf(db, production, clock.now()),
       };
     });
@@ -149,12 +166,14 @@ export function settling(context: ControlContext) {
     return reports.flatMap((given) => {
       const attempt = open.get(given.job);
       if (attempt === undefined) return [];
+      if (bundle.kind === 'merge' && !inputs.has(given.job)) return [retired(attempt, given)];
       const outputs = outputsOf(revision, production.id, {
         kind: bundle.kind,
         level: attempt.level,
       });
       const report = checkedReport(given, attempt, {
         outputs,
+        destinations: destinationsOf(bundle),
         epoch: catalog.epoch,
         countEvents: revision.definition.validation.countEvents,
         wanted:
@@ -185,6 +204,20 @@ export function settling(context: ControlContext) {
       job: attempt.job_state === 'Running' ? null : jobChange(attempt, { state: 'Running' }),
       files: [],
       failure: null,
+      leaves: false,
+      parked: '',
+    };
+  }
+
+  /** A merge whose inputs were found bad while it ran: the verification has given them to others. */
+  function retired(attempt: OpenAttempt, report: AttemptReport): Judgement {
+    if (report.state === 'running') return running(attempt, report);
+    return {
+      attempt: { from: attempt.state, state: 'Cancelled', class: null, report },
+      job: jobChange(attempt, { state: 'Cancelled' }),
+      files: [],
+      failure: null,
+      leaves: true,
       parked: '',
     };
   }
@@ -208,6 +241,7 @@ export function settling(context: ControlContext) {
         ];
       }),
       failure: null,
+      leaves: false,
       parked: '',
     };
   }
@@ -250,6 +284,7 @@ export function settling(context: ControlContext) {
             }),
       files: [],
       failure: verdict.class,
+      leaves: true,
       parked: decision.action === 'park' ? decision.why : '',
     };
   }
@@ -265,11 +300,10 @@ export function settling(context: ControlContext) {
     const revision = await revisionOf(db, production);
     const destinations = destinationsOf(bundle);
     const remnants: Removal[] = [];
-    for (const { attempt: change, failure } of judgements) {
+    for (const { attempt: change, leaves } of judgements) {
       const attempt = open.get(change.report.job);
       // A job that never came to a site can have left nothing.
-      if (failure === null || attempt === undefined || change.report.step === 'submission')
-        continue;
+      if (!leaves || attempt === undefined || change.report.step === 'submission') continue;
       for (const output of outputsOf(revision, production.id, {
         kind: bundle.kind,
         level: attempt.level,
@@ -346,6 +380,7 @@ function checkedReport(
   attempt: OpenAttempt,
   expected: {
     outputs: readonly OutputRecipe[];
+    destinations: readonly string[];
     epoch: string;
     countEvents: boolean;
     wanted: number;
@@ -363,6 +398,9 @@ function checkedReport(
     const path = physicalPath(expected.epoch, outputLfn(output, attempt));
     if (staged.length !== 1 || staged[0]?.path !== path) {
       return bad(`output ${output.level} is not reported at ${path}`);
+    }
+    if (!expected.destinations.includes(staged[0].storage)) {
+      return bad(`output ${output.level} is on ${staged[0].storage}, where it was not to go`);
     }
     if (staged[0].size === 0) return bad(`output ${output.level} is empty`);
   }

@@ -117,7 +117,7 @@ export function staging(context: ControlContext) {
 
   /**
    * Records what a verification found wrong: bad replicas go, and a job whose output has no good replica left runs again, with
-   * the same seed. Returns how many jobs do.
+   * the same seed. Returns how many jobs do, also when it is told the same again.
    */
   async function recordProblems(
     input: BlockRef & { storage: string; problems: readonly StorageProblem[] },
@@ -125,10 +125,10 @@ export function staging(context: ControlContext) {
     if (input.problems.length === 0) return { reprocessed: 0 };
     return catalog.write(async (db) => {
       const production = await productionFor(context, db, input);
-      const bad = await db
+      const named = await db
         .selectFrom('replicas')
         .innerJoin('files', 'files.id', 'replicas.file_id')
-        .select(['files.id as file', 'files.job', 'replicas.storage'])
+        .select(['files.id as file', 'files.job', 'replicas.storage', 'replicas.state'])
         .where('files.production_id', '=', production.id)
         .where('replicas.storage', '=', input.storage)
         .where(
@@ -136,8 +136,11 @@ export function staging(context: ControlContext) {
           'in',
           input.problems.map((problem) => problem.path),
         )
-        .where('replicas.state', '=', 'Available')
         .execute();
+      const bad = named.filter((one) => one.state === 'Available');
+      if (bad.length === 0) {
+        return { reprocessed: await waitingOf(db, production.id, named) };
+      }
       await condemnReplicas(db, bad);
       const reprocessed = await reprocessJobs(
         db,
@@ -154,7 +157,7 @@ export function staging(context: ControlContext) {
         why: input.problems[0]?.text ?? '',
         data: { problems: input.problems.slice(0, 20), reprocessed },
       });
-      return { reprocessed: reprocessed.length };
+      return { reprocessed: await waitingOf(db, production.id, named) };
     });
   }
 
@@ -266,6 +269,22 @@ export function staging(context: ControlContext) {
   }
 
   return { closeStage, filesToVerify, recordProblems, planMergeJobs, advanceBlock, reopenBlock };
+}
+
+/** How many of the jobs that made these files wait to run again. */
+async function waitingOf(
+  db: Db,
+  production: number,
+  files: readonly { readonly job: number | null }[],
+): Promise<number> {
+  const row = await db
+    .selectFrom('jobs')
+    .select((eb) => eb.fn.countAll<number>().as('jobs'))
+    .where('production_id', '=', production)
+    .where('number', 'in', [...new Set(files.flatMap((file) => file.job ?? []))])
+    .where('state', '=', 'Waiting')
+    .executeTakeFirstOrThrow();
+  return row.jobs;
 }
 
 const STAGE_ORDER: readonly BlockState[] = [

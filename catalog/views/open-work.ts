@@ -1,6 +1,7 @@
 import { blocksOf, type BlockRow } from '../blocks.js';
 import type { Db } from '../catalog.js';
 import { STAGE_KINDS } from '../jobs.js';
+import { isOpen } from './open-attempts.js';
 
 /** More unfinished blocks than these are not asked for their back-off: one with work answers the question. */
 const MOST_BLOCKS = 20;
@@ -10,7 +11,7 @@ export async function openBySite(db: Db, production: number): Promise<Record<str
   const rows = await db
     .selectFrom('attempts')
     .select((eb) => ['site', eb.fn.countAll<number>().as('open')])
-    .where('state', 'in', ['Submitted', 'Running'])
+    .where(isOpen)
     .where('production_id', '=', production)
     .groupBy('site')
     .orderBy('site')

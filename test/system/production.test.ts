@@ -294,3 +294,43 @@ describe('parked jobs', () => {
     expect(await handle.result()).toMatchObject({ state: 'Completed' });
   });
 });
+
+describe('trouble', () => {
+  test('scouts that do not end by their deadline are ended, and the production is Rejected', async () => {
+    const handle = await fabrica.start(
+      smallProduction('late', { behaviour: 'sleep(60000);', scouts: { jobs: 2, deadline: 3 } }),
+    );
+    expect(await handle.result()).toMatchObject({
+      state: 'Rejected',
+      reason: expect.stringContaining('2 not ended by the deadline') as string,
+    });
+  });
+
+  test('outputs damaged on a storage before they are merged are made again, with the same seeds', async () => {
+    const handle = await fabrica.start(
+      smallProduction('damaged', {
+        scouts: { jobs: 0 },
+        // The last job waits for the others, and damages an output that is on its storage already.
+        behaviour: `if (job === '10' && attempt === 1) {
+          sleep(2000);
+          const { execFileSync } = require('node:child_process');
+          const found = execFileSync('find', [${JSON.stringify(fabrica.folder)}, '-path', '*MCdamaged*', '-name', 'mdst_000003_*']);
+          fs.writeFileSync(found.toString().trim(), 'rubbish');
+        }`,
+        dataset: { ...smallProduction('x').dataset, campaign: 'MCdamaged' },
+      }),
+    );
+    expect(await handle.result()).toMatchObject({ state: 'Completed' });
+    await audited('damaged', 100);
+    const repeated = await fabrica.catalog.read((db) =>
+      db
+        .selectFrom('jobs')
+        .innerJoin('productions', 'productions.id', 'jobs.production_id')
+        .select(['jobs.number', 'jobs.attempt', 'jobs.seed'])
+        .where('productions.name', '=', 'damaged')
+        .where('jobs.number', '=', 3)
+        .executeTakeFirstOrThrow(),
+    );
+    expect(repeated).toEqual({ number: 3, attempt: 2, seed: 3 });
+  });
+});

@@ -1,7 +1,6 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { definitionTemplate } from '../../../client/definition-template.js';
 import { fabrica, spawnFabrica, type Ended } from './fabrica.js';
@@ -42,7 +41,7 @@ function write(name: string, change: (text: string) => string): void {
 beforeAll(async () => {
   const ports = 'temporal: {port: 0, uiPort: 0}';
   const storage = (name: string, area: string, purpose: string): string =>
-    `{name: ${name}, kind: directory, area: ${area}, root: se/${name}, purpose: ${purpose}}`;
+    `{name: ${name}, kind: directory, area: ${area}, root: .fabrica/storages/${name}, purpose: ${purpose}}`;
   writeFileSync(
     path.join(folder, 'fabrica.yaml'),
     `${ports}\nareas: [asia, america]\nsites:\n` +

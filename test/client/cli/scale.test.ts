@@ -1,0 +1,134 @@
+import path from 'node:path';
+import { sql } from 'kysely';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import type { Catalog, Db } from '../../../catalog/catalog.js';
+import { openCatalog } from '../../../catalog/open.js';
+import { getProduction, insertProduction, insertRevision } from '../../../catalog/productions.js';
+import { syncResources } from '../../../catalog/resources.js';
+import {
+  failureCells,
+  failuresByBlock,
+  failuresByClass,
+} from '../../../catalog/views/failure-table.js';
+import { listFiles } from '../../../catalog/views/file-list.js';
+import { listJobs } from '../../../catalog/views/job-list.js';
+import { viewJob } from '../../../catalog/views/job-view.js';
+import { listProductions } from '../../../catalog/views/production-list.js';
+import { viewProduction } from '../../../catalog/views/production-view.js';
+import { listSites } from '../../../catalog/views/site-list.js';
+import { defaultConfiguration } from '../../../domain/default-configuration.js';
+import { BELLE2_LFN_SCHEME } from '../../../domain/lfn.js';
+import { canonicalDefinition, parseDefinition } from '../../../domain/parse.js';
+import type { BlockCounts } from '../../../domain/progress.js';
+
+/** Jobs of the big production; with FABRICA_SCALE=1000000 it is as big as they get. */
+const JOBS = Number(process.env.FABRICA_SCALE ?? 100_000);
+const PER_BLOCK = 1000;
+const PRODUCTIONS = 2000;
+/** ms in which every view must answer: a person waits for it. */
+const PATIENCE = 1000;
+
+const folder = mkdtempSync(path.join(tmpdir(), 'fabrica-scale-'));
+let catalog: Catalog;
+
+const definitionOf = (name: string) =>
+  parseDefinition({
+    name,
+    dataset: {
+      ...{ campaign: 'MC16', release: 'r8', globalTag: 'DB1', experiment: 1003, eventType: 'mumu' },
+    },
+    events: JOBS * 100,
+    fabrication: { command: ['gen', '{seed}', '{output}'], outputs: [{ file: 'out.root' }] },
+  });
+
+beforeAll(async () => {
+  catalog = await openCatalog({ file: path.join(folder, 'catalog.db') });
+  await catalog.write(async (db) => {
+    await syncResources(db, defaultConfiguration(folder), 0);
+    for (let i = 1; i < PRODUCTIONS; i++) await register(db, `small-${i}`);
+    await fill(db, await register(db, 'big'));
+  });
+}, 180_000);
+
+afterAll(async () => {
+  await catalog.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function register(db: Db, name: string): Promise<number> {
+  const definition = definitionOf(name);
+  const { id } = await insertProduction(db, definition, 0);
+  const canonical = canonicalDefinition(definition);
+  const rest = { revision: 1, digest: '', scheme: BELLE2_LFN_SCHEME, by: 'ann@here', now: 0 };
+  await insertRevision(db, { production: id, canonical, ...rest });
+  return id;
+}
+
+/** Every tenth job has failed once; one in a thousand is parked; the last block runs. */
+async function fill(db: Db, id: number): Promise<void> {
+  const counts: BlockCounts = {
+    jobs: { Done: PER_BLOCK - 1, Parked: 1 },
+    merges: {},
+    made: (PER_BLOCK - 1) * 100,
+    waived: 0,
+    merged: 0,
+    failures: { 'payload-crash': PER_BLOCK / 10 },
+  };
+  await sql`with recursive n(i) as (select 0 union all select i + 1 from n where i < ${JOBS / PER_BLOCK - 1})
+    insert into blocks select ${id}, i, 'Fabricating', null, '', 'KMI-TMP', i * ${PER_BLOCK} + 1, ${PER_BLOCK}, i * 100000 + 1, 100000,
+      0, ${JSON.stringify(counts)}, 0, 0 from n`.execute(db);
+  await sql`with recursive n(i) as (select 1 union all select i + 1 from n where i < ${JOBS})
+    insert into jobs select ${id}, i, (i - 1) / ${sql.lit(PER_BLOCK)}, 'fabrication', case when i % 1000 = 0 then 'Parked' else 'Done' end,
+      case when i % 10 = 0 then 2 else 1 end, 1, i, i * 100, 100, i, null, 0, '[]', 0 from n`.execute(
+    db,
+  );
+  await sql`insert into bundles values (1, ${id}, 0, 'fabrication', 'KMI', 't', 1, '[]', 0)`.execute(
+    db,
+  );
+  for (const attempt of [1, 2]) {
+    await sql`insert into attempts select production_id, number, ${attempt}, 1, case number % 3 when 0 then 'KMI' when 1 then 'PNNL' else 'UVic' end,
+        case when ${attempt} < attempt or state = 'Parked' then 'Failed' else 'Done' end, 0, 0, number, '', '', 'payload', 1,
+        case when ${attempt} < attempt or state = 'Parked' then case number % 20 when 0 then 'memory' else 'payload-crash' end end, 'why', '', 1, 1, 1
+      from jobs where production_id = ${id} and attempt >= ${attempt}`.execute(db);
+  }
+  await sql`insert into files select number, '/belle/' || number, production_id, number, attempt, 'output', 'mdst', 'Valid', 1000, '00000000', 100, '{}', 0
+    from jobs where production_id = ${id}`.execute(db);
+  await sql`insert into replicas select id, 'KMI-TMP', lfn, 'Available', 0 from files`.execute(db);
+}
+
+describe(`${PRODUCTIONS} productions, one of ${JOBS} jobs`, () => {
+  const limit = 100;
+  const big = async () => getProduction(catalog.db, 'big');
+  const views: Readonly<Record<string, () => Promise<unknown>>> = {
+    list: async () => listProductions(catalog.db, { limit, now: 0 }),
+    'list of a state': async () => listProductions(catalog.db, { state: 'New', limit, now: 0 }),
+    show: async () => viewProduction(catalog.db, await big(), { now: 0, blocks: 12, events: 10 }),
+    jobs: async () => listJobs(catalog.db, (await big()).id, { limit }),
+    'parked jobs': async () => listJobs(catalog.db, (await big()).id, { state: 'Parked', limit }),
+    'jobs of a class': async () =>
+      listJobs(catalog.db, (await big()).id, { class: 'memory', limit }),
+    'jobs of a class that never was': async () =>
+      listJobs(catalog.db, (await big()).id, { class: 'node', limit }),
+    'jobs at a site': async () => listJobs(catalog.db, (await big()).id, { site: 'UVic', limit }),
+    job: async () => viewJob(catalog.db, await big(), JOBS),
+    'failures by class': async () => failuresByClass(catalog.db, (await big()).id),
+    'failures by site': async () => failureCells(catalog.db, (await big()).id),
+    'failures by block': async () => failuresByBlock(catalog.db, (await big()).id),
+    files: async () => listFiles(catalog.db, (await big()).id, { limit }),
+    'merged files where there are none': async () =>
+      listFiles(catalog.db, (await big()).id, { kind: 'merged', limit }),
+    sites: async () => listSites(catalog.db, 0),
+  };
+
+  it.each(Object.entries(views))('%s answers while a person waits', async (name, view) => {
+    const begun = performance.now();
+    await view();
+    const took = performance.now() - begun;
+    if (process.env.FABRICA_SCALE !== undefined) {
+      process.stdout.write(`${name}: ${took.toFixed(0)} ms\n`);
+    }
+    expect(took).toBeLessThan(PATIENCE);
+  });
+});
