@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { blocksOf, type BlockRow } from '../blocks.js';
 import type { Db } from '../catalog.js';
 import { STAGE_KINDS } from '../jobs.js';
@@ -12,7 +13,8 @@ export async function openBySite(db: Db, production: number): Promise<Record<str
     .selectFrom('attempts')
     .select((eb) => ['site', eb.fn.countAll<number>().as('open')])
     .where(isOpen)
-    .where('production_id', '=', production)
+    // The plus keeps SQLite from reading all attempts of the production instead of all open ones.
+    .where(sql<boolean>`+production_id = ${production}`)
     .groupBy('site')
     .orderBy('site')
     .execute();
