@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { Kysely, Migrator } from 'kysely';
 import { systemClock, type Clock } from '../domain/clock.js';
-import { FabricaError } from '../domain/errors.js';
+import { FabricaError, messageOf } from '../domain/errors.js';
 import { epochAt } from '../domain/names.js';
 import { Catalog, catalogError } from './catalog.js';
 import { CatalogSqliteDialect } from './dialect.js';
@@ -98,7 +98,7 @@ async function migrate(db: Kysely<Tables>): Promise<void> {
     provider: { getMigrations: () => Promise.resolve({ ...MIGRATIONS }) },
   });
   const { error } = await migrator.migrateToLatest();
-  if (error !== undefined) throw error instanceof Error ? error : new Error(String(error));
+  if (error !== undefined) throw error instanceof Error ? error : new Error(messageOf(error));
 }
 
 async function ensureEpoch(db: Kysely<Tables>, clock: Clock): Promise<string> {

@@ -1,4 +1,4 @@
-import type { Selectable } from 'kysely';
+import { sql, type Selectable } from 'kysely';
 import type { Configuration } from '../domain/configuration.js';
 import { FabricaError } from '../domain/errors.js';
 import type { ResourceState } from '../domain/states/resource.js';
@@ -133,7 +133,8 @@ export async function openAtSites(
         .sum<number>(eb.case().when('production_id', '=', production).then(1).else(0).end())
         .as('mine'),
     ])
-    .where('state', 'in', ['Submitted', 'Running'])
+    // Written out: SQLite uses the partial index `attempts_open` only where it sees its condition, which parameters hide.
+    .where(sql<boolean>`state in ('Submitted', 'Running')`)
     .groupBy('site')
     .execute();
   return new Map(rows.map((row) => [row.site, { open: row.open, mine: Number(row.mine) }]));

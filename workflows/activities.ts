@@ -1,21 +1,50 @@
 import {
   ActivityCancellationType,
   proxyActivities,
-  type ActivityInterfaceFor,
+  type ActivityOptions,
+  type UntypedActivities,
 } from '@temporalio/workflow';
 import type { ControlActivities } from '../activities/control/index.js';
 import type { SiteIoActivities, SubmissionActivities } from '../activities/site/index.js';
 import type { StorageActivities } from '../activities/storage/index.js';
 import { CONTROL_QUEUE, siteIoQueue, siteQueue, storageQueue } from '../domain/names.js';
 
+import {
+  CONTROL_SUMMARIES,
+  SITE_IO_SUMMARIES,
+  STORAGE_SUMMARIES,
+  SUBMISSION_SUMMARIES,
+  type Summaries,
+} from './summaries.js';
+
 /** How activities of each queue are called: time limits, retries, priorities. */
 
+type Activities = Record<string, (...args: never[]) => Promise<unknown>>;
+
+/** Activities that are called like functions, each call with its line for Temporal's page. */
+function summarized<T extends Activities>(options: ActivityOptions, summaries: Summaries<T>): T {
+  const proxies = proxyActivities<UntypedActivities>(options);
+  const calls = Object.entries(summaries).map(([name, summary]) => [
+    name,
+    (...args: never[]) =>
+      proxies[name]?.executeWithOptions(
+        { summary: (summary as (...given: never[]) => string)(...args).slice(0, 200) },
+        args,
+      ),
+  ]);
+  // The same names with the same signatures as the activities: the summaries are one for each.
+  return Object.fromEntries(calls) as T;
+}
+
 /** Reads and writes of the catalog: short, repeated until they succeed or are refused. */
-export const control: ActivityInterfaceFor<ControlActivities> = proxyActivities<ControlActivities>({
-  taskQueue: CONTROL_QUEUE,
-  startToCloseTimeout: '20s',
-  retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '30s' },
-});
+export const control = summarized<ControlActivities>(
+  {
+    taskQueue: CONTROL_QUEUE,
+    startToCloseTimeout: '20s',
+    retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '30s' },
+  },
+  CONTROL_SUMMARIES,
+);
 
 /** Priority keys: scouts and probes first, merges second, the rest third. */
 export type QueuePriority = 1 | 2 | 3;
@@ -27,52 +56,64 @@ export type QueuePriority = 1 | 2 | 3;
 export function submissionAt(
   site: string,
   order: { production: string; priority: number; key: QueuePriority },
-): ActivityInterfaceFor<SubmissionActivities> {
-  return proxyActivities<SubmissionActivities>({
-    taskQueue: siteQueue(site),
-    scheduleToStartTimeout: '2 minutes',
-    startToCloseTimeout: '5 minutes',
-    retry: { initialInterval: '1s', backoffCoefficient: 2, maximumAttempts: 4 },
-    priority: {
-      priorityKey: order.key,
-      fairnessKey: order.production,
-      fairnessWeight: order.priority,
+): SubmissionActivities {
+  return summarized<SubmissionActivities>(
+    {
+      taskQueue: siteQueue(site),
+      scheduleToStartTimeout: '2 minutes',
+      startToCloseTimeout: '5 minutes',
+      retry: { initialInterval: '1s', backoffCoefficient: 2, maximumAttempts: 4 },
+      priority: {
+        priorityKey: order.key,
+        fairnessKey: order.production,
+        fairnessWeight: order.priority,
+      },
     },
-  });
+    SUBMISSION_SUMMARIES,
+  );
 }
 
 /** Watching: waits as long as jobs run, and is taken up again by the next worker if this one dies. */
-export function watchingAt(site: string): ActivityInterfaceFor<SiteIoActivities> {
-  return proxyActivities<SiteIoActivities>({
-    taskQueue: siteIoQueue(site),
-    startToCloseTimeout: '30 days',
-    heartbeatTimeout: '20s',
-    // A watcher hears of its cancellation only with a heartbeat; nobody needs to wait for that.
-    cancellationType: ActivityCancellationType.TRY_CANCEL,
-    retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '1 minute' },
-  });
+export function watchingAt(site: string): SiteIoActivities {
+  return summarized<SiteIoActivities>(
+    {
+      taskQueue: siteIoQueue(site),
+      startToCloseTimeout: '30 days',
+      heartbeatTimeout: '20s',
+      // A watcher hears of its cancellation only with a heartbeat; nobody needs to wait for that.
+      cancellationType: ActivityCancellationType.TRY_CANCEL,
+      retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '1 minute' },
+    },
+    SITE_IO_SUMMARIES,
+  );
 }
 
 /** Ending and forgetting jobs: must happen in the end, so it is repeated for days. */
-export function endingAt(site: string): ActivityInterfaceFor<SiteIoActivities> {
-  return proxyActivities<SiteIoActivities>({
-    taskQueue: siteIoQueue(site),
-    startToCloseTimeout: '10 minutes',
-    scheduleToCloseTimeout: '7 days',
-    retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '5 minutes' },
-  });
+export function endingAt(site: string): SiteIoActivities {
+  return summarized<SiteIoActivities>(
+    {
+      taskQueue: siteIoQueue(site),
+      startToCloseTimeout: '10 minutes',
+      scheduleToCloseTimeout: '7 days',
+      retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '5 minutes' },
+    },
+    SITE_IO_SUMMARIES,
+  );
 }
 
 /** Work on a storage. `patience` is how long an unreachable one is tried. */
 export function storageAt(
   storage: string,
   patience: '15 seconds' | '2 minutes' | '10 minutes' | '1 hour',
-): ActivityInterfaceFor<StorageActivities> {
-  return proxyActivities<StorageActivities>({
-    taskQueue: storageQueue(storage),
-    startToCloseTimeout: '1 hour',
-    heartbeatTimeout: '2 minutes',
-    scheduleToCloseTimeout: patience,
-    retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' },
-  });
+): StorageActivities {
+  return summarized<StorageActivities>(
+    {
+      taskQueue: storageQueue(storage),
+      startToCloseTimeout: '1 hour',
+      heartbeatTimeout: '2 minutes',
+      scheduleToCloseTimeout: patience,
+      retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' },
+    },
+    STORAGE_SUMMARIES,
+  );
 }

@@ -31,10 +31,7 @@ async function auditKnown(ref: { epoch: string; production: string }): Promise<D
 }
 
 async function verify(storage: string, files: StoredExpectation[]): Promise<Discrepancy[]> {
-  const problems = await storageAt(storage, '10 minutes').verifyFiles.executeWithOptions(
-    { summary: `verify ${files.length} files on ${storage}` },
-    [{ storage, files }],
-  );
+  const problems = await storageAt(storage, '10 minutes').verifyFiles({ storage, files });
   return problems.map(({ path, problem, text }) => ({ kind: problem, text, storage, path }));
 }
 
@@ -57,10 +54,12 @@ async function dark(
   const found: Discrepancy[] = [];
   let after = '';
   while (true) {
-    const page = await storageAt(storage, '10 minutes').listFiles.executeWithOptions(
-      { summary: `list ${directory} on ${storage}` },
-      [{ storage, directory, after, limit: PAGE }],
-    );
+    const page = await storageAt(storage, '10 minutes').listFiles({
+      storage,
+      directory,
+      after,
+      limit: PAGE,
+    });
     const unknown = await control.unknownPaths({ ...ref, storage, paths: page.paths });
     for (const path of unknown) {
       found.push({ kind: 'dark', text: `${path} on ${storage} is not catalogued`, storage, path });

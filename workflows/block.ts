@@ -153,10 +153,7 @@ class BlockLife {
     while (true) {
       flights.requeued = 0;
       const ticket = `${workflowInfo().runId}:${this.#tickets++}`;
-      const { bundles, waiting } = await control.place.executeWithOptions(
-        { summary: `place jobs of block ${this.ref.block}` },
-        [{ ...this.ref, stage, ticket }],
-      );
+      const { bundles, waiting } = await control.place({ ...this.ref, stage, ticket });
       for (const order of bundles) flights.launch(order);
       if (flights.badInputs) {
         flights.badInputs = false;
@@ -186,10 +183,7 @@ class BlockLife {
       const found = await Promise.all(
         page.batches.map(async ({ storage, files }) => ({
           storage,
-          problems: await storageAt(storage, '1 hour').verifyFiles.executeWithOptions(
-            { summary: `verify ${files.length} files on ${storage}` },
-            [{ storage, files }],
-          ),
+          problems: await storageAt(storage, '1 hour').verifyFiles({ storage, files }),
         })),
       );
       for (const { storage, problems } of found) {
@@ -231,10 +225,7 @@ class BlockLife {
   async #copy({ storage, files }: CopyBatch): Promise<void> {
     let results: CopyResult[];
     try {
-      results = await storageAt(storage, '1 hour').copyFiles.executeWithOptions(
-        { summary: `copy ${files.length} files to ${storage}` },
-        [{ storage, files }],
-      );
+      results = await storageAt(storage, '1 hour').copyFiles({ storage, files });
     } catch (error) {
       if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
       const failure = error.cause?.message ?? error.message;

@@ -36,41 +36,32 @@ export async function fly(
     site: order.site,
     attempts: attemptRanges(jobsOf(order.ranges)),
   };
-  const label = `bundle ${order.bundle}: ${count(handle.attempts)} ${order.kind} jobs at ${order.site}`;
   const watching = watchingAt(order.site);
 
   let open: readonly AttemptRange[] = handle.attempts;
   let recorded: readonly AttemptRange[] = [];
   const running = new Set<number>();
   const settle = async (reports: readonly AttemptReport[]): Promise<void> => {
-    const answer = await control.settle.executeWithOptions(
-      { summary: `record ${reports.length} reports of bundle ${order.bundle}` },
-      [{ ...handle, reports }],
-    );
+    const answer = await control.settle({ ...handle, reports });
     open = answer.open;
     recorded = answer.closed;
     for (const report of reports) if (report.state === 'running') running.add(report.job);
     tell(answer);
   };
 
-  const refused = await submit(order, handle, priority, label);
+  const refused = await submit(order, handle, priority);
   if (refused.length > 0) await settle(refused);
   while (open.length > 0) {
-    const report = await watching.watchJobs.executeWithOptions({ summary: label }, [
-      {
-        ...handle,
-        attempts: open,
-        recorded,
-        running: attemptRanges([...attemptsOf(open)].filter((key) => running.has(key.job))),
-      },
-    ]);
+    const report = await watching.watchJobs({
+      ...handle,
+      attempts: open,
+      recorded,
+      running: attemptRanges([...attemptsOf(open)].filter((key) => running.has(key.job))),
+    });
     await settle(report.reports);
   }
   if (recorded.length > 0) {
-    await endingAt(order.site).forgetJobs.executeWithOptions(
-      { summary: `tidy up after bundle ${order.bundle} at ${order.site}` },
-      [{ ...handle, attempts: recorded }],
-    );
+    await endingAt(order.site).forgetJobs({ ...handle, attempts: recorded });
   }
 }
 
@@ -79,20 +70,16 @@ async function submit(
   order: BundleOrder,
   handle: BundleHandle,
   priority: number,
-  label: string,
 ): Promise<readonly AttemptReport[]> {
   const key: QueuePriority = order.kind === 'scout' ? 1 : order.kind === 'merge' ? 2 : 3;
   try {
     const site = submissionAt(order.site, { production: order.production, priority, key });
-    const answer = await site.submitJobs.executeWithOptions({ summary: label }, [order]);
+    const answer = await site.submitJobs(order);
     return answer.reports;
   } catch (error) {
     if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
     // Some may have been submitted before the failure: ended by name, so that the next attempts are the only ones.
-    await endingAt(order.site).endJobs.executeWithOptions(
-      { summary: `end what was submitted of bundle ${order.bundle} at ${order.site}` },
-      [handle],
-    );
+    await endingAt(order.site).endJobs(handle);
     const reason = error.cause?.message ?? error.message;
     return [...attemptsOf(handle.attempts)].map((attempt) => notSubmitted(attempt, reason));
   }
@@ -118,17 +105,10 @@ function notSubmitted(key: { job: number; attempt: number }, reason: string): At
   };
 }
 
-function count(ranges: readonly AttemptRange[]): number {
-  return ranges.reduce((sum, range) => sum + range.count, 0);
-}
-
 /** Ends a bundle whatever happens to the workflow meanwhile, and records its attempts as cancelled. */
 export async function endBundle(handle: BundleHandle, reason: string): Promise<void> {
   await CancellationScope.nonCancellable(async () => {
-    await endingAt(handle.site).endJobs.executeWithOptions(
-      { summary: `end bundle ${handle.bundle} at ${handle.site}` },
-      [handle],
-    );
+    await endingAt(handle.site).endJobs(handle);
     await control.recordEnded({ ...handle, reason });
   });
 }

@@ -31,10 +31,7 @@ async function removeBatch(
 ): Promise<boolean> {
   const { storage, paths } = batch;
   try {
-    await storageAt(storage, patience).removeFiles.executeWithOptions(
-      { summary: `remove ${paths.length} files from ${storage}` },
-      [{ storage, paths }],
-    );
+    await storageAt(storage, patience).removeFiles({ storage, paths });
   } catch (error) {
     if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
     await control.recordDebt({

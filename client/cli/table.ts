@@ -70,8 +70,11 @@ function lastWidth(
   return Math.max(LEAST_LAST, output.columns - others - 1);
 }
 
+/** Paths and LFNs stay whole: they are copied from the screen. */
 function clipped(text: string, width: number): string {
-  return text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`;
+  return text.length <= width || text.startsWith('/')
+    ? text
+    : `${text.slice(0, Math.max(0, width - 1))}…`;
 }
 
 /** Lines of `name  value`, with the values under each other. Values are made safe for the terminal. */

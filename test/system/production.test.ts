@@ -3,6 +3,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { WorkflowFailedError } from '@temporalio/client';
+import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { silentLog } from '../../domain/log.js';
 import { findTemporalBinary } from '../../worker/temporal-binary.js';
@@ -334,3 +335,49 @@ describe('trouble', () => {
     expect(repeated).toEqual({ number: 3, attempt: 2, seed: 3 });
   });
 });
+
+test("Temporal's page shows each activity's summary, the progress and the search attributes", async () => {
+  const handle = await fabrica.start(smallProduction('shown', { events: 40, priority: 7 }));
+  await handle.result();
+  const description = await handle.describe();
+  const attributes = Object.fromEntries(
+    description.typedSearchAttributes.getAll().map(({ key, value }) => [key.name, value]),
+  );
+  expect(attributes).toMatchObject({
+    FabricaProduction: 'shown',
+    FabricaState: 'Completed',
+    FabricaCampaign: 'MCtest',
+    FabricaPriority: 7,
+  });
+  const metadata = await handle.query<{ currentDetails?: string }>('__temporal_workflow_metadata');
+  expect(metadata.currentDetails).toContain('### shown: Completed');
+  expect(metadata.currentDetails).toContain('| distributed | 40 | ██████████ 100 % |');
+
+  const block = fabrica.client.workflow.getHandle('production/shown/block/1');
+  const summaries = (await block.fetchHistory()).events
+    ?.filter((event) => event.activityTaskScheduledEventAttributes)
+    .map((event) => Buffer.from(event.userMetadata?.summary?.data ?? '').toString());
+  expect(summaries).not.toContain('');
+  expect(summaries).toContainEqual(
+    expect.stringMatching(/^"bundle \d+: \d jobs at (KMI|PNNL|UVic)"$/),
+  );
+});
+
+test('all histories of these productions replay with the same code', async () => {
+  Runtime.install({ logger: new DefaultLogger('ERROR') });
+  const results = Worker.runReplayHistories(
+    {
+      workflowBundle: { codePath: path.resolve('dist/workflows/bundle.js') },
+      dataConverter: { payloadConverterPath: path.resolve('dist/workflows/payload-converter.js') },
+    },
+    fabrica.client.workflow.list().intoHistories({ concurrency: 4 }),
+  );
+  const failures: string[] = [];
+  let replayed = 0;
+  for await (const result of results) {
+    replayed++;
+    if (result.error !== undefined) failures.push(`${result.workflowId}: ${result.error.message}`);
+  }
+  expect(failures).toEqual([]);
+  expect(replayed).toBeGreaterThan(20);
+}, 60_000);

@@ -53,7 +53,6 @@ export async function checkPollers(
   const { pollers } = await connection.workflowService.describeTaskQueue({
     namespace,
     taskQueue: { name: queue.name },
-    // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- the client does not export the enum
     taskQueueType: QUEUE_TYPES[queue.type],
   });
   const identities = pollers.map(({ identity }) => identity ?? '');
