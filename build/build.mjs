@@ -1,7 +1,17 @@
 // Builds the package: TypeScript to dist/, the shell parts beside their users, and the workflow bundle.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -21,6 +31,15 @@ for (const asset of assets) {
   if (!existsSync(path.join(root, asset))) continue;
   mkdirSync(path.dirname(path.join(dist, asset)), { recursive: true });
   cpSync(path.join(root, asset), path.join(dist, asset));
+}
+
+/** `npx fabrica` in a checkout is this build: npx looks here first. */
+const program = path.join(dist, 'client', 'cli', 'main.js');
+const bin = path.join(root, 'node_modules', '.bin');
+chmodSync(program, 0o755);
+if (existsSync(bin)) {
+  rmSync(path.join(bin, 'fabrica'), { force: true });
+  symlinkSync(path.relative(bin, program), path.join(bin, 'fabrica'));
 }
 
 /** Everything that can end up in the bundle: a change in none of it leaves the bundle as it is. */
@@ -44,7 +63,14 @@ if (!existsSync(stamp) || !existsSync(bundle) || readFileSync(stamp, 'utf8') !==
   const { code } = await bundleWorkflowCode({
     workflowsPath: path.join(dist, 'workflows', 'index.js'),
     payloadConverterPath: path.join(dist, 'workflows', 'payload-converter.js'),
-    logger: { log() {}, trace() {}, debug() {}, info() {}, warn: console.warn, error: console.error },
+    logger: {
+      log() {},
+      trace() {},
+      debug() {},
+      info() {},
+      warn: console.warn,
+      error: console.error,
+    },
   });
   writeFileSync(bundle, code);
   writeFileSync(stamp, fingerprint);

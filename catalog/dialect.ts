@@ -13,8 +13,20 @@ import type Database from 'better-sqlite3';
 
 /** Write transactions take the lock when they begin: a reader that turns writer half-way could never be retried by SQLite. */
 class ImmediateSqliteDriver extends SqliteDriver {
+  readonly #database: Database.Database;
+
+  constructor(database: Database.Database) {
+    super({ database });
+    this.#database = database;
+  }
+
   override async beginTransaction(connection: DatabaseConnection): Promise<void> {
     await connection.executeQuery(CompiledQuery.raw('begin immediate'));
+  }
+
+  /** SQLite itself rolls back when the disk is full: a second time would only hide the reason. */
+  override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    if (this.#database.inTransaction) await super.rollbackTransaction(connection);
   }
 }
 
@@ -27,7 +39,7 @@ export class CatalogSqliteDialect extends SqliteDialect {
   }
 
   override createDriver(): Driver {
-    return new ImmediateSqliteDriver({ database: this.#database });
+    return new ImmediateSqliteDriver(this.#database);
   }
 }
 
@@ -55,6 +67,10 @@ export function sqliteTrouble(error: unknown): 'locked' | 'readonly' | 'corrupt'
     return 'readonly';
   }
   if (code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB') return 'corrupt';
+  // better-sqlite3 looks for the folder itself.
+  if (error instanceof TypeError && error.message.startsWith('Cannot open database')) {
+    return 'readonly';
+  }
   if (code === 'SQLITE_FULL' || code.startsWith('SQLITE_IOERR')) return 'full';
   return null;
 }

@@ -115,7 +115,7 @@ export function auditing(context: ControlContext) {
       const debts = (await countRemnants(db, production.id)).filter((one) => one.state === 'Debt');
       const passed = discrepancies.length === 0;
       const reason = passed
-        ? summary(counts, production.events, debts)
+        ? summary(counts, production.events, ended, debts)
         : `the audit found ${discrepancies.length} discrepancies: ${discrepancies[0]?.text ?? ''}`;
       const now = clock.now();
       await recordEvent(db, {
@@ -153,9 +153,14 @@ function levelsOf({ fabrication, dataset }: Definition): string[] {
 function summary(
   counts: { made: number; waivedJobs: readonly number[] },
   asked: number,
+  ended: boolean,
   debts: readonly { storage: string; remnants: number }[],
 ): string {
-  const parts = [`${counts.made} of ${asked} events are made, distributed and verified`];
+  const parts = [
+    ended
+      ? `${counts.made} of ${asked} events are made, distributed and verified`
+      : `the catalog and the storages agree; ${counts.made} of ${asked} events are catalogued`,
+  ];
   if (counts.waivedJobs.length > 0) {
     parts.push(
       `${counts.waivedJobs.length} jobs were waived (${counts.waivedJobs.slice(0, 20).join(', ')})`,

@@ -12,7 +12,10 @@ import type { production } from '../../workflows/production.js';
 /** Questions to Temporal at once. */
 const AT_ONCE = 20;
 
-/** Productions that the catalog calls live, each with whether its workflow runs. */
+/**
+ * Productions that the catalog calls live, each with whether its workflow runs. One that has ended while it was looked at is left
+ * out: a workflow records the end before it ends itself.
+ */
 export async function liveWithWorkflows(
   catalog: Catalog,
   client: Client,
@@ -27,7 +30,9 @@ export async function liveWithWorkflows(
       )),
     );
   }
-  return answers;
+  if (answers.every((answer) => answer.runs)) return answers;
+  const still = new Set((await catalog.read((db) => liveProductions(db))).map(({ id }) => id));
+  return answers.filter((answer) => answer.runs || still.has(answer.production.id));
 }
 
 /**

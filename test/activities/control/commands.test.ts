@@ -1,0 +1,210 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { CommandKind } from '../../../domain/command.js';
+import { ControlRoom, definition, failing, good, type Outcome, type Ref } from './control-room.js';
+
+let room: ControlRoom;
+let ref: Ref;
+beforeEach(async () => {
+  room = await ControlRoom.open();
+});
+afterEach(() => room.close());
+
+const tell = (kind: CommandKind, value?: unknown) =>
+  room.do.command({ ...ref, command: { kind, value, who: 'me', why: '' } });
+const states = () => room.rows<{ state: string }>(`select state from jobs order by number`);
+
+async function begin(more: Parameters<typeof definition>[0] = {}): Promise<void> {
+  ref = await room.register(definition({ scouts: { jobs: 0 }, ...more }));
+  await room.step(ref);
+  await room.do.openBlock({ ...ref, block: 0 });
+}
+
+const thirdFails: Outcome = (job, order) =>
+  job.job === 3 ? failing()(job, order) : good(job, order);
+
+async function hold(): Promise<void> {
+  await begin();
+  await room.runJobs(ref, 0, 'events', thirdFails);
+  const { held, reason } = await room.do.closeStage({ ...ref, block: 0, stage: 'events' });
+  expect({ held, reason }).toEqual({
+    held: true,
+    reason:
+      'block 0: 1 jobs are parked after their last attempt; the tolerance allows 0 of 6 to be given up',
+  });
+}
+
+describe('a production with more parked jobs than its tolerance', () => {
+  it('is held with the reason, and starts nothing', async () => {
+    await hold();
+    expect(await room.step(ref)).toMatchObject({
+      state: 'Held',
+      step: { do: 'wait', until: null },
+    });
+    await expect(room.place(ref, 0)).resolves.toEqual({ bundles: [], waiting: 0 });
+  });
+
+  it('retries them after a release, and completes', async () => {
+    await hold();
+    expect(await tell('release')).toMatchObject({ accepted: true, state: 'Active' });
+    expect((await room.step(ref)).step).toEqual({ do: 'run', blocks: [0] });
+    await room.finishBlock(ref, 0);
+    await room.step(ref);
+    expect((await room.do.concludeAudit({ ...ref, discrepancies: [] })).passed).toBe(true);
+  });
+
+  it('gives them up after a waive, and the audit names them', async () => {
+    await hold();
+    expect(await tell('waive')).toMatchObject({ accepted: true, state: 'Active' });
+    await room.finishBlock(ref, 0);
+    await room.step(ref);
+    expect(await room.do.concludeAudit({ ...ref, discrepancies: [] })).toMatchObject({
+      passed: true,
+      reason: '50 of 60 events are made, distributed and verified; 1 jobs were waived (3)',
+    });
+  });
+
+  it('gives them up by itself within the tolerance', async () => {
+    await begin({ tolerance: 0.2 });
+    await room.runJobs(ref, 0, 'events', thirdFails);
+    const closed = await room.do.closeStage({ ...ref, block: 0, stage: 'events' });
+    expect(closed.held).toBe(false);
+    expect((await states())[2]).toEqual({ state: 'Waived' });
+  });
+
+  it('is held again when it was paused meanwhile and is resumed', async () => {
+    await begin();
+    await room.runJobs(ref, 0, 'events', thirdFails);
+    await tell('pause');
+    await room.do.closeStage({ ...ref, block: 0, stage: 'events' });
+    expect(await tell('resume')).toMatchObject({ accepted: true, state: 'Active' });
+    const { state, reason } = await room.step(ref);
+    expect(state).toBe('Held');
+    expect(reason).toContain('1 jobs are parked');
+    expect(await tell('release')).toMatchObject({ accepted: true, state: 'Active' });
+    expect((await room.step(ref)).step).toEqual({ do: 'run', blocks: [0] });
+  });
+});
+
+describe('a distribution that found no storage', () => {
+  it('is held, and tries the same storages again after a release', async () => {
+    await begin();
+    await room.makeBlock(ref, 0);
+    const at = { ...ref, block: 0 };
+    let plan = await room.do.planTransfers(at);
+    for (let round = 0; !plan.held && round < 20; round++) {
+      room.clock.pass(1);
+      for (const { storage, files } of plan.batches) {
+        const results = files.map(({ transfer }) => ({ transfer, failure: 'no route' }));
+        await room.do.recordCopies({ ...at, storage, results });
+      }
+      plan = await room.do.planTransfers(at);
+    }
+    expect(plan).toMatchObject({ held: true, batches: [] });
+    room.clock.pass(60);
+    await tell('release');
+    expect((await room.do.planTransfers(at)).batches).not.toEqual([]);
+    await room.finishBlock(ref, 0);
+    await room.step(ref);
+    expect((await room.do.concludeAudit({ ...ref, discrepancies: [] })).passed).toBe(true);
+  });
+});
+
+describe('cancel', () => {
+  it('ends open attempts and waiting jobs, keeps what is done, and notes what to remove', async () => {
+    await begin();
+    const [first] = (await room.place(ref, 0)).bundles;
+    await room.settle(first!, room.report(first!));
+    expect(await tell('cancel')).toMatchObject({ accepted: true, state: 'Cancelling' });
+    expect((await room.step(ref)).step).toEqual({ do: 'end', scope: 'remnants' });
+    for (const { bundle } of await room.do.openHandles({ ...ref, block: null })) {
+      await room.do.recordEnded({ ...ref, bundle, reason: 'cancelled' });
+      const before = await room.dump();
+      await room.do.recordEnded({ ...ref, bundle, reason: 'cancelled' });
+      expect(await room.dump()).toEqual(before);
+    }
+    await room.do.condemnProduction({ ...ref, scope: 'remnants' });
+    await room.remove(ref, null);
+    expect(await room.do.recordEnd(ref)).toMatchObject({ state: 'Cancelled' });
+    expect((await states()).map((one) => one.state)).toEqual([
+      'Done',
+      'Done',
+      'Cancelled',
+      'Cancelled',
+      'Cancelled',
+      'Cancelled',
+    ]);
+    expect(await room.rows(`select distinct state from replicas`)).toEqual([
+      { state: 'Available' },
+    ]);
+    expect(await room.rows(`select * from remnants`)).toEqual([]);
+    expect(
+      await room.rows(`select * from attempts where state in ('Submitted', 'Running')`),
+    ).toEqual([]);
+    expect((await room.step(ref)).step).toEqual({ do: 'finish' });
+  });
+});
+
+describe('command', () => {
+  it.each(['pause', 'resume', 'cancel'] as const)('%s twice is as once', async (kind) => {
+    await begin();
+    await tell(kind);
+    const before = await room.dump();
+    room.clock.pass(10);
+    expect((await tell(kind)).accepted).toBe(true);
+    expect(await room.dump()).toEqual(before);
+  });
+
+  it.each([0, 11, 2.5, '7', null, Number.NaN, { value: 3 }])(
+    'refuses the priority %j, notes it, and leaves the priority',
+    async (value) => {
+      await begin();
+      const answer = await tell('reprioritize', value);
+      expect(answer).toMatchObject({ accepted: false, priority: 5 });
+      expect(await room.rows(`select who from events where what = 'reprioritize refused'`)).toEqual(
+        [{ who: 'me' }],
+      );
+    },
+  );
+
+  it('changes the priority, and tells both in the log', async () => {
+    await begin();
+    expect(await tell('reprioritize', 9)).toMatchObject({ accepted: true, priority: 9 });
+    expect(await room.rows(`select what from events order by id desc limit 1`)).toEqual([
+      { what: 'priority 5 -> 9' },
+    ]);
+  });
+
+  it('notes a malformed signal as refused', async () => {
+    await begin();
+    expect((await tell('malformed')).accepted).toBe(false);
+  });
+
+  it('never fails, whatever the state of the production', async () => {
+    await begin();
+    const kinds = ['pause', 'resume', 'cancel', 'release', 'waive', 'reprioritize'] as const;
+    const all = await import('../../../domain/states/production.js');
+    for (const state of all.PRODUCTION_STATES) {
+      for (const resume of ['null', ...all.PRODUCTION_STATES.map((one) => `'${one}'`)]) {
+        for (const kind of kinds) {
+          await room.change(`update productions set state = '${state}', resume_state = ${resume}`);
+          await expect(tell(kind, 3), `${kind} in ${state}/${resume}`).resolves.toBeDefined();
+        }
+      }
+    }
+  });
+});
+
+describe('blockFailed', () => {
+  it('holds the production with the reason, in whatever state the block is', async () => {
+    await begin();
+    const { BLOCK_STATES } = await import('../../../domain/states/block.js');
+    for (const state of BLOCK_STATES) {
+      await room.change(`update blocks set state = '${state}', resume_state = null`);
+      await room.change(`update productions set state = 'Active', resume_state = null`);
+      await room.do.blockFailed({ ...ref, block: 0, reason: 'a bug' });
+      expect(await room.rows('select state, reason from productions'), state).toEqual([
+        { state: 'Held', reason: 'block 0 failed: a bug' },
+      ]);
+    }
+  });
+});
