@@ -3,6 +3,7 @@ import type { Configuration } from '../domain/configuration.js';
 import { FabricaError, messageOf } from '../domain/errors.js';
 import type { Log } from '../domain/log.js';
 import { prepareDirectoryStorage } from '../grid/storage/directory.js';
+import { createStorageElements } from '../grid/storage/storage-elements.js';
 import { builtFile } from './built-files.js';
 import { childProcess } from './child-process.js';
 import { proveFairness } from './fairness.js';
@@ -103,14 +104,12 @@ class Supervisor {
   }
 
   async start(): Promise<Server & { fairness: FairnessProof }> {
-    const { configuration, force, stop } = this.#options;
+    const { force, stop } = this.#options;
     stop?.throwIfAborted();
     stop?.addEventListener('abort', () => void this.#stopOnRequest(), { once: true });
     force?.addEventListener('abort', () => this.#kill(), { once: true });
     await this.#endLeftovers();
-    for (const { root } of configuration.storages) {
-      if (this.#state.holds(root)) await prepareDirectoryStorage(root);
-    }
+    await this.#prepareStorages();
     const source = await this.#findServer();
     this.#throwIfStopped();
     // Workers take as long to load as the server to start, so they load meanwhile.
@@ -265,6 +264,21 @@ class Supervisor {
       );
     } finally {
       await connection.close();
+    }
+  }
+
+  /** Makes the storages below the state directory; any other must be there already, and it is told which is not. */
+  async #prepareStorages(): Promise<void> {
+    const { configuration, log } = this.#options;
+    const elements = createStorageElements(configuration.storages);
+    for (const { name, root } of configuration.storages) {
+      if (this.#state.holds(root)) await prepareDirectoryStorage(root);
+      await elements
+        .get(name)
+        .check()
+        .catch((error: unknown) => {
+          log.warn({ storage: name, root, error: messageOf(error) }, 'a storage can not be used');
+        });
     }
   }
 

@@ -66,7 +66,9 @@ describe('a production', () => {
     await room.do.condemnProduction({ ...ref, scope: 'everything' });
     await room.remove(ref, null);
     await room.do.recordEnd(ref);
-    expect(await room.rows('select path from replicas union all select path from remnants')).toEqual([]);
+    expect(
+      await room.rows('select path from replicas union all select path from remnants'),
+    ).toEqual([]);
     expect(await room.step(ref)).toMatchObject({ state: 'Rejected', step: { do: 'finish' } });
   });
 
