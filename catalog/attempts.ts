@@ -114,18 +114,18 @@ export async function openAttempts(db: Db, bundle: number) {
 }
 export type OpenAttempt = Awaited<ReturnType<typeof openAttempts>>[number];
 
-/** The attempts of a bundle for these jobs that have ended, in order of the jobs. */
+/** The attempts of a bundle for these jobs that have ended, in order of the jobs, with the failure of each. */
 export async function closedAttempts(
   db: Db,
   bundle: number,
   jobs: readonly number[],
-): Promise<AttemptKey[]> {
+): Promise<(AttemptKey & { readonly class: FailureClass | null })[]> {
   const numbers = rowsOf(
-    jobs.map((number) => ({ number })),
+    [...new Set(jobs)].map((number) => ({ number })),
     { number: 'integer' },
   );
-  const { rows } = await sql<AttemptKey>`
-    select a.job, a.attempt from bundles b
+  const { rows } = await sql<AttemptKey & { class: FailureClass | null }>`
+    select a.job, a.attempt, a.class from bundles b
     join ${numbers} as r
     join attempts a on a.production_id = b.production_id and a.job = r.number and a.bundle = b.id
     where b.id = ${bundle} and a.state not in ('Submitted', 'Running')

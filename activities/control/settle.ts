@@ -127,22 +127,19 @@ export function settling(context: ControlContext) {
       }
 
       const stage = bundle.kind === 'merge' ? 'merge' : 'events';
+      const closed = await closedAttempts(
+        db,
+        bundle.id,
+        input.reports.map((report) => report.job),
+      );
       return {
         open: attemptRanges(await openAttempts(db, bundle.id)),
-        closed: attemptRanges(
-          await closedAttempts(
-            db,
-            bundle.id,
-            input.reports.map((report) => report.job),
-          ),
-        ),
+        closed: attemptRanges(closed),
         requeued: (await waitingJobs(db, key, stage)).waiting,
         remnants: remnants > 0,
         badInputs:
           bundle.kind === 'merge' &&
-          judgements.some(
-            ({ failure }) => failure === 'input-missing' || failure === 'input-corrupt',
-          ),
+          closed.some((one) => one.class === 'input-missing' || one.class === 'input-corrupt'),
         progress: await progressOf(db, production, clock.now()),
       };
     });

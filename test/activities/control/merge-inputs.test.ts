@@ -62,6 +62,39 @@ describe('a merge whose input is missing or damaged', () => {
   });
 });
 
+describe('settle of a merge that could not read its inputs', () => {
+  it('asks for a verification of the outputs, also when it is told the same again', async () => {
+    const missing = failing({ step: 'stage-in', reason: 'input-missing: no replica' });
+    const [order] = (await room.place(ref, block, 'merge')).bundles;
+    const reports = room.report(order!, missing);
+    expect(await room.settle(order!, reports)).toMatchObject({ badInputs: true });
+    expect(await room.settle(order!, reports)).toMatchObject({ badInputs: true });
+  });
+
+  it('asks for none when it failed otherwise', async () => {
+    const [order] = (await room.place(ref, block, 'merge')).bundles;
+    const answer = await room.settle(order!, room.report(order!, failing()));
+    expect(answer.badInputs).toBe(false);
+  });
+
+  it('retires a merge that was running when its inputs were found bad: its output is a remnant', async () => {
+    const { bundles } = await room.place(ref, block, 'merge');
+    await room.do.recordProblems(await damage(1));
+    for (const order of bundles) await room.settle(order, room.report(order));
+    expect(
+      await room.rows(`select j.state, a.state as attempt from jobs j
+        join attempts a on a.job = j.number where j.number = 7`),
+    ).toEqual([{ state: 'Cancelled', attempt: 'Cancelled' }]);
+    expect(await room.rows(`select * from files where job = 7`)).toEqual([]);
+    expect(await room.rows(`select * from remnants`)).not.toEqual([]);
+    await room.do.reopenBlock({ ...ref, block });
+    await room.finishBlock(ref, block);
+    await room.step(ref);
+    const { passed } = await room.do.concludeAudit({ ...ref, discrepancies: [] });
+    expect(passed).toBe(true);
+  });
+});
+
 describe('recordProblems', () => {
   it('runs the job of a lost output again, with the same seed and range and a new attempt', async () => {
     const job = () =>

@@ -194,7 +194,10 @@ describe('place', () => {
     await expect(room.place(ref, 0, 'merge')).rejects.toMatchObject({
       type: 'FABRICA_PLACE_WAIT',
     });
+    room.clock.pass(61);
+    expect(await room.do.storagesToMeasure()).toContain('KMI-DISK');
     await room.do.recordSpace({ storage: 'KMI-DISK', total: 1e12, free: 1e12 });
+    expect(await room.do.storagesToMeasure()).not.toContain('KMI-DISK');
     const { bundles } = await room.place(ref, 0, 'merge');
     for (const order of bundles) expect(order.recipe.destinations).toEqual(['KMI-DISK']);
   });
