@@ -28,7 +28,10 @@ export interface DefinitionFile {
  */
 export function readDefinition(file: string): DefinitionFile {
   const document = parseDocument(decodeText(bytesOf(file), file), file);
-  const definition = parseDefinition(document.value, { file, lineOf: (path) => document.lineOf(path) });
+  const definition = parseDefinition(document.value, {
+    file,
+    lineOf: (path) => document.lineOf(path),
+  });
   return {
     definition,
     warnings: definitionWarnings(definition),

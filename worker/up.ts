@@ -316,7 +316,12 @@ class Supervisor {
     const proof = await proveFairness({ address, namespace: configuration.temporal.namespace });
     const { evidence } = proof;
     if (proof.fair) log.debug({ evidence }, 'the server is fair');
-    else {
+    else if (!proof.watched) {
+      log.warn(
+        { evidence },
+        'whether the Temporal server is fair is not known: ask `fabrica doctor`',
+      );
+    } else {
       log.error(
         { evidence },
         'THE TEMPORAL SERVER IS NOT FAIR: a big production will starve the others at each site. ' +

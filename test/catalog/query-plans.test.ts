@@ -40,7 +40,7 @@ describe('the statements of a production’s whole life', () => {
       database.pragma('foreign_keys = ON');
       const db = new Kysely<Tables>({
         dialect: new CatalogSqliteDialect(database),
-        log: ({ query }) => seen.set(query.sql, query),
+        log: ({ query }) => void seen.set(query.sql, query),
       });
       return new Catalog(db, file, clock, epoch);
     });

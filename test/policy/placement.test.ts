@@ -160,7 +160,7 @@ describe('placeJobs', () => {
           );
           expect(bundle.jobs).toEqual([...bundle.jobs].sort((a, b) => a - b));
           for (const number of bundle.jobs) {
-            const { avoid } = input.jobs[number - 1] ?? { avoid: [] };
+            const avoid = input.jobs[number - 1]?.avoid ?? [];
             if (avoid.includes(bundle.site)) {
               expect(open.every((one) => avoid.includes(one.name))).toBe(true);
             }

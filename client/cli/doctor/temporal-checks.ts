@@ -2,12 +2,13 @@ import type { Connection } from '@temporalio/client';
 import { SEARCH_ATTRIBUTES } from '../../../domain/search-attributes.js';
 import { proveFairness } from '../../../worker/fairness.js';
 import type { TemporalEndpoint } from '../../../worker/temporal-connection.js';
-import { fail, ok, type Finding } from './finding.js';
+import { fail, ok, warn, type Finding } from './finding.js';
 
 /** The server orders waiting tasks fairly: a canary queue proves it, because no API tells. */
 export async function checkFairness(endpoint: TemporalEndpoint): Promise<Finding> {
-  const { evidence, fair } = await proveFairness(endpoint);
+  const { evidence, fair, watched } = await proveFairness(endpoint);
   if (fair) return ok('fairness', evidence);
+  if (!watched) return warn('fairness', evidence, 'The machine may be very busy: ask again.');
   return fail(
     'fairness',
     evidence,
