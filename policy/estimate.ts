@@ -1,3 +1,4 @@
+import { MAX_JOBS } from '../domain/definition.js';
 import type { ScoutSample } from '../domain/scout.js';
 
 /**
@@ -90,7 +91,9 @@ function chooseEventsPerJob(wallPerEvent: number | null, rules: EstimateRules): 
   if (rules.eventsPerJob !== 'auto') return rules.eventsPerJob;
   if (wallPerEvent === null || wallPerEvent <= 0) return Math.min(rules.events, 1000);
   const most = Math.floor(rules.targetWallSeconds / wallPerEvent);
-  return Math.max(1, Math.min(rules.events, most));
+  // Job numbers have eight digits in file names: rather longer jobs than more of them.
+  const least = Math.ceil(rules.events / (MAX_JOBS / 2));
+  return Math.max(1, least, Math.min(rules.events, most));
 }
 
 function chooseJobsPerMerge(

@@ -3,9 +3,11 @@ import { BLAME_OF, type FailureClass } from '../domain/failure-class.js';
 /** What is known when an attempt has failed. */
 export interface FailureCase {
   readonly class: FailureClass;
-  /** Attempts charged to the job before this one. */
+  /** Number of the attempt that failed. */
+  readonly attempt: number;
+  /** Attempts charged to the job before this one, since it was last released. */
   readonly charged: number;
-  /** Earlier attempts of the job that failed with `payload-error` or `payload-crash`. */
+  /** Charged attempts before this one that failed with `payload-error` or `payload-crash`. */
   readonly payloadFailures: number;
   /** True if the job ran already with the definition's full limits. */
   readonly raised: boolean;
@@ -32,10 +34,16 @@ export type RetryDecision =
 /** Classes after which the same site is as good as any other. */
 const SITE_INNOCENT: readonly FailureClass[] = ['wall-time', 'memory', 'catalog', 'control'];
 
+/** Attempts have three digits in file names; failures of Fabrica's own are never charged, and must end as well. */
+const MOST_ATTEMPTS = 900;
+
 /** The table of failures (DESIGN 5), as a decision. */
 export function decideRetry(failure: FailureCase): RetryDecision {
   const blame = BLAME_OF[failure.class];
   if (blame === 'person') return { action: 'park', why: 'ended by a person' };
+  if (failure.attempt >= MOST_ATTEMPTS) {
+    return { action: 'park', why: `${failure.class}; it has been tried ${failure.attempt} times` };
+  }
   const charge = blame !== 'fabrica';
   const used = failure.charged + (charge ? 1 : 0);
   if (used >= failure.attempts) {

@@ -1,5 +1,6 @@
 import {
   ActivityFailure,
+  ApplicationFailure,
   condition,
   getExternalWorkflowHandle,
   isCancellation,
@@ -42,13 +43,14 @@ export async function block(input: BlockInput): Promise<BlockOutcome> {
   const life = new BlockLife(input);
   const opened = await control.openBlock(life.ref);
   if (opened.state === 'Finished' || opened.state === 'Discarded') return FINISHED;
+  if (opened.state === 'Clearing') return life.clear();
 
+  // What an earlier life of this block has left at sites is flown once, in the stage it belongs to.
+  let events = opened.bundles.filter((bundle) => bundle.kind !== 'merge');
+  let merges = opened.bundles.filter((bundle) => bundle.kind === 'merge');
   for (let round = 0; round < MOST_ROUNDS; round++) {
-    const inherited = round === 0 ? opened.bundles : [];
-    await life.runJobs(
-      'events',
-      inherited.filter((bundle) => bundle.kind !== 'merge'),
-    );
+    await life.runJobs('events', events);
+    events = [];
     if (opened.scouting) return { outcome: 'scouted', reason: '' };
     const made = await control.closeStage({ ...life.ref, stage: 'events' });
     if (made.held) return { outcome: 'held', reason: made.reason };
@@ -57,10 +59,8 @@ export async function block(input: BlockInput): Promise<BlockOutcome> {
       continue;
     }
     await control.planMergeJobs(life.ref);
-    const remade = await life.runJobs(
-      'merge',
-      inherited.filter((bundle) => bundle.kind === 'merge'),
-    );
+    const remade = await life.runJobs('merge', merges);
+    merges = [];
     if (remade > 0) {
       await control.reopenBlock(life.ref);
       continue;
@@ -73,13 +73,12 @@ export async function block(input: BlockInput): Promise<BlockOutcome> {
     }
     const distributed = await life.distribute();
     if (distributed.held) return { outcome: 'held', reason: distributed.reason };
-    await control.condemnLeftovers(life.ref);
-    await removeCondemned(life.ref, input.block);
-    await control.finishBlock(life.ref);
-    await life.tell(await control.progress(life.ref), true);
-    return FINISHED;
+    return life.clear();
   }
-  throw new Error(`block ${input.block} lost outputs in each of ${MOST_ROUNDS} rounds`);
+  throw ApplicationFailure.nonRetryable(
+    `block ${input.block} lost outputs in each of ${MOST_ROUNDS} rounds; look at its storages`,
+    'FABRICA_STORAGE_CHECKSUM',
+  );
 }
 
 const FINISHED: BlockOutcome = { outcome: 'finished', reason: '' };
@@ -220,6 +219,15 @@ class BlockLife {
         }
       }),
     );
+  }
+
+  /** Removes what a distributed block leaves behind; what an unreachable storage holds becomes a debt. */
+  async clear(): Promise<BlockOutcome> {
+    await control.condemnLeftovers(this.ref);
+    await removeCondemned(this.ref, this.ref.block);
+    await control.finishBlock(this.ref);
+    await this.tell(await control.progress(this.ref), true);
+    return FINISHED;
   }
 
   async #copy({ storage, files }: CopyBatch): Promise<void> {

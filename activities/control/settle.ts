@@ -187,7 +187,8 @@ export function settling(context: ControlContext) {
         case 'killed':
           return [
             failed(attempt, report, revision, {
-              payloadFailures: failedBefore.get(report.job) ?? 0,
+              // A release begins the count anew.
+              payloadFailures: attempt.charged === 0 ? 0 : (failedBefore.get(report.job) ?? 0),
               full: full || attempt.raised === 1,
             }),
           ];
@@ -253,6 +254,7 @@ export function settling(context: ControlContext) {
     const verdict = diagnose(report);
     const decision = decideRetry({
       class: verdict.class,
+      attempt: attempt.attempt,
       charged: attempt.charged,
       payloadFailures: history.payloadFailures,
       raised: history.full,

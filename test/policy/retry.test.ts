@@ -4,6 +4,7 @@ import { BLAME_OF, FAILURE_CLASSES, type FailureClass } from '../../domain/failu
 import { decideRetry, type FailureCase } from '../../policy/retry.js';
 
 const failure = (more: Partial<FailureCase> & Pick<FailureCase, 'class'>): FailureCase => ({
+  attempt: 1,
   charged: 0,
   payloadFailures: 0,
   raised: false,
@@ -85,6 +86,7 @@ describe('decideRetry', () => {
   const cases = fc
     .record({
       class: fc.constantFrom(...FAILURE_CLASSES),
+      attempt: fc.integer({ min: 1, max: 899 }),
       charged: fc.nat(60),
       payloadFailures: fc.nat(3),
       raised: fc.boolean(),
@@ -113,6 +115,11 @@ describe('decideRetry', () => {
         expect(decision.charge).toBe(BLAME_OF[one.class] !== 'fabrica');
       }),
     );
+  });
+
+  it('parks a job that faults of Fabrica have sent round too often', () => {
+    expect(decideRetry(failure({ class: 'control', attempt: 899 })).action).toBe('retry');
+    expect(decideRetry(failure({ class: 'control', attempt: 900 })).action).toBe('park');
   });
 
   it('ends every job within its attempts, whatever befalls it but faults of Fabrica', () => {
