@@ -2,7 +2,6 @@ import {
   ActivityCancellationType,
   proxyActivities,
   type ActivityOptions,
-  type UntypedActivities,
 } from '@temporalio/workflow';
 import type { ControlActivities } from '../activities/control/index.js';
 import type { SiteIoActivities, SubmissionActivities } from '../activities/site/index.js';
@@ -23,7 +22,7 @@ type Activities = Record<string, (...args: never[]) => Promise<unknown>>;
 
 /** Activities that are called like functions, each call with its line for Temporal's page. */
 function summarized<T extends Activities>(options: ActivityOptions, summaries: Summaries<T>): T {
-  const proxies = proxyActivities<UntypedActivities>(options);
+  const proxies = proxyActivities(options);
   const calls = Object.entries(summaries).map(([name, summary]) => [
     name,
     (...args: never[]) =>

@@ -1,5 +1,6 @@
 import { ActivityFailure, isCancellation } from '@temporalio/workflow';
 import type { AuditConclusion } from '../activities/control/audit.js';
+import type { VerificationPage } from '../activities/control/verification.js';
 import type { StoredExpectation } from '../activities/storage/index.js';
 import type { Discrepancy } from '../domain/audit.js';
 import { control, storageAt } from './activities.js';
@@ -17,10 +18,7 @@ async function auditKnown(ref: { epoch: string; production: string }): Promise<D
   const found: Discrepancy[] = [];
   let after: number | null = 0;
   while (after !== null) {
-    const page: {
-      batches: { storage: string; files: StoredExpectation[] }[];
-      next: number | null;
-    } = await control.filesToAudit({ ...ref, after });
+    const page: VerificationPage = await control.filesToAudit({ ...ref, after });
     const pages = await Promise.all(
       page.batches.map(({ storage, files }) => unlessSilent(storage, () => verify(storage, files))),
     );
@@ -30,7 +28,10 @@ async function auditKnown(ref: { epoch: string; production: string }): Promise<D
   return found;
 }
 
-async function verify(storage: string, files: StoredExpectation[]): Promise<Discrepancy[]> {
+async function verify(
+  storage: string,
+  files: readonly StoredExpectation[],
+): Promise<Discrepancy[]> {
   const problems = await storageAt(storage, '10 minutes').verifyFiles({ storage, files });
   return problems.map(({ path, problem, text }) => ({ kind: problem, text, storage, path }));
 }

@@ -8,7 +8,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { CopyBatch } from '../activities/control/distribution.js';
-import type { VerificationBatch } from '../activities/control/stages.js';
+import type { VerificationPage } from '../activities/control/verification.js';
 import type { CopyResult } from '../activities/storage/index.js';
 import type { BundleOrder } from '../domain/bundle.js';
 import { productionWorkflowId } from '../domain/names.js';
@@ -177,8 +177,7 @@ class BlockLife {
     let reprocessed = 0;
     let after: number | null = 0;
     while (after !== null) {
-      const page: { batches: VerificationBatch[]; next: number | null } =
-        await control.filesToVerify({ ...this.ref, stage, after });
+      const page: VerificationPage = await control.filesToVerify({ ...this.ref, stage, after });
       const found = await Promise.all(
         page.batches.map(async ({ storage, files }) => ({
           storage,

@@ -11,9 +11,9 @@ import type { Definition } from '../../domain/definition.js';
 import { physicalDirectory } from '../../domain/lfn.js';
 import type { ProductionState } from '../../domain/states/production.js';
 import { auditCounts } from '../../policy/audit.js';
-import type { StoredExpectation } from '../storage/index.js';
 import { productionFor, type ControlContext, type ProductionRef } from './context.js';
 import { outputsOf } from './orders.js';
+import { verificationPage, type VerificationPage } from './verification.js';
 
 export interface AuditConclusion {
   readonly passed: boolean;
@@ -29,26 +29,14 @@ export function auditing(context: ControlContext) {
   const { catalog, clock } = context;
 
   /** A page of what must be on the storages. `next` is null after the last page. */
-  async function filesToAudit(input: ProductionRef & { after: number }): Promise<{
-    batches: { storage: string; files: StoredExpectation[] }[];
-    next: number | null;
-  }> {
+  async function filesToAudit(input: ProductionRef & { after: number }): Promise<VerificationPage> {
     return catalog.read(async (db) => {
       const production = await productionFor(context, db, input);
       const replicas = await productionReplicas(db, production.id, {
         after: input.after,
         limit: PAGE,
       });
-      const byStorage = new Map<string, StoredExpectation[]>();
-      for (const { storage, path, size, adler32 } of replicas) {
-        const files = byStorage.get(storage) ?? [];
-        files.push({ path, size, adler32 });
-        byStorage.set(storage, files);
-      }
-      return {
-        batches: [...byStorage].map(([storage, files]) => ({ storage, files })),
-        next: replicas.length < PAGE ? null : (replicas.at(-1)?.file ?? null),
-      };
+      return verificationPage(replicas, PAGE);
     });
   }
 

@@ -18,12 +18,10 @@ import {
 } from '../../policy/distribution-plan.js';
 import type { CopyOrder, CopyResult } from '../storage/index.js';
 import { productionFor, type BlockRef, type ControlContext } from './context.js';
+import { byStorage, type StorageBatch } from './storage-batches.js';
 
 /** Copies to make, by the storage that gets them. */
-export interface CopyBatch {
-  readonly storage: string;
-  readonly files: readonly CopyOrder[];
-}
+export type CopyBatch = StorageBatch<CopyOrder>;
 
 /** A destination is given up for a file after so many failures. */
 const TRIES = 3;
@@ -70,24 +68,19 @@ export function distributing(context: ControlContext) {
         );
         waiting = await transfersOf(db, key, 'Waiting', 10 * BATCH);
       }
-      const batches = new Map<string, CopyOrder[]>();
-      for (const one of waiting) {
-        const files = batches.get(one.destination) ?? [];
-        files.push({
+      const batches = byStorage(waiting, (one) => ({
+        storage: one.destination,
+        file: {
           transfer: one.id,
           source: one.source,
           sourcePath: one.source_path ?? physicalPath(catalog.epoch, one.lfn),
           path: physicalPath(catalog.epoch, one.lfn),
           size: one.size,
           adler32: one.adler32,
-        });
-        batches.set(one.destination, files);
-      }
+        },
+      }));
       return {
-        batches: [...batches].map(([storage, files]) => ({
-          storage,
-          files: files.slice(0, BATCH),
-        })),
+        batches: batches.map(({ storage, files }) => ({ storage, files: files.slice(0, BATCH) })),
         held: false,
         reason: '',
       };

@@ -1,34 +1,29 @@
 import {
-  blocksByHome,
   blocksOf,
   changeBlockState,
   countsOf,
-  insertBlock,
   recountBlock,
   type BlockRow,
 } from '../../catalog/blocks.js';
 import type { Db } from '../../catalog/catalog.js';
-import { recordEvent } from '../../catalog/events.js';
-import { insertJobs, moveJobs, nextJobNumbers } from '../../catalog/jobs.js';
+import { moveJobs } from '../../catalog/jobs.js';
 import {
   changeProductionState,
   revisionOf,
-  takeSeeds,
   type ProductionRow,
 } from '../../catalog/productions.js';
-import { allSites, allStorages, effectiveState, nearStorages } from '../../catalog/resources.js';
+import { allSites, effectiveState } from '../../catalog/resources.js';
 import { scoutOutcomes, scoutSamples } from '../../catalog/scouts.js';
-import { MAX_SEED, type Definition } from '../../domain/definition.js';
-import { FabricaError } from '../../domain/errors.js';
+import type { Definition } from '../../domain/definition.js';
 import { BLOCK_TRANSITIONS } from '../../domain/states/block.js';
-import type { JobKind } from '../../domain/states/job.js';
 import type { ProductionState } from '../../domain/states/production.js';
 import { mayBecome } from '../../domain/transition.js';
 import { estimate, type Estimate } from '../../policy/estimate.js';
-import { chooseHome } from '../../policy/home-storage.js';
-import { planBlock, planScouts, type BlockPlan } from '../../policy/job-plan.js';
+import { planBlock, planScouts } from '../../policy/job-plan.js';
 import { judgeScouts } from '../../policy/scouting.js';
 import { productionFor, type ControlContext, type ProductionRef } from './context.js';
+import { estimateOf, estimateRules } from './estimates.js';
+import { plantBlock } from './planting.js';
 
 /** What a production's workflow shall do next. Every answer holds from any starting point: it is read from the catalog. */
 export type ProductionStep =
@@ -143,7 +138,10 @@ export function stepping(context: ControlContext) {
           ? 100
           : definition.fabrication.eventsPerJob);
       const plan = planScouts({ events: definition.events, jobs, eventsPerJob: perJob });
-      const planned = plan === null ? null : await plant(db, production, plan, 'scout');
+      const planned =
+        plan === null
+          ? null
+          : await plantBlock(db, production, { plan, kind: 'scout', now: clock.now() });
       if (planned === null) return { do: 'wait', until: clock.now() + NO_HOME_WAIT };
       block = planned;
     }
@@ -220,7 +218,11 @@ export function stepping(context: ControlContext) {
         blockJobs: measured.blockJobs,
       });
       if (plan === null) break;
-      const block = await plant(db, production, plan, 'fabrication');
+      const block = await plantBlock(db, production, {
+        plan,
+        kind: 'fabrication',
+        now: clock.now(),
+      });
       if (block === null) return { do: 'wait', until: clock.now() + NO_HOME_WAIT };
       unfinished.push(block);
       toRun.push(block.number);
@@ -233,79 +235,6 @@ export function stepping(context: ControlContext) {
       return { do: 'audit' };
     }
     return { do: 'wait', until: null };
-  }
-
-  /** Makes a block with its jobs; null if no storage can be its home now. */
-  async function plant(
-    db: Db,
-    production: ProductionRow,
-    plan: BlockPlan,
-    kind: JobKind,
-  ): Promise<BlockRow | null> {
-    const now = clock.now();
-    const home = chooseHome(await homeCandidates(db, now));
-    if (home === null) {
-      await change(db, production, production.state, 'no storage is usable for the outputs');
-      return null;
-    }
-    const { number, index } = await nextJobNumbers(db, production.id, 'events');
-    const seed = await takeSeeds(db, production.campaign, plan.jobEvents.length);
-    if (seed + plan.jobEvents.length > MAX_SEED) {
-      throw new FabricaError(
-        'FABRICA_DEFINITION_INVALID',
-        `Campaign ${production.campaign} has used all ${MAX_SEED} seeds.`,
-        { production: production.name },
-        { remedy: 'Use another campaign.' },
-      );
-    }
-    const blocks = await blocksOf(db, production.id);
-    const block = await insertBlock(db, {
-      production_id: production.id,
-      number: (blocks.at(-1)?.number ?? -1) + 1,
-      home_storage: home,
-      first_job: number,
-      jobs: plan.jobEvents.length,
-      first_event: plan.firstEvent,
-      events: plan.jobEvents.reduce((sum, events) => sum + events, 0),
-      now,
-    });
-    let event = plan.firstEvent;
-    const jobs = plan.jobEvents.map((events, i) => {
-      const job = {
-        number: number + i,
-        seed: seed + i,
-        first_event: event,
-        events,
-        file_index: index + i,
-        level: null,
-      };
-      event += events;
-      return job;
-    });
-    await insertJobs(db, { production: production.id, block: block.number }, kind, jobs);
-    await recordEvent(db, {
-      at: now,
-      who: 'fabrica',
-      production: production.id,
-      block: block.number,
-      what: 'block planned',
-      why: `${jobs.length} ${kind} jobs, home ${home}`,
-    });
-    return block;
-  }
-
-  async function homeCandidates(db: Db, now: number) {
-    const sites = (await allSites(db)).filter((site) => effectiveState(site, now) !== 'Banned');
-    const blocks = await blocksByHome(db);
-    return (await allStorages(db)).map((storage) => ({
-      name: storage.name,
-      purpose: storage.purpose,
-      usable: effectiveState(storage, now) !== 'Banned',
-      nearSlots: sites
-        .filter((site) => nearStorages(site).includes(storage.name))
-        .reduce((sum, site) => sum + site.slots, 0),
-      blocks: blocks.get(storage.name) ?? 0,
-    }));
   }
 
   async function usableSlots(db: Db): Promise<number> {
@@ -367,32 +296,4 @@ const NO_HOME_WAIT = 30_000;
 function openJobs(block: BlockRow): number {
   const { jobs } = countsOf(block);
   return (jobs.Waiting ?? 0) + (jobs.Submitted ?? 0) + (jobs.Running ?? 0);
-}
-
-/** What the scouts measured; throws if there has been no verdict, which `nextStep` never lets happen. */
-export function estimateOf(production: Pick<ProductionRow, 'name' | 'estimate'>): Estimate {
-  if (production.estimate === null) {
-    throw new FabricaError(
-      'FABRICA_INTERNAL',
-      `Production ${production.name} has no estimate yet.`,
-      { production: production.name },
-    );
-  }
-  // Written by `saveEstimate` only.
-  return JSON.parse(production.estimate) as Estimate;
-}
-
-/** The rules of `estimate` that a definition sets. */
-export function estimateRules(definition: Definition) {
-  const { fabrication, merge, events } = definition;
-  return {
-    eventsPerJob: fabrication.eventsPerJob,
-    targetWallSeconds: fabrication.targetWallTime,
-    wallSeconds: fabrication.limits.wallTime,
-    memoryMB: fabrication.limits.memory / 1e6,
-    events,
-    mergeBytes:
-      merge === undefined || merge.targetEvents !== undefined ? null : (merge.targetSize ?? 1e9),
-    mergeEvents: merge?.targetEvents ?? null,
-  };
 }

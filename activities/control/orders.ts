@@ -11,7 +11,7 @@ import {
 } from '../../domain/bundle.js';
 import type { Definition, StoredPayload } from '../../domain/definition.js';
 import { claimDirectory, outputNaming, physicalPath } from '../../domain/lfn.js';
-import { estimateOf } from './next-step.js';
+import { estimateOf } from './estimates.js';
 import { storedPayloads } from './register.js';
 
 /** The order of a bundle, from its attempts that are still open: the same whenever it is asked for. */

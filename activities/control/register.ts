@@ -20,6 +20,7 @@ import { canonicalDefinition, definitionDifference, parseDefinition } from '../.
 import type { ProductionState } from '../../domain/states/production.js';
 import type { ControlContext } from './context.js';
 import type { StoredExpectation } from '../storage/index.js';
+import { byStorage, type StorageBatch } from './storage-batches.js';
 
 /** Either a definition, or the name of what is registered already (re-entry). */
 export interface RegisterInput {
@@ -42,10 +43,7 @@ export interface Registration {
 export interface Validation {
   readonly production: string;
   readonly registered: boolean;
-  readonly sandboxes: readonly {
-    readonly storage: string;
-    readonly files: readonly StoredExpectation[];
-  }[];
+  readonly sandboxes: readonly StorageBatch<StoredExpectation>[];
 }
 
 /** Checking a definition and making a production of it. */
@@ -66,20 +64,13 @@ export function registration(context: ControlContext) {
       await checkNames(db, definition);
       const known = await findProduction(db, definition.name);
       if (known !== undefined) await refuseConflict(db, known, definition);
-      const byStorage = new Map<string, StoredExpectation[]>();
-      for (const payload of storedPayloads(definition)) {
-        const files = byStorage.get(payload.storage) ?? [];
-        files.push({
-          path: physicalPath(catalog.epoch, payload.lfn),
-          size: payload.size,
-          adler32: payload.adler32,
-        });
-        byStorage.set(payload.storage, files);
-      }
       return {
         production: definition.name,
         registered: known !== undefined && known.state !== 'Rejected',
-        sandboxes: [...byStorage].map(([storage, files]) => ({ storage, files })),
+        sandboxes: byStorage(storedPayloads(definition), ({ storage, lfn, size, adler32 }) => ({
+          storage,
+          file: { path: physicalPath(catalog.epoch, lfn), size, adler32 },
+        })),
       };
     });
   }

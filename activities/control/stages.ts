@@ -19,16 +19,11 @@ import {
 import { reprocessJobs } from '../../catalog/reprocess.js';
 import type { Definition } from '../../domain/definition.js';
 import type { BlockState } from '../../domain/states/block.js';
-import type { StorageProblem, StoredExpectation } from '../storage/index.js';
+import type { StorageProblem } from '../storage/index.js';
 import { planMerges } from '../../policy/merge-plan.js';
 import { judgeParked } from '../../policy/tolerance.js';
 import { productionFor, type BlockRef, type ControlContext } from './context.js';
-
-/** Files of one storage to be verified. */
-export interface VerificationBatch {
-  readonly storage: string;
-  readonly files: readonly StoredExpectation[];
-}
+import { verificationPage, type VerificationPage } from './verification.js';
 
 /** Files in one page of a verification: some 100 bytes each in the history. */
 const PAGE = 500;
@@ -93,7 +88,7 @@ export function staging(context: ControlContext) {
   /** A page of files to be verified where they lie, by storage. `next` is null after the last page. */
   async function filesToVerify(
     input: BlockRef & { stage: JobStage; after: number },
-  ): Promise<{ batches: VerificationBatch[]; next: number | null }> {
+  ): Promise<VerificationPage> {
     return catalog.read(async (db) => {
       const production = await productionFor(context, db, input);
       const replicas = await blockReplicas(
@@ -102,16 +97,7 @@ export function staging(context: ControlContext) {
         input.stage === 'events' ? 'output' : 'merged',
         { after: input.after, limit: PAGE },
       );
-      const byStorage = new Map<string, StoredExpectation[]>();
-      for (const { storage, path, size, adler32 } of replicas) {
-        const files = byStorage.get(storage) ?? [];
-        files.push({ path, size, adler32 });
-        byStorage.set(storage, files);
-      }
-      return {
-        batches: [...byStorage].map(([storage, files]) => ({ storage, files })),
-        next: replicas.length < PAGE ? null : (replicas.at(-1)?.file ?? null),
-      };
+      return verificationPage(replicas, PAGE);
     });
   }
 

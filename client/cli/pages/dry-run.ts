@@ -1,4 +1,4 @@
-import { estimateRules } from '../../../activities/control/next-step.js';
+import { estimateRules } from '../../../activities/control/estimates.js';
 import { outputsOf } from '../../../activities/control/orders.js';
 import type { Configuration } from '../../../domain/configuration.js';
 import type { Definition } from '../../../domain/definition.js';
