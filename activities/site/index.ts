@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
 import {
   attemptsOf,
@@ -38,6 +39,8 @@ export interface WatchInput extends BundleHandle {
 
 /** The longest time between two looks at a computing element, and between two heartbeats, ms. */
 const LOOK = 5_000;
+/** Jobs end one by one; so many looks at a bundle would cost more than its jobs. Least time between two, ms. */
+const LOOK_APART = 100;
 /** Ended jobs are reported when as many have come together as would take about this long to record, or after this time. */
 const REPORT_AFTER = { failures: 1_000, least: 1_500, most: 60_000 };
 /** A report goes into a Temporal history; a fuller one returns early. Characters of JSON. */
@@ -70,7 +73,18 @@ export function createSiteActivities(context: SiteContext) {
    * together, or when the worker shuts down: being cancelled means only to stop and to return.
    */
   async function watchJobs(input: WatchInput): Promise<BundleReport> {
+    // Beside the watch, which it must not hold up; its failure makes all of this be tried again.
+    const [report, forgotten] = await Promise.allSettled([watched(input), forgetRecorded(input)]);
+    if (forgotten.status === 'rejected') throw forgotten.reason;
+    if (report.status === 'rejected') throw report.reason;
+    return report.value;
+  }
+
+  async function forgetRecorded(input: WatchInput): Promise<void> {
     await compute.forget([...attemptsOf(input.recorded)].map((key) => nameOf(input, key)));
+  }
+
+  async function watched(input: WatchInput): Promise<BundleReport> {
     const keys = [...attemptsOf(input.attempts)];
     const running = new Set([...attemptsOf(input.running)].map((key) => key.job));
     const { cancellationSignal } = Context.current();
@@ -81,6 +95,7 @@ export function createSiteActivities(context: SiteContext) {
     while (true) {
       Context.current().heartbeat(ended.size);
       const waiting = keys.filter((key) => !ended.has(key.job));
+      const looked = performance.now();
       const statuses = await compute.poll(waiting.map((key) => nameOf(input, key)));
       const started: AttemptReport[] = [];
       for (const [i, status] of statuses.entries()) {
@@ -119,6 +134,8 @@ export function createSiteActivities(context: SiteContext) {
       }
       const sooner = firstEnd === null ? LOOK : Math.max(50, Math.min(patience - waited, LOOK));
       await compute.changed(Math.min(sooner, LOOK), cancellationSignal);
+      const early = LOOK_APART - (performance.now() - looked);
+      if (early > 0) await delay(early);
     }
   }
 

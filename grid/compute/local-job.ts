@@ -25,10 +25,17 @@ const STAGING_LIFE = 3_600_000;
 /** Exit code of a launcher that came second. */
 export const CAME_SECOND = 75;
 
-/** What starts a wrapper, for `sh -c`; its argument is the time in s since 1970. In the same process, so it costs nothing. */
-export const LAUNCHER = `stat=''
+/**
+ * What starts a wrapper, for `sh -c` in the job's folder; its argument is when the machine started, in hundredths of a second since
+ * 1970. In the same process, so it costs nothing.
+ */
+export const LAUNCHER = `stat='' job_started='' job_token=''
 [ ! -r /proc/$$/stat ] || read -r stat </proc/$$/stat
-job_started=$1
+if [ -r /proc/uptime ]; then
+  read -r job_started _ </proc/uptime
+  job_started=$((($1 + \${job_started%.*} * 100) / 100))
+fi
+[ ! -r /proc/sys/kernel/random/uuid ] || read -r job_token </proc/sys/kernel/random/uuid
 set -f
 set -- \${stat##*) }
 set -C
@@ -48,8 +55,12 @@ export function isJobName(name: string): boolean {
 }
 
 export function jobFolder(spool: string, name: string): string {
-  const shard = createHash('sha1').update(name).digest('hex').slice(0, 2);
-  return path.join(spool, shard, name);
+  return path.join(spool, jobPlace(name));
+}
+
+/** The folder of a job, relative to the spool. */
+export function jobPlace(name: string): string {
+  return path.join(createHash('sha1').update(name).digest('hex').slice(0, 2), name);
 }
 
 /** Creates a folder of this process for jobs that are being written, and removes those of processes long gone. */

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { promises as fs } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -10,14 +9,13 @@ import { silentLog } from '../../domain/log.js';
 import { ChangeSignal } from './change-signal.js';
 import type { CeJob, CeSlots, CeStatus, CeSubmission, ComputeElement } from './compute-element.js';
 import {
-  CAME_SECOND,
   createJob,
   forbidStart,
   isJobName,
   jobFolder,
   jobOrder,
+  jobPlace,
   jobsIn,
-  LAUNCHER,
   openStaging,
   readHead,
   readTail,
@@ -27,6 +25,7 @@ import {
 } from './local-job.js';
 import type { ProcessIdentity } from './process.js';
 import { isAlive, killSession, signalProcess, waitUntilGone } from './process.js';
+import { Slots } from './slots.js';
 
 export interface LocalComputeOptions {
   readonly site: string;
@@ -43,6 +42,8 @@ export interface LocalComputeOptions {
 interface Job {
   readonly name: string;
   readonly folder: string;
+  /** The folder, relative to the spool. */
+  readonly place: string;
   /** See `jobOrder`. */
   readonly order: number;
   state: 'queued' | 'running' | 'ended';
@@ -56,8 +57,10 @@ interface Job {
 const ADOPTED_POLL = 500;
 /** From TERM to KILL (ms); the wrapper gives its payload ten seconds of them. */
 const GRACE = 15_000;
-/** After the machine refused a new process (ms). */
-const SPAWN_RETRY = 1000;
+/** Between two jobs' places in the queue (ms): file times are cut to a microsecond, so one would not do. */
+const STEP = 0.002;
+/** A wrapper that its pilot was just starting as it died comes to `wrapper.started` within this (ms). */
+const LAST_START = 100;
 /** A start that is still `unclear` after this (ms) was cut off: its process died between creating and writing the file. */
 const UNCLEAR = 2000;
 /** Jobs whose folders are written, read or removed at the same time. */
@@ -80,36 +83,51 @@ const INHERITED = ['PATH', 'HOME', 'USER', 'LOGNAME', 'LANG', 'LC_ALL', 'TZ', 'T
 export class LocalComputeElement implements ComputeElement {
   readonly kind = 'local';
   readonly site: string;
-  readonly #slots: number;
+  readonly #total: number;
   readonly #spool: string;
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #environment: NodeJS.ProcessEnv;
   readonly #jobs = new Map<string, Job>();
+  readonly #slots: Slots<Job>;
   /** In order of submission. */
   readonly #queue = new Set<Job>();
   readonly #running = new Set<Job>();
   readonly #adopted = new Set<Job>();
+  /** Running for all that is known; their folders are just being asked. */
+  readonly #unclear = new Set<Job>();
   readonly #ends = new ChangeSignal();
   #staging: Promise<string> | undefined;
   #lastOrder = 0;
   #adoptedTimer: NodeJS.Timeout | undefined;
-  #retryTimer: NodeJS.Timeout | undefined;
   #closed = false;
 
   /** Starts at once to look for the jobs of the process before, and to go on with them. */
   constructor(options: LocalComputeOptions) {
     this.site = options.site;
-    this.#slots = options.slots;
+    this.#total = options.slots;
     this.#spool = path.resolve(options.folder);
     this.#clock = options.clock ?? systemClock;
     this.#log = options.log ?? silentLog;
-    this.#environment = Object.fromEntries(
-      INHERITED.flatMap((name) => {
-        const value = process.env[name];
-        return value === undefined ? [] : [[name, value]];
-      }),
-    );
+    this.#slots = new Slots<Job>({
+      total: options.slots,
+      spool: this.#spool,
+      environment: inheritedEnvironment(),
+      queue: this.#queue,
+      taken: () => this.#adopted.size + this.#unclear.size,
+      begun: (job) => {
+        this.#begun(job);
+      },
+      ended: (job, code) => {
+        void this.#wrapperEnded(job, code);
+      },
+      passedOver: (job) => {
+        void this.#clarified(job, () => this.#passedOver(job));
+      },
+      pilotLost: (job, why) => {
+        this.#log.warn({ site: this.site, job: job.name, why }, 'a pilot is lost');
+        void this.#clarified(job, () => this.#notStarted(job));
+      },
+    });
     this.#ready().catch((error: unknown) => {
       this.#log.error({ site: this.site, error: messageOf(error) }, 'cannot read the spool');
     });
@@ -117,11 +135,11 @@ export class LocalComputeElement implements ComputeElement {
 
   async submit(jobs: readonly CeJob[]): Promise<CeSubmission[]> {
     const staging = await this.#ready();
-    const first = Math.max(this.#clock.now(), this.#lastOrder + 0.001);
-    this.#lastOrder = first + jobs.length * 0.001;
+    const first = Math.max(this.#clock.now(), this.#lastOrder + STEP);
+    this.#lastOrder = first + jobs.length * STEP;
     const submissions = await inParallel(jobs, async (job, index) => {
       try {
-        return await this.#take(job, staging, first + index * 0.001);
+        return await this.#take(job, staging, first + index * STEP);
       } catch (error) {
         return { name: job.name, ceId: '', refused: messageOf(error) };
       }
@@ -131,16 +149,24 @@ export class LocalComputeElement implements ComputeElement {
       const job = this.#jobs.get(name);
       if (job?.state === 'queued') this.#queue.add(job);
     }
-    this.#fill();
+    this.#slots.fill();
     return submissions;
   }
 
   async poll(names: readonly string[]): Promise<CeStatus[]> {
     await this.#ready();
-    return inParallel(names, async (name) => {
-      const job = this.#jobs.get(name) ?? (await this.#discover(name));
-      return job === null ? unknownStatus(name) : this.#statusOf(job);
+    const waits: number[] = [];
+    const statuses = names.map((name, index) => {
+      const job = this.#jobs.get(name);
+      if (job === undefined || job.state === 'ended') waits.push(index);
+      return job === undefined ? unknownStatus(name) : statusOf(job);
     });
+    await inParallel(waits, async (index) => {
+      const name = names[index] ?? '';
+      const job = this.#jobs.get(name) ?? (await this.#discover(name));
+      if (job !== null) statuses[index] = await reportedStatusOf(job);
+    });
+    return statuses;
   }
 
   changed(milliseconds: number, signal: AbortSignal): Promise<void> {
@@ -169,7 +195,7 @@ export class LocalComputeElement implements ComputeElement {
 
   async slots(): Promise<CeSlots> {
     await this.#ready();
-    return { total: this.#slots, running: this.#running.size, queued: this.#queue.size };
+    return { total: this.#total, running: this.#running.size, queued: this.#queue.size };
   }
 
   async check(): Promise<void> {
@@ -191,8 +217,8 @@ export class LocalComputeElement implements ComputeElement {
   async close(): Promise<void> {
     this.#closed = true;
     clearInterval(this.#adoptedTimer);
-    clearTimeout(this.#retryTimer);
     this.#ends.raise();
+    await this.#slots.close();
     const staging = await this.#staging?.catch(() => undefined);
     if (staging !== undefined) await fs.rm(staging, { recursive: true, force: true });
   }
@@ -227,7 +253,7 @@ export class LocalComputeElement implements ComputeElement {
         'found jobs of an earlier process',
       );
     }
-    this.#fill();
+    this.#slots.fill();
     return staging;
   }
 
@@ -267,7 +293,7 @@ export class LocalComputeElement implements ComputeElement {
     if (start.by === 'nobody') {
       if (queue) {
         this.#queue.add(job);
-        this.#fill();
+        this.#slots.fill();
       }
     } else {
       await this.#follow(job);
@@ -309,70 +335,72 @@ export class LocalComputeElement implements ComputeElement {
     if (this.#adopted.delete(job)) await this.#wrapperGone(job);
   }
 
-  /** Starts queued jobs while slots are free. */
-  #fill(): void {
-    while (!this.#closed && this.#running.size < this.#slots) {
-      const [job] = this.#queue;
-      if (job === undefined) return;
-      this.#queue.delete(job);
-      this.#start(job);
-    }
-  }
-
-  #start(job: Job): void {
+  #begun(job: Job): void {
+    this.#queue.delete(job);
     job.state = 'running';
     job.startedAt = this.#clock.now();
     this.#running.add(job);
-    const started = String(Math.floor(job.startedAt / 1000));
-    const child = spawn('/bin/sh', ['-c', LAUNCHER, 'fabrica-wrapper', started], {
-      cwd: job.folder,
-      detached: true,
-      stdio: 'ignore',
-      env: this.#environment,
-    });
-    child.unref();
-    child.once('error', (error) => {
-      void this.#notStarted(job, error);
-    });
-    child.once('exit', (code) => {
-      void this.#childEnded(job, code);
-    });
   }
 
-  /** The machine gives no process, or the folder is gone. */
-  async #notStarted(job: Job, error: Error): Promise<void> {
-    this.#running.delete(job);
-    if ((await jobOrder(job.folder).catch(() => 0)) === null) {
-      this.#jobs.delete(job.name);
-      this.#ends.raise();
-      this.#fill();
-      return;
+  /** The job keeps its slot until it is known what has become of it. */
+  async #clarified(job: Job, ask: () => Promise<void>): Promise<void> {
+    this.#unclear.add(job);
+    try {
+      await ask();
+    } catch (error) {
+      this.#log.error({ site: this.site, job: job.name, error: messageOf(error) }, 'lost a job');
+      this.#markEnded(job, this.#clock.now());
+    } finally {
+      this.#unclear.delete(job);
+      this.#slots.fill();
     }
-    this.#log.warn({ site: this.site, job: job.name, error: error.message }, 'cannot start a job');
+  }
+
+  async #passedOver(job: Job): Promise<void> {
+    if (await this.#isThere(job)) await this.#follow(job);
+  }
+
+  /** A job that has probably not started. */
+  async #notStarted(job: Job): Promise<void> {
+    if ((await startOf(job.folder)).by === 'nobody') await delay(LAST_START);
+    if (!(await this.#isThere(job))) return;
+    if ((await startOf(job.folder)).by === 'nobody') this.#requeue(job);
+    else await this.#follow(job);
+  }
+
+  /** Forgets a job whose folder is gone. */
+  async #isThere(job: Job): Promise<boolean> {
+    if ((await jobOrder(job.folder)) !== null) return true;
+    this.#running.delete(job);
+    this.#jobs.delete(job.name);
+    this.#ends.raise();
+    return false;
+  }
+
+  /** Puts a job that did not start first in the queue. */
+  #requeue(job: Job): void {
+    if (job.state !== 'running') return;
+    this.#running.delete(job);
     job.state = 'queued';
+    job.startedAt = null;
     const later = [...this.#queue];
     this.#queue.clear();
     for (const each of [job, ...later]) this.#queue.add(each);
-    if (this.#closed) return;
-    this.#retryTimer ??= setTimeout(() => {
-      this.#retryTimer = undefined;
-      this.#fill();
-    }, SPAWN_RETRY).unref();
   }
 
-  async #childEnded(job: Job, code: number | null): Promise<void> {
+  /** A wrapper that a pilot of this process has run has ended. */
+  async #wrapperEnded(job: Job, code: number): Promise<void> {
     if (job.state === 'ended') return;
-    if (code === CAME_SECOND) {
-      this.#running.delete(job);
-      await this.#follow(job);
-    } else {
-      // Exit codes above 2, and signals, are not the wrapper's own: it had no time to clean up.
-      if (code === null || code > 2) {
-        const start = await startOf(job.folder);
-        if (start.by === 'process') await killSession(start.process);
+    // Codes above 2 are not the wrapper's own: it had no time to clean up, or it never came to run.
+    if (code > 2) {
+      const start = await startOf(job.folder);
+      if (start.by === 'nobody') {
+        this.#log.warn({ site: this.site, job: job.name, code }, 'cannot start a job');
+        return this.#clarified(job, () => this.#notStarted(job));
       }
-      this.#markEnded(job, this.#clock.now());
+      if (start.by === 'process') await killSession(start.process);
     }
+    this.#markEnded(job, this.#clock.now());
   }
 
   /** A wrapper that is no child of this process has gone. */
@@ -395,7 +423,7 @@ export class LocalComputeElement implements ComputeElement {
       job.state = 'ended';
       job.endedAt = at;
     }
-    this.#fill();
+    this.#slots.fill();
     this.#ends.raise();
   }
 
@@ -426,33 +454,44 @@ export class LocalComputeElement implements ComputeElement {
     await waitUntilGone(start.process, GRACE);
     this.#markEnded(job, this.#clock.now());
   }
+}
 
-  async #statusOf(job: Job): Promise<CeStatus> {
-    const ended = job.state === 'ended';
-    return {
-      name: job.name,
-      state: job.state,
-      ceId: job.name,
-      startedAt: job.startedAt,
-      endedAt: job.endedAt,
-      report: ended ? await readHead(job.folder, 'report', LARGEST_REPORT) : null,
-      payloadReport: ended
-        ? await readHead(job.folder, 'fabrica-report.json', LARGEST_REPORT)
-        : null,
-    };
-  }
+function statusOf(job: Job): CeStatus {
+  const { name, state, startedAt, endedAt } = job;
+  return { name, state, ceId: name, startedAt, endedAt, report: null, payloadReport: null };
+}
+
+/** With what the job has left, if it has ended. */
+async function reportedStatusOf(job: Job): Promise<CeStatus> {
+  const status = statusOf(job);
+  if (status.state !== 'ended') return status;
+  return {
+    ...status,
+    report: await readHead(job.folder, 'report', LARGEST_REPORT),
+    payloadReport: await readHead(job.folder, 'fabrica-report.json', LARGEST_REPORT),
+  };
 }
 
 function newJob(name: string, folder: string, order: number): Job {
   return {
     name,
     folder,
+    place: jobPlace(name),
     order,
     state: 'queued',
     process: null,
     startedAt: null,
     endedAt: null,
   };
+}
+
+function inheritedEnvironment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    INHERITED.flatMap((name) => {
+      const value = process.env[name];
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
 }
 
 function unknownStatus(name: string): CeStatus {

@@ -66,9 +66,10 @@ const isOutcome = (text: string): text is WrapperOutcome =>
 const isStep = (text: string): text is FailureStep =>
   (FAILURE_STEPS as readonly string[]).includes(text);
 
-/** Reads a wrapper's `report`. Unknown keys are left aside. Throws `FABRICA_REPORT_MALFORMED`. */
+/** Reads a wrapper's `report`, whose last line is `end`. Unknown keys are left aside. Throws `FABRICA_REPORT_MALFORMED`. */
 export function parseWrapperReport(text: string): WrapperReport {
   if (text.length > LONGEST_REPORT) throw malformed(`is ${text.length} characters long`);
+  if (!text.endsWith('\nend\n')) throw malformed('is cut off');
   const fields = new Map<string, string>();
   const outputs: WrapperOutputReport[] = [];
   for (const line of text.split('\n')) {

@@ -4,10 +4,12 @@
 # each_input, each_output (call "$1" once per item), with_command, with_validation (run "$@" followed by the argument
 # list) and export_variables. Here is no value that came from outside, so nothing here needs quoting with care.
 #
-# Who starts it may set job_started (s since 1970) beforehand, which saves a process.
+# Who starts it may set job_started (s since 1970) beforehand, which saves a process, and, if it never starts a job twice
+# in the same folder, job_token (unique), which saves a file.
 #
 # It runs in the job's folder, with nothing certain but a POSIX shell and coreutils. A new process costs about a
 # millisecond of CPU, as much as a small job itself: what the shell can do itself, it does (read, printf, times, test).
+# A new file costs up to half a millisecond (ext4 where many were removed lately): there are few.
 #
 # claim -> stage-in -> (environment, payload) -> check -> stage-out -> report. `step` says where it is; whatever happens,
 # `finish` writes the report. docs/reference/payload-contract.md describes all that a payload or a reader of it can see.
@@ -45,12 +47,7 @@ write_report() {
   one_line "$2"
   printf 'version 1\noutcome %s\nstep %s\nexit %s\nreason %.500s\n' "$1" "$step" "$exit_code" "$line" &&
     printf 'node %.200s\nstarted %s\nended %s\n' "$node" "$started" "$ended" &&
-    printf 'wall %s\ncpu %s\nmemoryKB %s\n%s' "$wall" "$cpu" "$memory" "$outputs"
-}
-
-# `report` is never seen in parts. ln costs half of what mv costs; not every file system has links.
-publish_report() {
-  LC_ALL=C ln report.tmp report 2>/dev/null || mv -f report.tmp report
+    printf 'wall %s\ncpu %s\nmemoryKB %s\n%send\n' "$wall" "$cpu" "$memory" "$outputs"
 }
 
 # finish <done|failed|killed> <reason>: removes what must not stay, writes the report, and ends the wrapper.
@@ -67,10 +64,12 @@ finish() {
     clock
     ended=$((started + (now - began) / 100))
   fi
-  if ! { write_report "$@" >report.tmp && publish_report; }; then
+  # Whatever a payload has put there. A report in parts does not count: it lacks its last line.
+  if [ -e report ] || [ -h report ]; then rm -rf ./report; fi
+  if ! write_report "$@" >report; then
     # The disk is full, as a rule with what the payload wrote: make room for the report.
     each_output discard
-    write_report "$@" >report.tmp && publish_report
+    write_report "$@" >report
   fi
   case $1 in
     'done') exit 0 ;;
@@ -130,8 +129,15 @@ hundredths_of() {
   hundredths=$((${1%%m*} * 6000 + ${seconds%[.,]*} * 100 + 1$fraction - 100))
 }
 
-# Sets `spent` to the CPU time of all children that have ended, in hundredths of a second.
+# Sets `spent` to the CPU time of all children that have ended, in hundredths of a second (the unit of /proc as well).
 cpu_spent() {
+  if [ -r "/proc/$$/stat" ]; then
+    read -r stat <"/proc/$$/stat"
+    # shellcheck disable=SC2086 # numbers
+    set -- ${stat##*) }
+    spent=$((${14} + ${15}))
+    return 0
+  fi
   times >wrapper.times
   user='' system=''
   { read -r _ && read -r user system; } <wrapper.times
@@ -330,7 +336,8 @@ END
 
 # A run that found another run's token is a repetition in the same folder: what that one left counts for nothing.
 know_folder() {
-  token=''
+  token=${job_token-}
+  [ -z "$token" ] || return 0
   if [ -f wrapper.token ]; then
     read -r token <wrapper.token
     rm -f report wrapper.environment wrapper.memory wrapper.memory-limit
@@ -524,8 +531,9 @@ end_payload() {
 # wrapper.memory-limit and ends the payload. Its first look is after 0.1 s, later ones up to 2 s apart.
 watch_memory() {
   nap=0.1
+  # Before there is a nap, $! is the payload; when this is told to end, that one has ended or is about to be.
+  trap '{ kill "$!"; wait "$!"; } 2>/dev/null; exit 0' TERM
   sleep "$nap" &
-  trap 'kill "$!" 2>/dev/null; exit 0' TERM
   wait "$!"
   page=4096
   while read -r key value _; do
@@ -677,7 +685,7 @@ each_claim claim
 [ "$claimed" != none ] || fail stage-out "no storage takes the claim of this attempt: $problem"
 
 step=stage-in
-: >wrapper.inputs
+[ ! -e wrapper.inputs ] || rm -f wrapper.inputs
 each_input stage_in
 [ ! -s wrapper.inputs ] || check_inputs
 for file in $job_executables; do

@@ -1,14 +1,5 @@
 import { spawn } from 'node:child_process';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  readdirSync,
-  readlinkSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -16,7 +7,7 @@ import type { CeJob, CeStatus } from '../../../grid/compute/compute-element.js';
 import { LAUNCHER, jobFolder } from '../../../grid/compute/local-job.js';
 import { LocalComputeElement } from '../../../grid/compute/local.js';
 import { parseWrapperReport } from '../../../grid/compute/wrapper-report.js';
-import { wrapperScript } from '../../../grid/compute/wrapper.js';
+import { jobOf, processesIn, readOr, until } from './job-fixture.js';
 
 let folder: string;
 let elements: LocalComputeElement[];
@@ -28,8 +19,10 @@ beforeEach(() => {
 });
 
 afterEach(async () => {
-  const left = processesIn(folder);
   for (const element of elements) await element.close();
+  // What has been killed may take a moment to be gone.
+  await until(() => processesIn(folder).length === 0).catch(() => undefined);
+  const left = processesIn(folder);
   for (const pid of left) process.kill(pid, 'SIGKILL');
   rmSync(folder, { recursive: true, force: true });
   expect(left).toEqual([]);
@@ -42,22 +35,6 @@ function open(slots = 2): LocalComputeElement {
   const element = new LocalComputeElement({ site: 'HERE', slots, folder: spool() });
   elements.push(element);
   return element;
-}
-
-function jobOf(name: string, command: string): CeJob {
-  const script = wrapperScript({
-    name,
-    command: ['sh', '-c', command],
-    environment: '',
-    validation: [],
-    stageIn: [],
-    outputs: [],
-    claims: [],
-    wallSeconds: 60,
-    memoryMB: 500,
-    variables: {},
-  });
-  return { name, script, wallSeconds: 60, memoryMB: 500 };
 }
 
 const jobsOf = (count: number, command: (index: number) => string): CeJob[] =>
@@ -81,39 +58,6 @@ async function allEnded(element: LocalComputeElement, names: string[]): Promise<
 
 const outcomeOf = ({ report }: CeStatus): string =>
   report === null ? 'no report' : parseWrapperReport(report).outcome;
-
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  for (let tries = 0; !(await condition()); tries++) {
-    if (tries > 500) throw new Error('waited too long');
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
-/** Living processes whose working directory is below a folder. */
-function processesIn(place: string): number[] {
-  return spawnedPids().filter((pid) => {
-    const stat = readOr(`/proc/${pid}/stat`);
-    return !/\) [ZX]/.test(stat) && linkOr(`/proc/${pid}/cwd`).startsWith(place);
-  });
-}
-const spawnedPids = (): number[] =>
-  readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number);
-function readOr(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return ') X';
-  }
-}
-function linkOr(file: string): string {
-  try {
-    return readlinkSync(file);
-  } catch {
-    return '';
-  }
-}
 
 describe('a local computing element', () => {
   it('runs jobs in the order of their submission, at most as many as it has slots', async () => {

@@ -124,6 +124,7 @@ describe('the script', () => {
     const script = write(specOf({ validation: ['true'], environment: 'export A=1' }));
     for (const file of [
       path.join(repository, 'grid', 'compute', 'wrapper.sh'),
+      path.join(repository, 'grid', 'compute', 'pilot.sh'),
       path.join(script, 'wrapper.sh'),
     ]) {
       const { stdout, status } = spawnSync(shellcheck(), ['-x', file], { encoding: 'utf8' });
@@ -202,7 +203,7 @@ describe('a good job', () => {
     expect(report.startedAt).toBeGreaterThanOrEqual(before);
     expect(report.endedAt).toBeLessThanOrEqual(Date.now() + 1000);
     expect(report.wallSeconds).toBeGreaterThanOrEqual(0.29);
-    expect(report.wallSeconds).toBeLessThan(5);
+    expect(report.wallSeconds).toBeLessThan(10);
     expect(report.cpuSeconds).toBeGreaterThan(0);
     expect(report.memoryMB).toBeGreaterThan(0.5);
     expect(remnants('near')).toEqual(['mc/sub00/out.root']);
@@ -346,8 +347,8 @@ describe('a bad job', () => {
       specOf({ memoryMB: 100, command: sh(`timeout 30 ${hog}; echo survived >out.root`) }),
     );
     expect(report).toMatchObject({ outcome: 'failed', step: 'memory-limit' });
-    expect(report.memoryMB).toBeGreaterThan(140);
-    expect(report.wallSeconds).toBeLessThan(5);
+    expect(report.memoryMB).toBeGreaterThan(100);
+    expect(report.wallSeconds).toBeLessThan(10);
     expect(report.reason).toContain('above the limit of 100000 kB');
     const control = run(
       specOf({
@@ -358,7 +359,7 @@ describe('a bad job', () => {
       'control',
     );
     expect(control).toMatchObject({ outcome: 'done' });
-  });
+  }, 20_000);
 
   it('reports though the payload has filled the disk', () => {
     mount('job', '200k');
@@ -486,7 +487,7 @@ describe('a job that is ended', () => {
 describe('reports', () => {
   const good =
     'version 1\noutcome done\nstep none\nexit 0\nreason \nnode n\nstarted 10\nended 12\nwall 1.50\ncpu 0.25\nmemoryKB 2500\n' +
-    'output 0 mdst SE 17 file:/with space/x\n';
+    'output 0 mdst SE 17 file:/with space/x\nend\n';
 
   it('are read in ms, s and MB', () => {
     expect(parseWrapperReport(good)).toEqual({
@@ -514,7 +515,8 @@ describe('reports', () => {
     ['a negative number', good.replace('exit 0', 'exit -1')],
     ['an output without index', good.replace('output 0', 'output x')],
     ['a missing line', good.replace('cpu 0.25\n', '')],
-    ['a line twice', `${good}wall 3\n`],
+    ['a line twice', good.replace('wall 1.50\n', 'wall 1.50\nwall 1.50\n')],
+    ['its end cut off', good.replace(/end\n$/, '')],
     ['too much', good + 'x'.repeat(300_000)],
   ])('are malformed with %s', (_what, text) => {
     expect(() => parseWrapperReport(text)).toThrow(

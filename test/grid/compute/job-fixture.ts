@@ -1,0 +1,58 @@
+import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
+import type { CeJob } from '../../../grid/compute/compute-element.js';
+import { wrapperScript } from '../../../grid/compute/wrapper.js';
+
+/** A job that runs a shell command, without claim, inputs and outputs. */
+export function jobOf(name: string, command: string): CeJob {
+  const script = wrapperScript({
+    name,
+    command: ['sh', '-c', command],
+    environment: '',
+    validation: [],
+    stageIn: [],
+    outputs: [],
+    claims: [],
+    wallSeconds: 60,
+    memoryMB: 500,
+    variables: {},
+  });
+  return { name, script, wallSeconds: 60, memoryMB: 500 };
+}
+
+/** Fails after about four seconds. */
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  for (let tries = 0; !(await condition()); tries++) {
+    if (tries > 200) throw new Error('waited too long');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** Living processes whose working directory is below a folder. */
+export function processesIn(place: string): number[] {
+  return spawnedPids().filter((pid) => {
+    const stat = readOr(`/proc/${pid}/stat`);
+    return !/\) [ZX]/.test(stat) && linkOr(`/proc/${pid}/cwd`).startsWith(place);
+  });
+}
+
+const spawnedPids = (): number[] =>
+  readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
+
+/** The content of a file of `/proc` or of another file; that of a process that is gone, if it is not there. */
+export function readOr(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return ') X';
+  }
+}
+
+function linkOr(file: string): string {
+  try {
+    return readlinkSync(file);
+  } catch {
+    return '';
+  }
+}
