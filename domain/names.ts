@@ -15,9 +15,9 @@ export const LFN_PATTERN = /^(?!.*\.\.)(\/[A-Za-z0-9_][A-Za-z0-9._-]*)+$/;
 /** An epoch: `e` and base-36 digits; new after each restore of a catalog. */
 export const EPOCH_PATTERN = /^e[0-9a-z]{6,12}$/;
 
-/** The epoch that begins at this time (ms): the seconds in base 36, so that later epochs sort later. */
+/** The epoch that begins at this time: its ms since 1970 in base 36, so that later epochs sort later and two catalogs hardly share one. */
 export function epochAt(now: number): string {
-  return `e${Math.floor(now / 1000).toString(36)}`;
+  return `e${Math.floor(now).toString(36)}`;
 }
 
 /** The name of an attempt at a computing element: unique over restores, productions, jobs and attempts. */

@@ -1,7 +1,9 @@
+import path from 'node:path';
 import { pino } from 'pino';
 import type { DestinationStream, LoggerOptions } from 'pino';
 import type { Clock } from '../domain/clock.js';
 import type { Log } from '../domain/log.js';
+import { makeFolder } from './folder.js';
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -16,7 +18,8 @@ export interface LogOptions {
 
 /** A log of JSON lines at the end of a file; its folder is made. Lines are written at once, so that a crash loses none. */
 export function fileLog(options: LogOptions & { readonly file: string }): Log {
-  return loggerTo(pino.destination({ dest: options.file, mkdir: true, sync: true }), options);
+  makeFolder(path.dirname(options.file));
+  return loggerTo(pino.destination({ dest: options.file, sync: true }), options);
 }
 
 /** A log of single lines for people: `13:05:01 warn  control: message (site=GRAZ)`. */

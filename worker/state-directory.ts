@@ -1,7 +1,8 @@
-import { accessSync, constants, mkdirSync } from 'node:fs';
+import { accessSync, constants } from 'node:fs';
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import { FabricaError, messageOf } from '../domain/errors.js';
+import { makeFolder } from './folder.js';
 import { identityOf } from './process-identity.js';
 import type { ProcessIdentity } from './process-identity.js';
 import { readUpRecord, removeUpRecord, writeUpRecord } from './up-record.js';
@@ -122,9 +123,8 @@ export class StateDirectory extends StateLayout {
 
 function prepare(layout: StateLayout): void {
   try {
-    for (const folder of ['logs', 'sites', 'storages']) {
-      mkdirSync(path.join(layout.path, folder), { recursive: true });
-    }
+    makeFolder(layout.path);
+    for (const folder of ['logs', 'sites', 'storages']) makeFolder(path.join(layout.path, folder));
     accessSync(layout.path, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
     throw unwritable(layout.path, error);

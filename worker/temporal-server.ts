@@ -1,11 +1,13 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, renameSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../domain/clock.js';
 import { FabricaError, messageOf } from '../domain/errors.js';
 import type { Log } from '../domain/log.js';
 import { SEARCH_ATTRIBUTES } from '../domain/search-attributes.js';
+import { makeFolder } from './folder.js';
 import { logTail } from './log-tail.js';
 import type { ProcessIdentity } from './process-identity.js';
 import { SupervisedProcess } from './supervised-process.js';
@@ -85,20 +87,25 @@ export function temporalServerArguments(options: TemporalServerOptions): string[
  */
 export function temporalServer(options: TemporalServerOptions): SupervisedProcess {
   const address = `${TEMPORAL_HOST}:${options.port}`;
+  let logStart = 0;
   return new SupervisedProcess({
     name: 'temporal',
     clock: options.clock,
     log: options.log,
     ...(options.onIdentity === undefined ? {} : { onIdentity: options.onIdentity }),
-    spawn: () => spawnServer(options),
+    spawn: () => {
+      logStart = makeRoom(options.logFile);
+      return spawnServer(options);
+    },
     ready: async (_child, ended) => {
       const signal = AbortSignal.any([ended, AbortSignal.timeout(START_SECONDS * 1000)]);
       try {
+        await untilAnnounced(options.logFile, logStart, signal);
         await untilTemporalServes({ address, namespace: options.namespace, signal });
       } catch (error) {
         throw new FabricaError(
           'FABRICA_TEMPORAL_UNREACHABLE',
-          `The Temporal server on ${address} did not start (${ended.aborted ? 'it ended' : messageOf(error)}). ` +
+          `The Temporal server on ${address} did not start (${portLost(options.logFile, logStart) ?? (ended.aborted ? 'it ended' : messageOf(error))}). ` +
             `The end of ${options.logFile}:\n${logTail(options.logFile)}`,
           { file: options.logFile },
           { cause: error, remedy: 'Look at its log; restart it when the cause is gone.' },
@@ -108,11 +115,37 @@ export function temporalServer(options: TemporalServerOptions): SupervisedProces
   });
 }
 
-function spawnServer(options: TemporalServerOptions): ChildProcess {
-  mkdirSync(path.dirname(options.logFile), { recursive: true });
-  if (existsSync(options.logFile) && statSync(options.logFile).size > LOG_BYTES) {
-    renameSync(options.logFile, `${options.logFile}.1`);
+/** What the server writes once it has its ports. */
+const ANNOUNCEMENT = 'Temporal Server:';
+const LOOK_MS = 50;
+
+/**
+ * Resolves when the server itself says, in its log from `start` on, that it has its ports. Somebody else's server may answer on the same
+ * address: when two are started at the same moment, the one that loses the port must not take the other for its own.
+ */
+async function untilAnnounced(logFile: string, start: number, signal: AbortSignal): Promise<void> {
+  while (!readFileSync(logFile).subarray(start).includes(ANNOUNCEMENT)) {
+    await sleep(LOOK_MS, undefined, { signal });
   }
+}
+
+/** The words for a port that somebody else has taken, if the server has said so in its log from `start` on. */
+function portLost(logFile: string, start: number): string | null {
+  const words = 'address already in use';
+  return readFileSync(logFile).subarray(start).includes(words) ? words : null;
+}
+
+/** Moves a log that has become large out of the way; returns the size of what is there, bytes. */
+function makeRoom(logFile: string): number {
+  makeFolder(path.dirname(logFile));
+  if (!existsSync(logFile)) return 0;
+  const { size } = statSync(logFile);
+  if (size <= LOG_BYTES) return size;
+  renameSync(logFile, `${logFile}.1`);
+  return 0;
+}
+
+function spawnServer(options: TemporalServerOptions): ChildProcess {
   const output = openSync(options.logFile, 'a');
   try {
     return spawn(options.binary, temporalServerArguments(options), {

@@ -38,6 +38,12 @@ describe('a state directory', () => {
     StateDirectory.open(folder, 'belle2').close();
   });
 
+  it('below a folder in which nothing can be made is refused, and does not hang', () => {
+    expect(() => StateDirectory.open('/proc/fabrica/state', 'default')).toThrow(
+      'cannot be written',
+    );
+  });
+
   it('refuses a second opener in the same process', () => {
     const folder = temporaryFolder();
     const state = StateDirectory.open(folder, 'default');

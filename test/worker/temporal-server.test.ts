@@ -146,6 +146,13 @@ describe('the own Temporal server', () => {
 });
 
 describe('a server that is not ours', () => {
+  it('is never taken for our own when it has the port first', async () => {
+    const first = await options('first-on-the-port');
+    await server(first).start();
+    const second = { ...(await options('second-on-the-port')), port: first.port };
+    await expect(server(second).start()).rejects.toThrow('address already in use');
+  }, 20_000);
+
   it('gets the search attributes that it lacks, once', async () => {
     const settings = await options('foreign');
     await server(settings).start();
