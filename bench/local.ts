@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -25,7 +25,7 @@ export interface LocalBench {
   readonly fabricaJobsPerSecond: number;
   readonly xargsJobsPerSecond: number;
   readonly ratio: number;
-  /** Processor time of everything, start and end included, per job, ms: a steadier figure than the rates where others use the machine. */
+  /** Processor time of all processes per job within the time that counts, ms: steadier than the rates where others use the machine. */
   readonly fabricaCpuMs: number;
   readonly xargsCpuMs: number;
   /** Highest resident memory of the control process, MB. */
@@ -42,17 +42,15 @@ const LONGEST_MS = 600_000;
 export async function benchLocal(size: { jobs: number; slots: number }): Promise<LocalBench> {
   const folder = mkdtempSync(path.join(tmpdir(), 'fabrica-bench-'));
   try {
-    const before = childrenCpuMs();
     const fabrica = await throughFabrica(folder, size);
-    const between = childrenCpuMs();
     const xargs = await throughXargs(folder, size);
     return {
       ...size,
       fabricaJobsPerSecond: size.jobs / fabrica.seconds,
-      xargsJobsPerSecond: size.jobs / xargs,
-      ratio: xargs / fabrica.seconds,
-      fabricaCpuMs: (between - before) / size.jobs,
-      xargsCpuMs: (childrenCpuMs() - between) / size.jobs,
+      xargsJobsPerSecond: size.jobs / xargs.seconds,
+      ratio: xargs.seconds / fabrica.seconds,
+      fabricaCpuMs: fabrica.cpuMs / size.jobs,
+      xargsCpuMs: xargs.cpuMs / size.jobs,
       controlRssMb: fabrica.controlRssMb,
     };
   } finally {
@@ -60,10 +58,32 @@ export async function benchLocal(size: { jobs: number; slots: number }): Promise
   }
 }
 
-/** Processor time of all child processes that have ended, and of theirs, ms (`/proc` counts in 10 ms). */
-function childrenCpuMs(): number {
-  const fields = readFileSync('/proc/self/stat', 'utf8').split(') ').pop()?.split(' ') ?? [];
-  return 10 * (Number(fields[13]) + Number(fields[14]));
+/** Processor time so far of this process' descendants, those that have been waited for included, ms (`/proc` counts in 10 ms). */
+function descendantsCpuMs(): number {
+  const times = new Map<number, { parent: number; own: number; waited: number }>();
+  for (const pid of readdirSync('/proc').map(Number)) {
+    const fields = pid > 0 ? statFieldsOf(pid) : [];
+    const [parent = 0, own = 0, system = 0, waited = 0, waitedSystem = 0] = [1, 11, 12, 13, 14].map(
+      (field) => Number(fields[field] ?? 0),
+    );
+    times.set(pid, { parent, own: own + system, waited: waited + waitedSystem });
+  }
+  const isBelow = (pid: number): boolean => {
+    const parent = times.get(pid)?.parent ?? 0;
+    return parent === process.pid || (parent > 1 && isBelow(parent));
+  };
+  let ticks = times.get(process.pid)?.waited ?? 0;
+  for (const [pid, { own, waited }] of times) if (isBelow(pid)) ticks += own + waited;
+  return 10 * ticks;
+}
+
+/** From its state on; none if it has gone meanwhile. */
+function statFieldsOf(pid: number): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').pop()?.split(' ') ?? [];
+  } catch {
+    return [];
+  }
 }
 
 const COMMAND = ['sh', '-c', 'echo noop >"$1"', 'sh', '{output}'];
@@ -107,7 +127,7 @@ function benchConfiguration(folder: string, slots: number): Configuration {
 async function throughFabrica(
   folder: string,
   size: { jobs: number; slots: number },
-): Promise<{ seconds: number; controlRssMb: number }> {
+): Promise<{ seconds: number; cpuMs: number; controlRssMb: number }> {
   const catalogFile = path.join(folder, 'catalog.db');
   const system = await up({
     configuration: benchConfiguration(folder, size.slots),
@@ -121,6 +141,7 @@ async function throughFabrica(
   const catalog = await openCatalogReadOnly({ file: catalogFile });
   try {
     const client = new Client({ connection, namespace: system.namespace });
+    const cpuBefore = descendantsCpuMs();
     const began = performance.now();
     const handle = await client.workflow.start('production', {
       taskQueue: 'fabrica',
@@ -141,10 +162,11 @@ async function throughFabrica(
       done = rows.done;
     }
     const seconds = (performance.now() - began) / 1000;
+    const cpuMs = descendantsCpuMs() - cpuBefore;
     await handle.result();
     const control = readUpRecord(folder)?.children.find((child) => child.name === 'control');
     const status = readFileSync(`/proc/${control?.pid ?? 'self'}/status`, 'utf8');
-    return { seconds, controlRssMb: Number(/VmHWM:\s*(\d+)/.exec(status)?.[1] ?? 0) / 1000 };
+    return { seconds, cpuMs, controlRssMb: Number(/VmHWM:\s*(\d+)/.exec(status)?.[1] ?? 0) / 1000 };
   } finally {
     await catalog.close();
     await connection.close();
@@ -155,7 +177,7 @@ async function throughFabrica(
 async function throughXargs(
   folder: string,
   size: { jobs: number; slots: number },
-): Promise<number> {
+): Promise<{ seconds: number; cpuMs: number }> {
   const root = path.join(folder, 'xargs');
   await prepareDirectoryStorage(path.join(root, 'storage'));
   const storages = createStorageElements([
@@ -203,6 +225,7 @@ async function throughXargs(
   }
   const list = path.join(root, 'list');
   writeFileSync(list, folders.join('\n'));
+  const cpuBefore = descendantsCpuMs();
   const began = performance.now();
   await promisify(execFile)('sh', [
     '-c',
@@ -211,5 +234,6 @@ async function throughXargs(
     list,
     String(size.slots),
   ]);
-  return (performance.now() - began) / 1000;
+  const seconds = (performance.now() - began) / 1000;
+  return { seconds, cpuMs: descendantsCpuMs() - cpuBefore };
 }

@@ -117,7 +117,7 @@ export type OpenAttempt = Awaited<ReturnType<typeof openAttempts>>[number];
 /** The attempts of a bundle for these jobs that have ended, in order of the jobs, with the failure of each. */
 export async function closedAttempts(
   db: Db,
-  bundle: number,
+  bundle: BundleRow,
   jobs: readonly number[],
 ): Promise<(AttemptKey & { readonly class: FailureClass | null })[]> {
   const numbers = rowsOf(
@@ -125,10 +125,10 @@ export async function closedAttempts(
     { number: 'integer' },
   );
   const { rows } = await sql<AttemptKey & { class: FailureClass | null }>`
-    select a.job, a.attempt, a.class from bundles b
-    join ${numbers} as r
-    join attempts a on a.production_id = b.production_id and a.job = r.number and a.bundle = b.id
-    where b.id = ${bundle} and a.state not in ('Submitted', 'Running')
+    select a.job, a.attempt, a.class from ${numbers} as r
+    cross join attempts a
+    where a.production_id = ${bundle.production_id} and a.job = r.number and a.bundle = ${bundle.id}
+      and a.state not in ('Submitted', 'Running')
     order by a.job`.execute(db);
   return rows;
 }
@@ -158,6 +158,7 @@ export async function changeAttempts(
   }
   const rows = rowsOf(
     changes.map(({ state, class: failure, report }) => ({
+      production,
       job: report.job,
       attempt: report.attempt,
       state,
@@ -175,6 +176,7 @@ export async function changeAttempts(
       memory_mb: report.memoryMB,
     })),
     {
+      production: 'integer',
       job: 'integer',
       attempt: 'integer',
       state: 'text',
@@ -199,7 +201,7 @@ export async function changeAttempts(
         reason = r.reason, log_tail = r.log_tail, wall_seconds = r.wall_seconds, cpu_seconds = r.cpu_seconds,
         memory_mb = r.memory_mb
     from ${rows} as r
-    where attempts.production_id = ${production} and attempts.job = r.job and attempts.attempt = r.attempt`.execute(
+    where attempts.production_id = r.production and attempts.job = r.job and attempts.attempt = r.attempt`.execute(
     db,
   );
 }

@@ -48,6 +48,9 @@ export type ColumnKind = 'integer' | 'real' | 'text';
 /**
  * A derived table of many rows in one parameter: bulk statements stay the same text, compiled once, however many rows.
  * Use it as `... from ${rowsOf(rows, { job: 'integer', state: 'text' })} as r`.
+ *
+ * NOTE: join the whole key with `r`, the production too: with `production_id = ${production}` beside it, SQLite reads all jobs of
+ * the production, and the list again for each of them.
  */
 export function rowsOf<C extends string>(
   rows: readonly Readonly<Record<NoInfer<C>, string | number | null>>[],

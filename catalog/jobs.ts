@@ -136,8 +136,9 @@ export async function changeJobs(
     );
   }
   const rows = rowsOf(
-    changes.map((change) => ({ ...change })),
+    changes.map((change) => ({ production, ...change })),
     {
+      production: 'integer',
       number: 'integer',
       state: 'text',
       charged: 'integer',
@@ -150,7 +151,7 @@ export async function changeJobs(
     update jobs
     set state = r.state, charged = r.charged, not_before = r.not_before, avoid = r.avoid, raised = r.raised
     from ${rows} as r
-    where jobs.production_id = ${production} and jobs.number = r.number`.execute(db);
+    where jobs.production_id = r.production and jobs.number = r.number`.execute(db);
 }
 
 /** Moves every job of these kinds in a block from one state to another; returns their numbers. */

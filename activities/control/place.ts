@@ -90,7 +90,9 @@ export function placing(context: ControlContext) {
       if (from > now) throw wait('every waiting job is in its back-off', from - now);
 
       const made = await placeNow(db, production, await getBlock(db, key), input);
-      if (made.length === 0) throw wait('no site or no storage has room', PAUSE_WITHOUT_ROOM);
+      if (made.length === 0) {
+        throw wait('no site or no storage has room', pauseWithoutRoom(production.job_seconds));
+      }
       await recountBlock(db, key);
       return answer(db, production, made, input.stage);
     });
@@ -206,9 +208,16 @@ export function placing(context: ControlContext) {
   return { openBlock, place };
 }
 
-/** A look at full sites costs a few ms; sooner would not find more room. */
-const PAUSE_WITHOUT_ROOM = 500;
+/** Between two looks for work that can not be placed, at most, ms. */
 const LONGEST_PAUSE = 5_000;
+
+/**
+ * Until room is looked for again, ms: a tenth of what a job takes (s), for sooner would hardly find more. The very first jobs tell how
+ * long that is, so as soon as they have ended the sites can be given more.
+ */
+function pauseWithoutRoom(jobSeconds: number | null): number {
+  return jobSeconds === null ? 200 : Math.max(500, jobSeconds * 100);
+}
 
 function wait(why: string, milliseconds: number): ApplicationFailure {
   return ApplicationFailure.create({

@@ -129,7 +129,7 @@ export function settling(context: ControlContext) {
       const stage = bundle.kind === 'merge' ? 'merge' : 'events';
       const closed = await closedAttempts(
         db,
-        bundle.id,
+        bundle,
         input.reports.map((report) => report.job),
       );
       return {

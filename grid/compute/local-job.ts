@@ -1,7 +1,9 @@
+import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import type { Stats } from 'node:fs';
 import { constants, promises as fs } from 'node:fs';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { NAME_PATTERN } from '../../domain/names.js';
 import type { ProcessIdentity } from './process.js';
 
@@ -148,9 +150,15 @@ export async function startOf(folder: string): Promise<Start> {
   return { by: text === `${TOMBSTONE}\n` ? 'tombstone' : 'unclear', at };
 }
 
-/** Afterwards nothing of the job is left. */
-export async function removeJob(folder: string): Promise<void> {
-  await fs.rm(folder, { recursive: true, force: true });
+/** Folders that one `rm` is given; their names must fit on its command line. */
+const REMOVED_AT_ONCE = 200;
+
+/** Afterwards nothing of the jobs is left. In a process of its own: here each of a job's ten files would take two calls. */
+export async function removeJobs(folders: readonly string[]): Promise<void> {
+  for (let first = 0; first < folders.length; first += REMOVED_AT_ONCE) {
+    const some = folders.slice(first, first + REMOVED_AT_ONCE);
+    await promisify(execFile)('rm', ['-rf', '--', ...some]);
+  }
 }
 
 /** When a file of the job was last written (ms since 1970); null if it is not there. */

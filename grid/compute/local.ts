@@ -19,7 +19,7 @@ import {
   openStaging,
   readHead,
   readTail,
-  removeJob,
+  removeJobs,
   startOf,
   writtenAt,
 } from './local-job.js';
@@ -65,6 +65,8 @@ const LAST_START = 100;
 const UNCLEAR = 2000;
 /** Jobs whose folders are written, read or removed at the same time. */
 const WIDTH = 16;
+/** Submitted jobs that are queued at the same time. */
+const QUEUED_TOGETHER = 32;
 /** Bytes; see `CeStatus.payloadReport`. */
 const LARGEST_REPORT = 256 * 1024;
 /** What a wrapper inherits from this process, besides nothing. */
@@ -137,19 +139,27 @@ export class LocalComputeElement implements ComputeElement {
     const staging = await this.#ready();
     const first = Math.max(this.#clock.now(), this.#lastOrder + STEP);
     this.#lastOrder = first + jobs.length * STEP;
-    const submissions = await inParallel(jobs, async (job, index) => {
-      try {
-        return await this.#take(job, staging, first + index * STEP);
-      } catch (error) {
-        return { name: job.name, ceId: '', refused: messageOf(error) };
+    const submissions: CeSubmission[] = [];
+    // In parts, so that the first of many jobs do not wait for the folders of the last.
+    for (let done = 0; done < jobs.length; done += QUEUED_TOGETHER) {
+      const part = await inParallel(
+        jobs.slice(done, done + QUEUED_TOGETHER),
+        async (job, index) => {
+          try {
+            return await this.#take(job, staging, first + (done + index) * STEP);
+          } catch (error) {
+            return { name: job.name, ceId: '', refused: messageOf(error) };
+          }
+        },
+      );
+      // Folders are written side by side; the queue is in the order of submission.
+      for (const { name } of part) {
+        const job = this.#jobs.get(name);
+        if (job?.state === 'queued') this.#queue.add(job);
       }
-    });
-    // Folders are written side by side; the queue is in the order of submission.
-    for (const { name } of submissions) {
-      const job = this.#jobs.get(name);
-      if (job?.state === 'queued') this.#queue.add(job);
+      this.#slots.fill();
+      submissions.push(...part);
     }
-    this.#slots.fill();
     return submissions;
   }
 
@@ -181,12 +191,13 @@ export class LocalComputeElement implements ComputeElement {
 
   async forget(names: readonly string[]): Promise<void> {
     await this.#ready();
-    await inParallel(names, async (name) => {
-      const job = this.#jobs.get(name) ?? (await this.#discover(name));
-      if (job?.state !== 'ended') return;
-      await removeJob(job.folder);
-      this.#jobs.delete(name);
-    });
+    const jobs = await inParallel(
+      names,
+      async (name) => this.#jobs.get(name) ?? (await this.#discover(name)),
+    );
+    const ended = jobs.filter((job) => job?.state === 'ended').filter((job) => job !== null);
+    await removeJobs(ended.map(({ folder }) => folder));
+    for (const { name } of ended) this.#jobs.delete(name);
   }
 
   async log(name: string, bytes: number): Promise<string | null> {

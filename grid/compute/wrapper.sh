@@ -284,40 +284,25 @@ file_deliver() {
       run dd if="$1" of="$temp" bs=1M conv=fsync 2>wrapper.problem
   }
   set -- "$1" "$2" "$3" "$4" $?
+  # A signal waits until the published file is in `outputs`, so that it is removed if the job is killed.
+  busy=1
   if [ "$5" -ne 0 ]; then
     told_problem "cannot write $temp"
   else
     told_size "$temp"
-    if ! same "$1" "$temp"; then
-      problem="the copy in $directory differs"
-    else
-      # A signal waits until the published file is in `outputs`, so that it is removed if the job is killed.
-      busy=1
-      if LC_ALL=C ln -- "$temp" "$2" 2>wrapper.problem; then
-        outputs="$outputs$4 $size $3
-"
-      else
-        told_problem "cannot create $2"
-      fi
-      busy=''
-      rm -f -- "$temp"
+    # Never over a file that is there: then `mv -n` leaves the temporary one, and says nothing.
+    if LC_ALL=C mv -n -- "$temp" "$2" 2>wrapper.problem && [ ! -e "$temp" ]; then
       temp=''
-      [ -z "$signalled" ] || on_signal
-      [ -z "$problem" ]
-      return
+      outputs="$outputs$4 $size $3
+"
+    else
+      told_problem "$2 exists"
     fi
   fi
-  rm -f -- "$temp"
-  temp=''
-  return 1
-}
-
-same() {
-  if command -v cmp >/dev/null; then
-    run cmp -s "$1" "$2"
-  else
-    [ "$(cksum <"$1")" = "$(cksum <"$2")" ]
-  fi
+  [ -z "$temp" ] || rm -f -- "$temp"
+  temp='' busy=''
+  [ -z "$signalled" ] || on_signal
+  [ -z "$problem" ]
 }
 
 # Removes what this job has staged out, and the temporary file it was writing.

@@ -394,10 +394,12 @@ async function measure(file: string): Promise<Expected> {
   const handle = await fs.open(file, 'r');
   try {
     const checksum = new Adler32();
-    const buffer = Buffer.allocUnsafe(CHUNK);
+    // NOTE: no larger than needed: buffers beside the heap, dropped by thousands, have it collected all the time.
+    const stats = await handle.stat();
+    const buffer = Buffer.allocUnsafe(Math.min(CHUNK, stats.size + 1));
     let size = 0;
     for (;;) {
-      const { bytesRead } = await handle.read(buffer, 0, CHUNK);
+      const { bytesRead } = await handle.read(buffer, 0, buffer.length);
       if (bytesRead === 0) return { size, adler32: checksum.hex() };
       checksum.update(buffer.subarray(0, bytesRead));
       size += bytesRead;

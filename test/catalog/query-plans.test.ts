@@ -18,19 +18,37 @@ function tableOf(statement: string, alias: string): string {
   return found.find((one) => LARGE.includes(one)) ?? alias;
 }
 
+interface Step {
+  readonly parent: number;
+  readonly detail: string;
+}
+
+function planOf(database: Database.Database, query: CompiledQuery): Step[] {
+  return database.prepare(`explain query plan ${query.sql}`).all(...query.parameters) as Step[];
+}
+
 /** Large tables that a statement reads from end to end. An index of open attempts only is as small as what is open. */
 function scans(database: Database.Database, query: CompiledQuery): string[] {
-  const plan = database.prepare(`explain query plan ${query.sql}`).all(...query.parameters) as {
-    detail: string;
-  }[];
-  return plan
+  return planOf(database, query)
     .filter(({ detail }) => !detail.includes('attempts_open'))
     .flatMap(({ detail }) => /^SCAN (\w+)/.exec(detail)?.[1] ?? [])
     .filter((alias) => LARGE.includes(tableOf(query.sql, alias)));
 }
 
+/** Whether a list of rows that came as a parameter is read again for each row of a table, instead of the other way round. */
+function readsListAgain(database: Database.Database, query: CompiledQuery): boolean {
+  const plan = planOf(database, query);
+  return plan.some(
+    ({ parent, detail }, place) =>
+      detail.startsWith('SCAN json_each') &&
+      plan
+        .slice(0, place)
+        .some((step) => step.parent === parent && /^(SEARCH|SCAN) /.test(step.detail)),
+  );
+}
+
 describe('the statements of a production’s whole life', () => {
-  it('never read a table of jobs, attempts, files or replicas from end to end', async () => {
+  it('never read a table of jobs, attempts, files or replicas from end to end, nor a list of rows more than once', async () => {
     const seen = new Map<string, CompiledQuery>();
     const room = await ControlRoom.open(async ({ folder, clock }) => {
       const file = path.join(folder, 'catalog.db');
@@ -73,9 +91,11 @@ describe('the statements of a production’s whole life', () => {
     const found = statements.flatMap((query) =>
       scans(database, query).map((alias) => `${alias}: ${query.sql}`),
     );
+    const again = statements.filter((query) => readsListAgain(database, query));
     database.close();
     await room.close();
     expect(found).toEqual([]);
+    expect(again.map(({ sql }) => sql)).toEqual([]);
   });
 
   it('would be found out if one did', () => {
@@ -86,6 +106,13 @@ describe('the statements of a production’s whole life', () => {
       'j',
     ]);
     expect(scans(database, query('select number from jobs'))).toEqual(['jobs']);
+    database.exec('create unique index jobs_key on jobs (state, number)');
+    const update = (where: string): CompiledQuery =>
+      query(`update jobs set state = 'Done' from (
+               select json_extract(value, '$.number') as number, json_extract(value, '$.state') as state
+               from json_each('[]')) as r where jobs.number = r.number and jobs.state = ${where}`);
+    expect(readsListAgain(database, update(`'Failed'`))).toBe(true);
+    expect(readsListAgain(database, update('r.state'))).toBe(false);
     database.close();
   });
 });

@@ -416,6 +416,22 @@ describe('stage-out', () => {
     expect(remnants('near')).toEqual([]);
   });
 
+  it('never replaces a file that appears while it copies', () => {
+    const rival =
+      ': >ready; until [ -e "$1/.part-out.root" ]; do :; done; echo another >"$1/out.root"';
+    const payload =
+      'head -c 64000000 /dev/zero >out.root; setsid timeout 20 sh -c "$1" sh "$2" & until [ -e ready ]; do :; done';
+    const report = run(
+      specOf({
+        command: [...sh(payload), 'sh', rival, at('near', 'mc', 'sub00')],
+      }),
+    );
+    expect(report).toMatchObject({ outcome: 'done', outputs: [{ storage: 'FAR' }] });
+    expect(read('near', 'mc/sub00/out.root')).toBe('another\n');
+    expect(remnants('near')).toEqual(['mc/sub00/out.root']);
+    expect(read('job', 'log')).toMatch(/NEAR: .*out.root exists/);
+  });
+
   it('refuses a protocol that it does not know', () => {
     const destinations = [{ storage: 'X', url: 'root://host//out.root' }];
     const report = run(specOf({ outputs: [{ level: 'mdst', file: 'out.root', destinations }] }));
