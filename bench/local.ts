@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -15,6 +15,7 @@ import { BELLE2_LFN_SCHEME, claimDirectory, outputNaming } from '../domain/lfn.j
 import { silentLog } from '../domain/log.js';
 import { parseConfiguration, parseDefinition } from '../domain/parse.js';
 import { prepareDirectoryStorage } from '../grid/storage/directory.js';
+import { createJob, jobFolder, openStaging } from '../grid/compute/local-job.js';
 import { createStorageElements } from '../grid/storage/storage-elements.js';
 import { readUpRecord } from '../worker/up-record.js';
 import { up } from '../worker/up.js';
@@ -217,10 +218,10 @@ async function throughXargs(
     inputs: {},
   };
   const folders: string[] = [];
+  const staging = await openStaging(path.join(root, 'jobs'), Date.now());
   for (const job of ceJobs(order, storages)) {
-    const where = path.join(root, 'jobs', job.name);
-    mkdirSync(where, { recursive: true });
-    writeFileSync(path.join(where, 'wrapper.sh'), job.script);
+    const where = jobFolder(path.join(root, 'jobs'), job.name);
+    await createJob(staging, where, job.script, Date.now());
     folders.push(where);
   }
   const list = path.join(root, 'list');

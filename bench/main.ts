@@ -11,7 +11,7 @@ program
     'no-op jobs on the local computing element, beside the same wrappers run by xargs -P',
   )
   .option('--jobs <n>', 'number of jobs', '2000')
-  .option('--slots <n>', 'parallelism of both', '4')
+  .option('--slots <n>', 'parallelism of both', '3')
   .option('--json <file>', 'write the figures here as well')
   .action(async (options: { jobs: string; slots: string; json?: string }) => {
     const result = await benchLocal({ jobs: Number(options.jobs), slots: Number(options.slots) });

@@ -76,7 +76,18 @@ export async function openStaging(spool: string, now: number): Promise<string> {
       await fs.rm(stale, { recursive: true, force: true });
     }
   }
-  return fs.mkdtemp(path.join(spool, STAGING_PREFIX));
+  const staging = await fs.mkdtemp(path.join(spool, STAGING_PREFIX));
+  await spreadOut(staging);
+  return staging;
+}
+
+/**
+ * Asks the file system to spread what is made in a folder over the disk. NOTE: ext4 puts new files beside their folder, and passes
+ * over each place there that was freed in the last minutes: with thousands of jobs removed, that took a third of the processor.
+ * Elsewhere there is no such thing to ask, and no need.
+ */
+async function spreadOut(folder: string): Promise<void> {
+  await promisify(execFile)('chattr', ['+T', folder]).catch(() => undefined);
 }
 
 /**
