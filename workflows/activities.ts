@@ -18,6 +18,9 @@ import {
 
 /** How activities of each queue are called: time limits, retries, priorities. */
 
+/** Activities outside the control process beat every 5 s: a dead process is noticed after this time. */
+const HEARTBEAT = '20s';
+
 type Activities = Record<string, (...args: never[]) => Promise<unknown>>;
 
 /** Activities that are called like functions, each call with its line for Temporal's page. */
@@ -61,6 +64,7 @@ export function submissionAt(
       taskQueue: siteQueue(site),
       scheduleToStartTimeout: '2 minutes',
       startToCloseTimeout: '5 minutes',
+      heartbeatTimeout: HEARTBEAT,
       retry: { initialInterval: '1s', backoffCoefficient: 2, maximumAttempts: 4 },
       priority: {
         priorityKey: order.key,
@@ -78,7 +82,7 @@ export function watchingAt(site: string): SiteIoActivities {
     {
       taskQueue: siteIoQueue(site),
       startToCloseTimeout: '30 days',
-      heartbeatTimeout: '20s',
+      heartbeatTimeout: HEARTBEAT,
       // A watcher hears of its cancellation only with a heartbeat; nobody needs to wait for that.
       cancellationType: ActivityCancellationType.TRY_CANCEL,
       retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '1 minute' },
@@ -93,6 +97,7 @@ export function endingAt(site: string): SiteIoActivities {
     {
       taskQueue: siteIoQueue(site),
       startToCloseTimeout: '10 minutes',
+      heartbeatTimeout: HEARTBEAT,
       scheduleToCloseTimeout: '7 days',
       retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '5 minutes' },
     },
@@ -109,7 +114,7 @@ export function storageAt(
     {
       taskQueue: storageQueue(storage),
       startToCloseTimeout: '1 hour',
-      heartbeatTimeout: '2 minutes',
+      heartbeatTimeout: HEARTBEAT,
       scheduleToCloseTimeout: patience,
       retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' },
     },

@@ -18,6 +18,7 @@ import { ceJobName } from '../../domain/names.js';
 import type { ComputeElement } from '../../grid/compute/compute-element.js';
 import type { StorageElements } from '../../grid/storage/storage-element.js';
 import { withFailures } from '../application-failure.js';
+import { withHeartbeat } from '../heartbeat.js';
 import { attemptReport, failure, printable, runningReport } from './attempt-report.js';
 import { ceJobs } from './job-script.js';
 
@@ -37,7 +38,7 @@ export interface WatchInput extends BundleHandle {
   readonly running: readonly AttemptRange[];
 }
 
-/** The longest time between two looks at a computing element, and between two heartbeats, ms. */
+/** The longest time between two looks at a computing element, ms. */
 const LOOK = 5_000;
 /** Jobs end one by one; so many looks at a bundle would cost more than its jobs. Least time between two, ms. */
 const LOOK_APART = 100;
@@ -93,7 +94,6 @@ export function createSiteActivities(context: SiteContext) {
     let firstEnd: number | null = null;
     let size = 0;
     while (true) {
-      Context.current().heartbeat(ended.size);
       const waiting = keys.filter((key) => !ended.has(key.job));
       const looked = performance.now();
       const statuses = await compute.poll(waiting.map((key) => nameOf(input, key)));
@@ -111,7 +111,6 @@ export function createSiteActivities(context: SiteContext) {
         size += JSON.stringify(short).length;
         firstEnd ??= clock.now();
         if (size > REPORT_SIZE) break;
-        if (ended.size % 100 === 0) Context.current().heartbeat(ended.size);
       }
       const all = ended.size === keys.length;
       const failed = [...ended.values()].some((report) => report.state !== 'done');
@@ -178,8 +177,8 @@ export function createSiteActivities(context: SiteContext) {
   }
 
   return {
-    submission: withFailures({ submitJobs }),
-    io: withFailures({ watchJobs, endJobs, forgetJobs, readLog, checkSite }),
+    submission: withHeartbeat(withFailures({ submitJobs })),
+    io: withHeartbeat(withFailures({ watchJobs, endJobs, forgetJobs, readLog, checkSite })),
   };
 }
 

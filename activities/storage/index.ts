@@ -4,6 +4,7 @@ import type { Clock } from '../../domain/clock.js';
 import type { Log } from '../../domain/log.js';
 import type { StorageElement, StorageElements } from '../../grid/storage/storage-element.js';
 import { withFailures } from '../application-failure.js';
+import { withHeartbeat } from '../heartbeat.js';
 
 /** A file that should be on a storage. Size in bytes. */
 export interface StoredExpectation {
@@ -46,10 +47,10 @@ export function createStorageActivities(context: {
     const storage = storages.get(input.storage);
     await storage.check();
     const problems: StorageProblem[] = [];
-    for (const [i, file] of input.files.entries()) {
+    for (const file of input.files) {
       const problem = await verify(storage, file);
       if (problem !== null) problems.push(problem);
-      beat(i);
+      heedCancellation();
     }
     return problems;
   }
@@ -61,7 +62,7 @@ export function createStorageActivities(context: {
   }): Promise<CopyResult[]> {
     const storage = storages.get(input.storage);
     const results: CopyResult[] = [];
-    for (const [i, file] of input.files.entries()) {
+    for (const file of input.files) {
       let failure = '';
       try {
         await storage.copy(storages.get(file.source), file.sourcePath, file.path, file);
@@ -72,7 +73,7 @@ export function createStorageActivities(context: {
           error instanceof FabricaError ? `${error.code}: ${error.message}` : messageOf(error);
       }
       results.push({ transfer: file.transfer, failure });
-      beat(i);
+      heedCancellation();
     }
     return results;
   }
@@ -84,7 +85,7 @@ export function createStorageActivities(context: {
   }): Promise<void> {
     const storage = storages.get(input.storage);
     await storage.check();
-    for (const [i, { path, shape }] of input.paths.entries()) {
+    for (const { path, shape } of input.paths) {
       if (shape === 'tree') await storage.removeTree(path);
       else await storage.remove(path);
       if (shape === 'file' && (await storage.stat(path)) !== null) {
@@ -94,7 +95,7 @@ export function createStorageActivities(context: {
           { storage: input.storage, path },
         );
       }
-      beat(i);
+      heedCancellation();
     }
   }
 
@@ -107,9 +108,8 @@ export function createStorageActivities(context: {
   }): Promise<{ paths: string[]; more: boolean }> {
     const page: string[] = [];
     let more = false;
-    let seen = 0;
     for await (const { path } of storages.get(input.storage).list(input.directory)) {
-      beat(seen++);
+      heedCancellation();
       if (path <= input.after) continue;
       page.push(path);
       // Twice the page at most is held, then the larger half is given up again.
@@ -134,16 +134,16 @@ export function createStorageActivities(context: {
     return { storage: input.storage, ...(await storages.get(input.storage).space()) };
   }
 
-  return withFailures({ verifyFiles, copyFiles, removeFiles, listFiles, measureSpace });
+  return withHeartbeat(
+    withFailures({ verifyFiles, copyFiles, removeFiles, listFiles, measureSpace }),
+  );
 }
 
 export type StorageActivities = ReturnType<typeof createStorageActivities>;
 
-function beat(i: number): void {
-  if (i % 20 === 0) {
-    Context.current().heartbeat(i);
-    Context.current().cancellationSignal.throwIfAborted();
-  }
+/** Stops here if this work is not wanted any more. */
+function heedCancellation(): void {
+  Context.current().cancellationSignal.throwIfAborted();
 }
 
 async function verify(
