@@ -1,7 +1,7 @@
 import type { Kysely, Transaction } from 'kysely';
 import type { Clock } from '../domain/clock.js';
 import { FabricaError, messageOf } from '../domain/errors.js';
-import { sqliteTrouble } from './dialect.js';
+import { forbiddenTransition, sqliteTrouble } from './dialect.js';
 import type { Tables } from './tables.js';
 
 /** Reads and writes of one transaction; every statement of the catalog takes one as its first argument. */
@@ -71,7 +71,17 @@ export function catalogError(error: unknown, file: string): Error {
         place,
         { cause: error },
       );
-    case null:
+    case null: {
+      const forbidden = forbiddenTransition(error);
+      if (forbidden !== null) {
+        return new FabricaError(
+          'FABRICA_TRANSITION_FORBIDDEN',
+          `The catalog ${file} refuses a change of state: ${forbidden}.`,
+          place,
+          { cause: error },
+        );
+      }
       return error instanceof Error ? error : new Error(messageOf(error));
+    }
   }
 }

@@ -8,6 +8,7 @@ import {
   type RawBuilder,
 } from 'kysely';
 import type Database from 'better-sqlite3';
+import type { TransitionTable } from '../domain/transition.js';
 
 /** Everything that differs between SQL dialects is in this file. Today: SQLite. */
 
@@ -60,6 +61,35 @@ export function rowsOf<C extends string>(
     (name) => sql`json_extract(value, ${sql.lit(`$.${name}`)}) as ${sql.ref(name)}`,
   );
   return sql`(select ${sql.join(selected)} from json_each(${JSON.stringify(rows)}))`;
+}
+
+const FORBIDDEN = 'forbidden change of state: ';
+
+/**
+ * Statements that have the database refuse changes of `state` which the transitions do not allow; instead of an earlier guard of the same
+ * table. What a refusal says is told by `forbiddenTransition`.
+ */
+export function transitionGuard(table: string, transitions: TransitionTable<string>): string[] {
+  const allowed = Object.entries(transitions)
+    .filter(([, to]) => to.length > 0)
+    .map(([from, to]) => {
+      const states = to.map((state) => `'${state}'`).join(', ');
+      return `(old.state = '${from}' and new.state in (${states}))`;
+    });
+  return [
+    `drop trigger if exists ${table}_transitions`,
+    `create trigger ${table}_transitions before update of state on ${table}
+     when old.state <> new.state and not (${allowed.join(' or ')})
+     begin
+       select raise(abort, '${FORBIDDEN}${table} from ' || old.state || ' to ' || new.state);
+     end`,
+  ];
+}
+
+/** What the guard of a table has refused; null for every other error. */
+export function forbiddenTransition(error: unknown): string | null {
+  if (!(error instanceof Error) || !error.message.startsWith(FORBIDDEN)) return null;
+  return error.message.slice(FORBIDDEN.length);
 }
 
 /** The error codes of better-sqlite3 by what they mean. */

@@ -1,8 +1,11 @@
 import { sql, type Kysely, type Migration } from 'kysely';
+import { guardTransitions } from './transition-guards.js';
 
 /** The migrations of the catalog, oldest first. A released one never changes. */
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-first': { up: createTables },
+  // Repeat it in a new migration when the transitions of a state change.
+  '0002-transition-guards': { up: guardTransitions },
 };
 
 async function createTables(db: Kysely<unknown>): Promise<void> {

@@ -2,15 +2,15 @@ import type { TransitionTable } from '../transition.js';
 
 /**
  * A catalogued file. `Valid` is accepted; `Invalid` was found lost, damaged or superseded; `Removed` has no replica
- * left and stays as lineage.
+ * left and stays as lineage. A sandbox is known by its content: uploaded again, the same file is `Valid` again.
  */
 export const FILE_STATES = ['Valid', 'Invalid', 'Removed'] as const;
 export type FileState = (typeof FILE_STATES)[number];
 
 export const FILE_TRANSITIONS: TransitionTable<FileState> = {
   Valid: ['Invalid', 'Removed'],
-  Invalid: ['Removed'],
-  Removed: [],
+  Invalid: ['Removed', 'Valid'],
+  Removed: ['Valid'],
 };
 
 /** `output` of a scout or fabrication job, `merged` of a merge job, `sandbox` a payload file of a definition. */

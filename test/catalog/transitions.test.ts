@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { changeAttempts } from '../../catalog/attempts.js';
 import { changeBlockState, getBlock } from '../../catalog/blocks.js';
@@ -5,9 +6,10 @@ import type { Db } from '../../catalog/catalog.js';
 import { recordEvent } from '../../catalog/events.js';
 import { changeJobs, moveJobs } from '../../catalog/jobs.js';
 import { changeProductionState, getProduction } from '../../catalog/productions.js';
+import { GUARDED } from '../../catalog/transition-guards.js';
 import { PRODUCTION_STATES, PRODUCTION_TRANSITIONS } from '../../domain/states/production.js';
 import { mayBecome } from '../../domain/transition.js';
-import { ControlRoom, failing, type Ref } from '../activities/control/control-room.js';
+import { ControlRoom, failing, good, type Ref } from '../activities/control/control-room.js';
 
 let room: ControlRoom;
 let ref: Ref;
@@ -30,6 +32,9 @@ async function refused(work: (db: Db) => Promise<unknown>): Promise<void> {
   ).rejects.toMatchObject({ code: 'FABRICA_TRANSITION_FORBIDDEN' });
   expect(await room.dump()).toEqual(before);
 }
+
+/** Any statement at all, as a mistake in Fabrica or a person at the database may make it. */
+const raw = (statement: string) => (db: Db) => sql.raw(statement).execute(db);
 
 const change = { why: '', who: 'tester', now: 1 };
 
@@ -72,6 +77,32 @@ describe('a forbidden change of state is refused with everything in its transact
         reports.map((report) => ({ from: 'Failed', state: 'Done', class: null, report })),
       ),
     );
+  });
+});
+
+describe('the database itself refuses', () => {
+  beforeEach(async () => {
+    await room.complete(ref, good);
+  });
+
+  it.each(Object.entries(GUARDED))(
+    'each change of state in %s that is not allowed',
+    async (table, transitions) => {
+      const rows = await room.rows<{ state: string }>(`select distinct state from ${table}`);
+      const states = Object.keys(transitions);
+      for (const { state } of rows) {
+        for (const to of states.filter((one) => !mayBecome(transitions, state, one))) {
+          await refused(raw(`update ${table} set state = '${to}' where state = '${state}'`));
+        }
+        await refused(raw(`update ${table} set state = 'Bogus' where state = '${state}'`));
+      }
+    },
+  );
+
+  it('nothing that changes no state', async () => {
+    for (const table of Object.keys(GUARDED)) {
+      await room.catalog.write(raw(`update ${table} set state = state`));
+    }
   });
 });
 
