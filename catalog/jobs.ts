@@ -63,11 +63,14 @@ export async function nextJobNumbers(
     .select((eb) => eb.fn.max('number').as('number'))
     .where('production_id', '=', production)
     .executeTakeFirst();
+  // The highest index is that of the last job: both grow together.
   const index = await db
     .selectFrom('jobs')
-    .select((eb) => eb.fn.max('file_index').as('index'))
+    .select('file_index as index')
     .where('production_id', '=', production)
     .where('kind', 'in', [...STAGE_KINDS[stage]])
+    .orderBy('number', 'desc')
+    .limit(1)
     .executeTakeFirst();
   return { number: Number(last?.number ?? 0) + 1, index: Number(index?.index ?? 0) + 1 };
 }
