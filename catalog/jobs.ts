@@ -75,24 +75,30 @@ export async function nextJobNumbers(
   return { number: Number(last?.number ?? 0) + 1, index: Number(index?.index ?? 0) + 1 };
 }
 
-/** Jobs of a block that may be placed now, the lowest numbers first. */
+/**
+ * Jobs of a block that may be placed now, the lowest numbers first: at most `limit` that may go anywhere and as many that avoid sites, so
+ * that however many wait for another site to have room, the others are found.
+ */
 export async function placeableJobs(
   db: Db,
   key: BlockKey,
   stage: JobStage,
   options: { now: number; limit: number },
 ): Promise<JobRow[]> {
-  return db
-    .selectFrom('jobs')
-    .selectAll()
-    .where('production_id', '=', key.production)
-    .where('block', '=', key.block)
-    .where('kind', 'in', [...STAGE_KINDS[stage]])
-    .where('state', '=', 'Waiting')
-    .where('not_before', '<=', options.now)
-    .orderBy('number')
-    .limit(options.limit)
-    .execute();
+  const first = (comparison: '=' | '<>'): Promise<JobRow[]> =>
+    db
+      .selectFrom('jobs')
+      .selectAll()
+      .where('production_id', '=', key.production)
+      .where('block', '=', key.block)
+      .where('kind', 'in', [...STAGE_KINDS[stage]])
+      .where('state', '=', 'Waiting')
+      .where('not_before', '<=', options.now)
+      .where('avoid', comparison, '[]')
+      .orderBy('number')
+      .limit(options.limit)
+      .execute();
+  return [...(await first('=')), ...(await first('<>'))].sort((a, b) => a.number - b.number);
 }
 
 /** How many jobs of a block wait, and when the first of them may be placed (ms). */

@@ -172,6 +172,18 @@ describe('place', () => {
     });
   });
 
+  it('finds jobs that may go anywhere behind thousands that wait for another site', async () => {
+    const merge = { command: ['cat', '{inputs}', '{output}'], targetEvents: 5_000 };
+    const ref = await room.register(definition({ events: 25_000, merge, scouts: { jobs: 0 } }));
+    await room.step(ref);
+    await room.do.openBlock({ ...ref, block: 0 });
+    await room.change(`update jobs set avoid = '["KMI"]' where number <= 2400`);
+    await room.change(`update sites set slots = 0 where name <> 'KMI'`);
+    const { bundles } = await room.place(ref, 0);
+    const jobs = bundles.flatMap((order) => [...jobsOf(order.ranges)]);
+    expect(jobs.map(({ job }) => job)).toEqual([2401, 2402, 2403]);
+  });
+
   it('waits while a production is paused', async () => {
     const ref = await room.register(definition({ scouts: { jobs: 0 } }));
     await room.step(ref);
