@@ -1,5 +1,9 @@
 import type { Command } from 'commander';
+import type { Catalog } from '../../../catalog/catalog.js';
+import { revisionOf, type ProductionRow } from '../../../catalog/productions.js';
 import { listFiles } from '../../../catalog/views/file-list.js';
+import { FabricaError } from '../../../domain/errors.js';
+import { quoted } from '../../../domain/problem.js';
 import { formatSize } from '../../../domain/quantity.js';
 import { FILE_KINDS, type FileKind } from '../../../domain/states/file.js';
 import { EXIT } from '../exit-code.js';
@@ -30,6 +34,9 @@ export function addFiles(program: Command, invocation: Invocation): void {
         const production = await session.production(textArgument(args, 0));
         const catalog = await session.catalog();
         const answer = await catalog.read((db) => listFiles(db, production.id, options));
+        if (answer.files.length === 0 && options.level !== undefined) {
+          await checkLevel(catalog, production, options.level);
+        }
         const rows = answer.files.map((file): Cell[] => [
           file.kind,
           file.level,
@@ -47,3 +54,24 @@ export function addFiles(program: Command, invocation: Invocation): void {
       }),
     );
 }
+
+/** Throws `FABRICA_COMMAND_LINE`, with the levels there are, for one that the production does not make. */
+async function checkLevel(
+  catalog: Catalog,
+  production: ProductionRow,
+  level: string,
+): Promise<void> {
+  const { definition } = await catalog.read((db) => revisionOf(db, production));
+  const { dataset, fabrication } = definition;
+  const levels = fabrication.outputs.map((output) => output.level ?? dataset.dataLevel);
+  if ([...levels, SANDBOX_LEVEL].includes(level)) return;
+  throw new FabricaError(
+    'FABRICA_COMMAND_LINE',
+    `--level: ${production.name} has no data level ${quoted(level)}; it has ${levels.join(', ')}.`,
+    { production: production.name },
+    { remedy: 'Name one of these, or leave --level out.' },
+  );
+}
+
+/** The level of payload files in the catalog. */
+const SANDBOX_LEVEL = 'sandbox';

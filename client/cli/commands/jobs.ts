@@ -4,6 +4,7 @@ import { FAILURE_CLASSES, type FailureClass } from '../../../domain/failure-clas
 import { JOB_STATES, type JobState } from '../../../domain/states/job.js';
 import { EXIT } from '../exit-code.js';
 import { choice, examples, limitOption, textArgument, type Invocation } from '../invocation.js';
+import { checkSiteName } from '../site-name.js';
 import { stateStyle } from '../style.js';
 import type { Cell } from '../table.js';
 
@@ -31,6 +32,7 @@ export function addJobs(program: Command, invocation: Invocation): void {
     .action(
       invocation.action<JobsOptions>(async (session, options, args) => {
         const production = await session.production(textArgument(args, 0));
+        if (options.site !== undefined) await checkSiteName(session, options.site);
         const catalog = await session.catalog();
         const answer = await catalog.read((db) => listJobs(db, production.id, options));
         const rows = answer.jobs.map((job): Cell[] => [

@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
+import { campaignsOf } from '../../../catalog/views/campaigns.js';
 import { listProductions } from '../../../catalog/views/production-list.js';
+import { quoted } from '../../../domain/problem.js';
 import { PRODUCTION_STATES, type ProductionState } from '../../../domain/states/production.js';
 import { EXIT } from '../exit-code.js';
 import { choice, examples, limitOption, type Invocation } from '../invocation.js';
@@ -52,10 +54,33 @@ export function addList(program: Command, invocation: Invocation): void {
           'registered',
           'reason',
         ];
-        const none = 'No production is registered here. `fabrica submit FILE` starts one.';
-        session.answer(answer, rows.length === 0 ? none : session.table(head, rows));
+        const text =
+          rows.length === 0
+            ? noneText(await catalog.read(campaignsOf), options)
+            : session.table(head, rows);
+        session.answer(answer, text);
         if (answer.more) session.remark(`(there are more than ${limit}: --limit)`);
         return EXIT.ok;
       }),
     );
+}
+
+const MOST_CAMPAIGNS = 20;
+
+/** Why the list is empty: nothing is registered at all, or nothing of what was asked for. */
+function noneText(
+  campaigns: readonly string[],
+  { campaign, state }: Pick<ListOptions, 'campaign' | 'state'>,
+): string {
+  if (campaigns.length === 0) {
+    return 'No production is registered here. `fabrica submit FILE` starts one.';
+  }
+  const of = campaign === undefined ? '' : ` of campaign ${quoted(campaign)}`;
+  if (campaign === undefined || campaigns.includes(campaign)) {
+    return `No production${of} is ${state ?? 'registered'}.`;
+  }
+  const named = campaigns.slice(0, MOST_CAMPAIGNS).join(', ');
+  const more = campaigns.length - MOST_CAMPAIGNS;
+  const rest = more > 0 ? ` and ${more} more` : '';
+  return `No production${of} is registered; the campaigns are ${named}${rest}.`;
 }

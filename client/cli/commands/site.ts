@@ -1,14 +1,13 @@
 import type { Command } from 'commander';
 import { listSites, type SiteSummary } from '../../../catalog/views/site-list.js';
-import { FabricaError } from '../../../domain/errors.js';
 import { formatDuration } from '../../../domain/quantity.js';
-import { nearest } from '../../../domain/spelling.js';
 import { EXIT, type ExitCode } from '../exit-code.js';
 import { duration, examples, textArgument, type Invocation } from '../invocation.js';
 import type { Session } from '../session.js';
+import { checkSiteName } from '../site-name.js';
 import { stateStyle } from '../style.js';
 import type { Cell } from '../table.js';
-import { safe, timeText } from '../text.js';
+import { timeText } from '../text.js';
 
 interface BanOptions {
   readonly why?: string;
@@ -68,8 +67,7 @@ async function override(
   name: string,
   change: { state: 'Banned' | null; why: string; until: number | null },
 ): Promise<ExitCode> {
-  const names = (await sitesOf(session)).map((one) => one.site);
-  if (!names.includes(name)) throw unknownSite(name, names);
+  await checkSiteName(session, name);
   const { client } = await session.temporal();
   const { who } = session.terminal;
   const input = { site: name, who, ...change };
@@ -84,16 +82,6 @@ async function override(
       : `${name} gets no more jobs ${until}.`,
   );
   return EXIT.ok;
-}
-
-function unknownSite(name: string, names: readonly string[]): FabricaError {
-  const meant = nearest(name, names);
-  return new FabricaError(
-    'FABRICA_SITE_UNKNOWN',
-    `No site is named ${safe(name, 60)}; there are ${names.join(', ')}.`,
-    { site: name },
-    meant === null ? {} : { remedy: `Did you mean ${meant}?` },
-  );
 }
 
 function siteTable(sites: readonly SiteSummary[], session: Session): string {

@@ -2,7 +2,13 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { openCatalog } from '../../../catalog/open.js';
+import { insertProduction, insertRevision } from '../../../catalog/productions.js';
+import { syncResources } from '../../../catalog/resources.js';
+import { defaultConfiguration } from '../../../domain/default-configuration.js';
+import { BELLE2_LFN_SCHEME } from '../../../domain/lfn.js';
+import { canonicalDefinition, parseDefinition } from '../../../domain/parse.js';
 import { temporaryFolder } from '../../worker/temporary-folder.js';
 import { MINIMAL, writeDefinition } from '../definitions.js';
 import { fabrica } from './fabrica.js';
@@ -124,6 +130,43 @@ describe('a command line that is wrong', () => {
   });
 });
 
+describe('a filter that nothing can pass', () => {
+  it('is told with the campaigns there are', async () => {
+    const folder = await oneProduction();
+    const list = async (...argv: string[]) =>
+      (await fabrica(['list', ...argv], { cwd: folder })).out;
+    expect(await list('--campaign', 'nope')).toBe(
+      'No production of campaign "nope" is registered; the campaigns are MC16.\n',
+    );
+    expect(await list('--campaign', 'MC16', '--state', 'Held')).toBe(
+      'No production of campaign "MC16" is Held.\n',
+    );
+    expect(await list('--state', 'Held')).toBe('No production is Held.\n');
+    expect(await list('--campaign', 'MC16')).toMatch(/\nmumu /);
+  });
+
+  it('is told with the sites there are', async () => {
+    const error = await refused(['jobs', 'mumu', '--site', 'KMJ'], await oneProduction(), 2);
+    expect(error).toContain('No site is named "KMJ"; there are KMI, PNNL, UVic.');
+    expect(error).toContain('Did you mean KMI?');
+  });
+
+  it('is told with the states and classes there are', async () => {
+    const folder = await oneProduction();
+    expect(await refused(['jobs', 'mumu', '--state', 'Lost'], folder, 2)).toMatch(/Waiting/);
+    expect(await refused(['jobs', 'mumu', '--class', 'x'], folder, 2)).toMatch(/payload-error/);
+  });
+
+  it('is told with the data levels there are', async () => {
+    const folder = await oneProduction();
+    expect(await refused(['files', 'mumu', '--level', 'raw'], folder, 2)).toContain(
+      'mumu has no data level "raw"; it has mdst.',
+    );
+    const { code, out } = await fabrica(['files', 'mumu', '--level', 'mdst'], { cwd: folder });
+    expect({ code, out }).toEqual({ code: 0, out: 'No such files.\n' });
+  });
+});
+
 describe('surroundings that are wrong', () => {
   it('a configuration with an unknown field is refused with its line', async () => {
     const folder = temporaryFolder();
@@ -199,6 +242,28 @@ function anchorBomb(): string {
     lines.push(`a${level}: &a${level} [${references}]`);
   }
   return `${lines.join('\n')}\n`;
+}
+
+/** A catalog with the default sites and the production mumu, of campaign MC16. Nothing runs. */
+async function oneProduction(): Promise<string> {
+  const folder = temporaryFolder();
+  const catalog = await openCatalog({ file: await emptyCatalog(folder) });
+  const definition = parseDefinition(parse(MINIMAL));
+  await catalog.write(async (db) => {
+    await syncResources(db, defaultConfiguration(folder), 0);
+    const { id, revision } = await insertProduction(db, definition, 0);
+    await insertRevision(db, {
+      production: id,
+      revision,
+      canonical: canonicalDefinition(definition),
+      digest: '',
+      scheme: BELLE2_LFN_SCHEME,
+      by: 'tester',
+      now: 0,
+    });
+  });
+  await catalog.close();
+  return folder;
 }
 
 async function emptyCatalog(folder: string): Promise<string> {
