@@ -2,6 +2,7 @@ import type { ControlActivities } from '../activities/control/index.js';
 import type { SiteIoActivities, SubmissionActivities } from '../activities/site/index.js';
 import type { StorageActivities } from '../activities/storage/index.js';
 import { jobsOf, attemptsOf, type AttemptRange, type JobRange } from '../domain/bundle.js';
+import { counted } from '../domain/counted.js';
 
 type Activity = (...args: never[]) => Promise<unknown>;
 
@@ -16,23 +17,25 @@ const jobs = (ranges: readonly JobRange[]): number => [...jobsOf(ranges)].length
 export const CONTROL_SUMMARIES: Summaries<ControlActivities> = {
   validateDefinition: () => 'check the definition',
   register: () => 'register',
-  nextStep: ({ running }) => `what next? (${running.length} blocks run)`,
+  nextStep: ({ running }) => `what next? (blocks that run: ${running.length})`,
   blockFailed: ({ block }) => `block ${block} failed: hold`,
   openBlock: ({ block }) => `open block ${block}`,
   place: ({ block, stage }) => `place ${stage === 'merge' ? 'merges' : 'jobs'} of block ${block}`,
-  settle: ({ bundle, reports }) => `bundle ${bundle}: record ${reports.length} reports`,
+  settle: ({ bundle, reports }) => `bundle ${bundle}: record ${counted(reports.length, 'report')}`,
   closeStage: ({ block, stage }) => `block ${block}: all ${stage} jobs have ended`,
   filesToVerify: ({ block, stage }) => `block ${block}: what to verify after ${stage}`,
-  recordProblems: ({ storage, problems }) => `${problems.length} bad files on ${storage}`,
+  recordProblems: ({ storage, problems }) =>
+    `${counted(problems.length, 'bad file')} on ${storage}`,
   planMergeJobs: ({ block }) => `block ${block}: plan merges`,
   advanceBlock: ({ block, to }) => `block ${block}: ${to}`,
   reopenBlock: ({ block }) => `block ${block}: make lost outputs again`,
   planTransfers: ({ block }) => `block ${block}: plan copies`,
-  recordCopies: ({ storage, results }) => `record ${results.length} copies to ${storage}`,
+  recordCopies: ({ storage, results }) =>
+    `record ${counted(results.length, 'copy', 'copies')} to ${storage}`,
   condemnLeftovers: ({ block }) => `block ${block}: condemn what is not needed any more`,
   planRemovals: ({ block }) =>
     block === null ? 'what to remove' : `block ${block}: what to remove`,
-  confirmRemovals: ({ storage, paths }) => `${paths.length} files are gone from ${storage}`,
+  confirmRemovals: ({ storage, paths }) => `${counted(paths.length, 'file')} gone from ${storage}`,
   recordDebt: ({ storage }) => `${storage} does not answer: a debt`,
   finishBlock: ({ block }) => `block ${block} is finished`,
   openHandles: () => 'which bundles are still at sites',
@@ -44,8 +47,10 @@ export const CONTROL_SUMMARIES: Summaries<ControlActivities> = {
   setSiteOverride: ({ site, state }) => `site ${site}: ${state ?? 'as policy says'}`,
   filesToAudit: ({ after }) => `what to audit, after file ${after}`,
   directoriesToAudit: () => 'where to look for unknown files',
-  unknownPaths: ({ storage, paths }) => `are ${paths.length} files on ${storage} known`,
-  concludeAudit: ({ discrepancies }) => `conclude the audit: ${discrepancies.length} discrepancies`,
+  unknownPaths: ({ storage, paths }) =>
+    `known or not: ${counted(paths.length, 'file')} on ${storage}`,
+  concludeAudit: ({ discrepancies }) =>
+    `conclude the audit: ${counted(discrepancies.length, 'discrepancy', 'discrepancies')}`,
   listLive: () => 'what is live',
   recordSpace: ({ storage }) => `room on ${storage}`,
   storagesToMeasure: () => 'which storages to measure',
@@ -53,23 +58,23 @@ export const CONTROL_SUMMARIES: Summaries<ControlActivities> = {
 
 export const SUBMISSION_SUMMARIES: Summaries<SubmissionActivities> = {
   submitJobs: ({ bundle, kind, ranges, site }) =>
-    `bundle ${bundle}: ${jobs(ranges)} ${kind} jobs at ${site}`,
+    `bundle ${bundle}: ${counted(jobs(ranges), `${kind} job`)} at ${site}`,
 };
 
 export const SITE_IO_SUMMARIES: Summaries<SiteIoActivities> = {
   watchJobs: (bundle) =>
-    `bundle ${bundle.bundle}: ${attempts(bundle.attempts)} jobs at ${bundle.site}`,
+    `bundle ${bundle.bundle}: ${counted(attempts(bundle.attempts), 'job')} at ${bundle.site}`,
   endJobs: (bundle) =>
-    `bundle ${bundle.bundle}: end ${attempts(bundle.attempts)} jobs at ${bundle.site}`,
+    `bundle ${bundle.bundle}: end ${counted(attempts(bundle.attempts), 'job')} at ${bundle.site}`,
   forgetJobs: (bundle) => `bundle ${bundle.bundle}: tidy up at ${bundle.site}`,
   readLog: ({ job }) => `log of job ${job}`,
   checkSite: () => 'does the site take jobs',
 };
 
 export const STORAGE_SUMMARIES: Summaries<StorageActivities> = {
-  verifyFiles: ({ storage, files }) => `verify ${files.length} files on ${storage}`,
-  copyFiles: ({ storage, files }) => `copy ${files.length} files to ${storage}`,
-  removeFiles: ({ storage, paths }) => `remove ${paths.length} files from ${storage}`,
+  verifyFiles: ({ storage, files }) => `verify ${counted(files.length, 'file')} on ${storage}`,
+  copyFiles: ({ storage, files }) => `copy ${counted(files.length, 'file')} to ${storage}`,
+  removeFiles: ({ storage, paths }) => `remove ${counted(paths.length, 'file')} from ${storage}`,
   listFiles: ({ storage, directory }) => `list ${directory} on ${storage}`,
   measureSpace: ({ storage }) => `measure the room on ${storage}`,
 };

@@ -1,4 +1,7 @@
+import { grouped } from '../../domain/counted.js';
 import { printable } from '../../domain/problem.js';
+
+export { counted, grouped } from '../../domain/counted.js';
 
 /** Text from outside, ready for a terminal: what would act on it is shown instead; cut after `longest` characters. */
 export function safe(text: string, longest = 2000): string {
@@ -12,16 +15,6 @@ export function safeLines(text: string): string {
     .split('\n')
     .map((line) => safe(line.replaceAll('\t', '    '), 10_000))
     .join('\n');
-}
-
-/** `1,234,567`. */
-export function grouped(value: number): string {
-  return value.toLocaleString('en-US', { maximumFractionDigits: 0 });
-}
-
-/** `12 jobs`, `1 job`. */
-export function counted(value: number, what: string, plural = `${what}s`): string {
-  return `${grouped(value)} ${value === 1 ? what : plural}`;
 }
 
 /** `40 Done, 3 Running`; counts of 0 are left out. */
