@@ -7,9 +7,17 @@ import {
   parseDocument,
 } from '../domain/document.js';
 import { FabricaError } from '../domain/errors.js';
-import { definitionWarnings, parseDefinition } from '../domain/parse.js';
+import { definitionWarnings, parseDefinition, type Where } from '../domain/parse.js';
 import { printable } from '../domain/problem.js';
 import { FileFault, readPlainFile } from '../worker/plain-file.js';
+
+/** Where the definitions that this process has read stand, so that whatever is found wrong with one later is told with its line. */
+const places = new WeakMap<Definition, Where>();
+
+/** The file of a definition that `readDefinition` has read, and the lines of its fields; undefined for one that came otherwise. */
+export function whereOf(definition: Definition): Where | undefined {
+  return places.get(definition);
+}
 
 export interface DefinitionFile {
   readonly definition: Definition;
@@ -28,10 +36,9 @@ export interface DefinitionFile {
  */
 export function readDefinition(file: string): DefinitionFile {
   const document = parseDocument(decodeText(bytesOf(file), file), file);
-  const definition = parseDefinition(document.value, {
-    file,
-    lineOf: (path) => document.lineOf(path),
-  });
+  const where: Where = { file, lineOf: (path) => document.lineOf(path) };
+  const definition = parseDefinition(document.value, where);
+  places.set(definition, where);
   return {
     definition,
     warnings: definitionWarnings(definition),

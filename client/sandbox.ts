@@ -6,10 +6,11 @@ import type { Definition, StoredPayload } from '../domain/definition.js';
 import { FabricaError } from '../domain/errors.js';
 import { type LfnScheme, physicalPath, sandboxLfn } from '../domain/lfn.js';
 import { payloadName } from '../domain/definition-rules.js';
-import { printable } from '../domain/problem.js';
+import { type Problem, printable, problemsError } from '../domain/problem.js';
 import { formatSize } from '../domain/quantity.js';
 import type { StorageElement } from '../grid/storage/storage-element.js';
 import { FileFault, openPlainFile } from '../worker/plain-file.js';
+import { whereOf } from './definition-file.js';
 
 /** Payload files of a definition, from the submitter's computer to a storage that every site can read. */
 
@@ -41,16 +42,15 @@ export interface SandboxPlan {
 
 /**
  * Looks at every payload path of a definition (relative to `folder`) and measures the files.
- * Throws `FABRICA_PAYLOAD_MISSING`, naming all files and fields that are missing, no plain readable files, or over 100 MB.
+ * Throws `FABRICA_PAYLOAD_MISSING`, naming all files, lines and fields that are missing, no plain readable files, or over 100 MB.
  */
 export async function planSandbox(definition: Definition, folder: string): Promise<SandboxPlan> {
   const files: SandboxFile[] = [];
-  const faults: { file: string; field: string; text: string }[] = [];
+  const problems: Problem[] = [];
   for (const section of SECTIONS) {
     for (const [index, entry] of (definition[section]?.payload ?? []).entries()) {
       if (typeof entry !== 'string') continue;
       const file = path.resolve(folder, entry);
-      const field = `${section}.payload[${index}]`;
       try {
         files.push({
           section,
@@ -61,34 +61,30 @@ export async function planSandbox(definition: Definition, folder: string): Promi
         });
       } catch (error) {
         if (!(error instanceof FileFault)) throw error;
-        faults.push({
-          file,
-          field,
-          text: `${field}: the payload file ${printable(file, 300)} ${error.message}`,
+        problems.push({
+          path: [section, 'payload', index],
+          text: `the payload file ${printable(file, 300)} ${error.message}`,
+          remedy: error instanceof TooLarge ? 'put it on CVMFS or a storage' : 'correct the path',
         });
       }
     }
   }
-  const first = faults[0];
-  if (first === undefined) return { definition, files };
-  throw new FabricaError('FABRICA_PAYLOAD_MISSING', faults.map(({ text }) => text).join('\n'), {
-    file: first.file,
-    field: first.field,
-  });
+  if (problems.length === 0) return { definition, files };
+  throw problemsError('FABRICA_PAYLOAD_MISSING', problems, whereOf(definition));
 }
 
 async function measure(file: string): Promise<Pick<SandboxFile, 'size' | 'sha256' | 'adler32'>> {
   const handle = await openPlainFile(file);
   try {
     const announced = (await handle.stat()).size;
-    if (announced > MAX_PAYLOAD_BYTES) throw tooLarge(announced);
+    if (announced > MAX_PAYLOAD_BYTES) throw new TooLarge(announced);
     const sha256 = createHash('sha256');
     const adler32 = new Adler32();
     let size = 0;
     for await (const chunk of bytesOf(handle)) {
       size += chunk.length;
       // A file may grow while it is read.
-      if (size > MAX_PAYLOAD_BYTES) throw tooLarge(size);
+      if (size > MAX_PAYLOAD_BYTES) throw new TooLarge(size);
       sha256.update(chunk);
       adler32.update(chunk);
     }
@@ -107,10 +103,11 @@ async function* bytesOf(handle: FileHandle): AsyncGenerator<Uint8Array> {
   }
 }
 
-const tooLarge = (size: number): FileFault =>
-  new FileFault(
-    `has ${formatSize(size)}, over the limit of ${formatSize(MAX_PAYLOAD_BYTES)}: put it on CVMFS or a storage`,
-  );
+class TooLarge extends FileFault {
+  constructor(size: number) {
+    super(`has ${formatSize(size)}, over the limit of ${formatSize(MAX_PAYLOAD_BYTES)}`);
+  }
+}
 
 /**
  * Puts the files on a storage, each under a name made of its content: what is there already is not sent again.

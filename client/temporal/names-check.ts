@@ -2,6 +2,7 @@ import type { Configuration } from '../../domain/configuration.js';
 import type { Definition } from '../../domain/definition.js';
 import { type Problem, problemsError } from '../../domain/problem.js';
 import { nearest } from '../../domain/spelling.js';
+import { whereOf } from '../definition-file.js';
 
 /**
  * Checks the sites, areas and copies that a definition names against the configuration, as registration does against the catalog.
@@ -41,7 +42,8 @@ export function checkNames(
       );
     });
   }
-  if (problems.length > 0) throw problemsError('FABRICA_DEFINITION_INVALID', problems, { file });
+  if (problems.length === 0) return;
+  throw problemsError('FABRICA_DEFINITION_INVALID', problems, whereOf(definition) ?? { file });
 }
 
 function unknown(

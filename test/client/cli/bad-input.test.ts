@@ -52,17 +52,35 @@ describe('a definition that is wrong', () => {
       MINIMAL.replace('name: mumu', 'name: "a\\nb"'),
       /mumu\.yaml:1: name: /,
     ],
+    [
+      'an unknown storage of its payload',
+      MINIMAL.replace(
+        '  outputs:',
+        `  payload:
+    - name: gen.sh
+      lfn: /belle/gen.sh
+      storage: KMI-DISC
+      size: 1
+      adler32: '00000001'
+  outputs:`,
+      ),
+      /mumu\.yaml:14: fabrication\.payload\[0\]\.storage: .*KMI-DISC; did you mean KMI-DISK\?/,
+    ],
     ['NUL in an argument', MINIMAL.replace("'{seed}'", '"a\\0b"'), /fabrication\.command\[1\]: /],
-    ['an unknown site', `${MINIMAL}sites: [KMII]\n`, /sites\[0\]: .*KMII; did you mean KMI\?/],
+    [
+      'an unknown site',
+      `${MINIMAL}sites:\n  - KMI\n  - KMII\n`,
+      /mumu\.yaml:15: sites\[1\]: .*KMII; did you mean KMI\?/,
+    ],
     [
       'an unknown area',
       `${MINIMAL}distribution: {areas: [europe]}\n`,
-      /distribution\.areas\[0\]: .*europe; there are asia, america/,
+      /mumu\.yaml:13: distribution\.areas\[0\]: .*europe; there are asia, america/,
     ],
     [
       'too many copies',
       `${MINIMAL}distribution: {copies: 9}\n`,
-      /distribution\.copies: .*there are 4/,
+      /mumu\.yaml:13: distribution\.copies: .*there are 4/,
     ],
   ])('with %s is refused, with field and remedy', async (_, definition, message) => {
     const error = await submitRefused(definition);
@@ -81,7 +99,9 @@ describe('a definition that is wrong', () => {
     const error = await submitRefused(
       MINIMAL.replace('  outputs:', '  payload: [gen.sh]\n  outputs:'),
     );
-    expect(error).toMatch(/fabrication\.payload\[0\]: the payload file .*gen\.sh does not exist/);
+    expect(error).toMatch(
+      /mumu\.yaml:11: fabrication\.payload\[0\]: the payload file .*gen\.sh does not exist;/,
+    );
     expect(error).toContain('(FABRICA_PAYLOAD_MISSING)');
   });
 
