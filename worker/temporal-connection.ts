@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Connection } from '@temporalio/client';
+import { Connection, isGrpcServiceError } from '@temporalio/client';
+import { messageOf } from '../domain/errors.js';
 
 export interface TemporalEndpoint {
   /** `host:port`. */
@@ -8,19 +9,42 @@ export interface TemporalEndpoint {
   readonly namespace: string;
 }
 
+/** What to do about a server that was named and does not serve. */
+export const UNREACHABLE_REMEDY =
+  'Start Temporal there, or correct the address (--address, TEMPORAL_ADDRESS, or temporal.address in fabrica.yaml); without one `fabrica up` starts a server of its own.';
+
 /** ms. */
 const PROBE_PAUSE = 25;
 const CALL = 5000;
+const ACCEPT = 1000;
 
-/** Resolves when the server answers and has the namespace. Throws when the signal aborts, with the last reason. */
+/**
+ * Resolves when the server answers and has the namespace. `tell` is called once, with the reason, when it does not at the first try.
+ * Throws when the signal aborts, with the last reason.
+ */
 export async function untilTemporalServes(
-  endpoint: TemporalEndpoint & { readonly signal: AbortSignal },
+  options: TemporalEndpoint & {
+    readonly signal: AbortSignal;
+    readonly tell?: (why: string) => void;
+    /** ms between two tries. (Default: 25, for a server of this machine that is just starting) */
+    readonly pause?: number;
+  },
 ): Promise<void> {
-  const { address, namespace, signal } = endpoint;
+  const { address, namespace, pause = PROBE_PAUSE, signal, tell } = options;
+  const pauseAfter = async (why: string, first: boolean): Promise<void> => {
+    if (first) tell?.(why);
+    try {
+      await sleep(pause, undefined, { signal });
+    } catch (error) {
+      throw new Error(why, { cause: error });
+    }
+  };
+  let tries = 0;
   // gRPC waits a second after a refused connection; a bare connection tells without delay when it is worth while.
-  while (!(await accepts(address))) {
-    signal.throwIfAborted();
-    await sleep(PROBE_PAUSE, undefined, { signal });
+  for (;;) {
+    const why = await whyNoConnection(address);
+    if (why === null) break;
+    await pauseAfter(why, ++tries === 1);
   }
   const connection = connectionWithoutRetry(address);
   try {
@@ -31,8 +55,7 @@ export async function untilTemporalServes(
         );
         return;
       } catch (error) {
-        if (signal.aborted) throw error;
-        await sleep(PROBE_PAUSE, undefined, { signal });
+        await pauseAfter(shortReason(error), ++tries === 1);
       }
     }
   } finally {
@@ -49,17 +72,49 @@ export function connectionWithoutRetry(address: string): Connection {
   return Connection.lazy({ address, interceptors: [] });
 }
 
-/** True if something listens there. */
-function accepts(address: string): Promise<boolean> {
+/** Why nobody can be reached there, for a person; null if something listens. Answers within a second or two. */
+export function whyNoConnection(address: string): Promise<string | null> {
   const at = address.lastIndexOf(':');
+  const host = address.slice(0, at).replace(/^\[(.*)\]$/, '$1');
   return new Promise((resolve) => {
-    const socket = connect({ host: address.slice(0, at), port: Number(address.slice(at + 1)) });
-    const answer = (listens: boolean): void => {
+    const socket = connect({ host, port: Number(address.slice(at + 1)) });
+    const answer = (why: string | null): void => {
       socket.destroy();
-      resolve(listens);
+      resolve(why);
     };
-    socket.setTimeout(1000, () => answer(false));
-    socket.once('connect', () => answer(true));
-    socket.once('error', () => answer(false));
+    let found = false;
+    socket.once('lookup', () => (found = true));
+    socket.setTimeout(ACCEPT, () => {
+      answer(found ? 'the host does not answer' : `the name ${host} can not be looked up now`);
+    });
+    socket.once('connect', () => answer(null));
+    socket.once('error', (error: NodeJS.ErrnoException) => answer(connectError(host, error)));
   });
+}
+
+function connectError(host: string, error: NodeJS.ErrnoException): string {
+  switch (error.code) {
+    case 'ECONNREFUSED':
+      return 'the connection is refused: nothing listens on this port';
+    case 'ENOTFOUND':
+      return `there is no host ${host}`;
+    case 'EAI_AGAIN':
+      return `the name ${host} can not be looked up now`;
+    case 'EHOSTUNREACH':
+    case 'ENETUNREACH':
+      return `no route leads to ${host}`;
+    case 'ETIMEDOUT':
+      return 'the host does not answer';
+    default:
+      return error.message === '' ? String(error.code) : error.message;
+  }
+}
+
+/** gRPC's words for a failed call, without what means nothing to a person. */
+export function shortReason(error: unknown): string {
+  const details = isGrpcServiceError(error) ? error.details : '';
+  return (details === '' ? messageOf(error) : details)
+    .replace(/^No connection established\. Last error: (Error: )?/, '')
+    .replace(/\.? Resolution note:.*$/s, '')
+    .replace(/\.$/, '');
 }

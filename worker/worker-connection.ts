@@ -4,6 +4,7 @@ import type { Clock } from '../domain/clock.js';
 import { FabricaError, messageOf } from '../domain/errors.js';
 import type { Log } from '../domain/log.js';
 import { installRuntime } from './runtime.js';
+import { UNREACHABLE_REMEDY, whyNoConnection } from './temporal-connection.js';
 import type { TemporalEndpoint } from './temporal-connection.js';
 
 /** ms. */
@@ -34,13 +35,13 @@ export async function connectToTemporal(options: ConnectOptions): Promise<Native
       return await connectOnce({ address, namespace });
     } catch (error) {
       const now = clock.now();
-      const why = messageOf(error);
+      const why = (await whyNoConnection(address)) ?? messageOf(error);
       if (signal?.aborted === true || now - started >= unreachableSeconds * 1000) {
         throw new FabricaError(
           'FABRICA_TEMPORAL_UNREACHABLE',
           `Temporal at ${address}, namespace ${namespace}, does not answer since ${Math.round((now - started) / 1000)} s: ${why}`,
           { address, namespace },
-          { cause: error },
+          { cause: error, remedy: UNREACHABLE_REMEDY },
         );
       }
       if (now - told >= MESSAGE_PAUSE) {

@@ -1,9 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, isGrpcServiceError, type Connection } from '@temporalio/client';
 import type { Clock } from '../../domain/clock.js';
-import { FabricaError, messageOf } from '../../domain/errors.js';
+import { FabricaError } from '../../domain/errors.js';
 import type { LoadedConfiguration } from '../../worker/configuration-file.js';
-import { connectionWithoutRetry } from '../../worker/temporal-connection.js';
+import {
+  connectionWithoutRetry,
+  shortReason,
+  UNREACHABLE_REMEDY,
+  whyNoConnection,
+} from '../../worker/temporal-connection.js';
 import { findEndpoint, type FoundEndpoint } from './endpoint.js';
 
 /** A client of a server that has answered. Close the connection when done. */
@@ -37,10 +42,16 @@ export async function connectClient(
   for (;;) {
     const endpoint = findEndpoint(loaded);
     const where = endpoint === null ? '`fabrica up`' : `Temporal at ${endpoint.address}`;
+    const tellOnce = (why: string): void => {
+      if (!told && seconds > 0) {
+        tell(`${where} does not serve yet: ${why}; trying again for ${seconds} s`);
+      }
+      told = true;
+    };
     const attempt =
       endpoint === null
         ? { why: 'it is still starting', final: false }
-        : await connectOnce(endpoint);
+        : await connectOnce(endpoint, tellOnce);
     if ('client' in attempt) return attempt;
     if (attempt.final || clock.now() >= deadline) {
       const tried = attempt.final ? '' : ` (tried for ${seconds} s)`;
@@ -48,19 +59,22 @@ export async function connectClient(
         'FABRICA_TEMPORAL_UNREACHABLE',
         `${where} does not serve${tried}: ${attempt.why}.`,
         { address: endpoint?.address },
+        endpoint === null ? {} : { remedy: UNREACHABLE_REMEDY },
       );
     }
-    if (!told) tell(`${where} does not answer; trying again for ${seconds} s`);
-    told = true;
+    tellOnce(attempt.why);
     await sleep(PAUSE);
   }
 }
 
 type Attempt = ConnectedClient | { readonly why: string; readonly final: boolean };
 
-async function connectOnce(endpoint: FoundEndpoint): Promise<Attempt> {
+/** `tell` hears early of an address that nobody can be reached at: gRPC may keep silent until its deadline. */
+async function connectOnce(endpoint: FoundEndpoint, tell: (why: string) => void): Promise<Attempt> {
   const { address, namespace } = endpoint;
   const connection = connectionWithoutRetry(address);
+  const nobody = whyNoConnection(address);
+  void nobody.then((why) => why !== null && tell(why));
   try {
     await connection.withDeadline(Date.now() + CALL, async () =>
       connection.workflowService.describeNamespace({ namespace }),
@@ -68,17 +82,8 @@ async function connectOnce(endpoint: FoundEndpoint): Promise<Attempt> {
     return { client: new Client({ connection, namespace }), connection, endpoint };
   } catch (error) {
     await connection.close();
-    const details = isGrpcServiceError(error) ? error.details : '';
-    const code: number = isGrpcServiceError(error) ? error.code : 0;
-    const final = code === NOT_FOUND;
-    return { why: shortReason(details === '' ? messageOf(error) : details), final };
+    // HAZARD: a proxy may lead gRPC where a bare connection does not, so the call decides and the other only explains.
+    const final = isGrpcServiceError(error) && Number(error.code) === NOT_FOUND;
+    return { why: (await nobody) ?? shortReason(error), final };
   }
-}
-
-/** gRPC's words without what means nothing to a person. */
-function shortReason(text: string): string {
-  return text
-    .replace(/^No connection established\. Last error: (Error: )?/, '')
-    .replace(/\.? Resolution note:.*$/s, '')
-    .replace(/\.$/, '');
 }
