@@ -21,7 +21,7 @@ export const ERRORS = {
   FABRICA_DEFINITION_CONFLICT: {
     retryable: false,
     means: 'Another definition is registered under the same production name.',
-    remedy: 'Choose another name, or submit a new revision once the first one has been rejected.',
+    remedy: 'Choose another name; only a Rejected production takes a new revision.',
   },
   FABRICA_CONFIGURATION_INVALID: {
     retryable: false,

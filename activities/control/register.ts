@@ -14,9 +14,10 @@ import {
 import { allSites, allStorages } from '../../catalog/resources.js';
 import { registerSandbox } from '../../catalog/sandbox.js';
 import type { Definition, StoredPayload } from '../../domain/definition.js';
+import { definitionConflict } from '../../domain/definition-conflict.js';
 import { FabricaError } from '../../domain/errors.js';
 import { physicalPath } from '../../domain/lfn.js';
-import { canonicalDefinition, definitionDifference, parseDefinition } from '../../domain/parse.js';
+import { canonicalDefinition, parseDefinition } from '../../domain/parse.js';
 import type { ProductionState } from '../../domain/states/production.js';
 import type { ControlContext } from './context.js';
 import type { StoredExpectation } from '../storage/index.js';
@@ -194,16 +195,9 @@ async function refuseConflict(
 ): Promise<'same' | 'revision'> {
   const revision = await revisionOf(db, known);
   if (revision.digest === digestOf(canonicalDefinition(definition))) return 'same';
-  if (known.state === 'Rejected') return 'revision';
-  throw new FabricaError(
-    'FABRICA_DEFINITION_CONFLICT',
-    `Production ${known.name} is registered (${known.state}) with another definition:\n` +
-      definitionDifference(revision.definition, definition)
-        .map((line) => `  ${line}`)
-        .join('\n') +
-      '\n',
-    { production: known.name },
-  );
+  const { name, state } = known;
+  if (state === 'Rejected') return 'revision';
+  throw definitionConflict({ name, state }, revision.definition, definition);
 }
 
 async function checkNames(db: Db, definition: Definition): Promise<void> {

@@ -10,9 +10,10 @@ import { registeredDefinition } from '../../catalog/views/registered-definition.
 import type { Clock } from '../../domain/clock.js';
 import type { Configuration } from '../../domain/configuration.js';
 import type { Definition } from '../../domain/definition.js';
+import { definitionConflict } from '../../domain/definition-conflict.js';
 import { FabricaError } from '../../domain/errors.js';
 import { CONTROL_QUEUE, productionWorkflowId } from '../../domain/names.js';
-import { canonicalDefinition, definitionDifference } from '../../domain/parse.js';
+import { canonicalDefinition } from '../../domain/parse.js';
 import { LIVE_PRODUCTION_STATES, type ProductionState } from '../../domain/states/production.js';
 import type { production } from '../../workflows/production.js';
 import type { SandboxPlan } from '../sandbox.js';
@@ -60,7 +61,7 @@ export async function submitProduction(options: SubmissionOptions): Promise<Subm
       if (LIVE_PRODUCTION_STATES.includes(state)) await start(client, given, options.by);
       return { production: name, outcome: 'exists', state, workflowId };
     }
-    if (state !== 'Rejected') throw conflict(name, state, registered, given);
+    if (state !== 'Rejected') throw definitionConflict({ name, state }, registered, given);
   }
   const uploaded = await uploadPayload(plan, configuration, catalog.epoch);
   const definition = { ...uploaded, owner: uploaded.owner || ownerOf(options.by) };
@@ -104,8 +105,9 @@ async function untilRegistered(
     if (found !== null) {
       const registered = found.revision.definition;
       if (canonicalDefinition(registered) === canonical) return found.production.state;
-      if (found.production.state !== 'Rejected') {
-        throw conflict(name, found.production.state, registered, definition);
+      const { state } = found.production;
+      if (state !== 'Rejected') {
+        throw definitionConflict({ name, state }, registered, definition);
       }
     }
     if (looks % DESCRIBE_EVERY === 0) {
@@ -123,19 +125,5 @@ async function untilRegistered(
       remedy:
         'See that `fabrica up` or `fabrica worker control` runs (`fabrica doctor`); it registers the production when it comes.',
     },
-  );
-}
-
-function conflict(
-  name: string,
-  state: ProductionState,
-  registered: Definition,
-  given: Definition,
-): FabricaError {
-  const lines = definitionDifference(registered, given).map((line) => `  ${line}`);
-  return new FabricaError(
-    'FABRICA_DEFINITION_CONFLICT',
-    `Production ${name} is registered (${state}) with another definition; registered -> given:\n${lines.join('\n')}`,
-    { production: name },
   );
 }

@@ -43,6 +43,21 @@ describe('register', () => {
     expect(await room.dump()).toEqual(before);
   });
 
+  it.each([
+    ['Active', 'Give the definition another name; if it is to replace mumu, end that one with'],
+    ['Stopped', 'Give the definition another name; if it is to replace mumu, end that one with'],
+    ['Completed', 'Give the definition another name: mumu is finished'],
+    ['Cancelled', 'Give the definition another name: mumu has ended'],
+  ])('tells what to do about a conflict with a production that is %s', async (state, remedy) => {
+    await room.register();
+    await room.change(`update productions set state = '${state}'`);
+    await expect(room.do.register(request(definition({ events: 70 })))).rejects.toMatchObject({
+      type: 'FABRICA_DEFINITION_CONFLICT',
+      message: expect.stringContaining(`(${state}) with another definition`) as string,
+      details: [{ remedy: expect.stringContaining(remedy) as string }],
+    });
+  });
+
   it.each<[string, Parameters<typeof definition>[0], RegExp]>([
     [
       'an unknown site',
