@@ -36,7 +36,11 @@ export interface DefinitionFile {
  */
 export function readDefinition(file: string): DefinitionFile {
   const document = parseDocument(decodeText(bytesOf(file), file), file);
-  const where: Where = { file, lineOf: (path) => document.lineOf(path) };
+  const where: Where = {
+    file,
+    lineOf: (path) => document.lineOf(path),
+    numberAt: (path) => document.numberAt(path),
+  };
   const definition = parseDefinition(document.value, where);
   places.set(definition, where);
   return {

@@ -25,10 +25,13 @@ export const MAX_DOCUMENT_BYTES = 1_000_000;
 const MAX_DEPTH = 32;
 const MAX_ALIASES = 100;
 
-/** A value as JSON could hold it, and the line (from 1) of a field in the file: the nearest one above if it is not there. */
 export interface ParsedDocument {
+  /** As JSON could hold it, but for infinities and what is no number: a schema refuses them. */
   readonly value: unknown;
+  /** The line (from 1) of a field in the file: the nearest one above if it is not there. */
   lineOf(path: FieldPath): number | undefined;
+  /** A number as it is written, which its value may not be able to tell: `.inf`, `9007199254740993`; undefined for all else. */
+  numberAt(path: FieldPath): string | undefined;
 }
 
 /** Throws the error for a place in the text; what follows the place is the reason. */
@@ -133,8 +136,12 @@ export function parseDocument(
   return {
     value: valueOf(document, refuse),
     lineOf: (path) => {
-      const offset = find(path);
+      const { offset } = find(path);
       return offset === undefined ? undefined : lines.linePos(offset).line;
+    },
+    numberAt: (path) => {
+      const { node } = find(path);
+      return isScalar(node) && typeof node.value === 'number' ? node.source : undefined;
     },
   };
 }
@@ -277,8 +284,15 @@ function valueOf(document: Document.Parsed, refuse: Refuse): unknown {
   }
 }
 
-/** Tells where a field is, or the nearest one above it: the key of a mapping, the value of a list. */
-function finder(document: Document.Parsed): (path: FieldPath) => number | undefined {
+interface Place {
+  /** Of the field, or the nearest one above it: the key of a mapping, the value of a list. */
+  readonly offset: number | undefined;
+  /** The value of the field; null if the path is not there to its end. */
+  readonly node: Node | null;
+}
+
+/** Tells where a field is. */
+function finder(document: Document.Parsed): (path: FieldPath) => Place {
   const indices = new Map<Node, Map<string, Pair<Node, Node | null>>>();
   const pairOf = (map: YAMLMap<Node, Node | null>, key: string | number) => {
     let index = indices.get(map);
@@ -302,9 +316,9 @@ function finder(document: Document.Parsed): (path: FieldPath) => number | undefi
         next = node.items[part];
         offset = next?.range?.[0] ?? offset;
       }
-      if (next === undefined || next === null) return offset;
+      if (next === undefined || next === null) return { offset, node: null };
       node = next;
     }
-    return offset;
+    return { offset, node };
   };
 }

@@ -21,7 +21,7 @@ export type { Where } from './problem.js';
 export function parseDefinition(value: unknown, where?: Where): Definition {
   const sound = soundFields(definitionSchema, value) as SoundDefinition;
   const problems = [
-    ...schemaProblems(definitionSchema, value, 'definition'),
+    ...schemaProblems(definitionSchema, value, { kind: 'definition', ...where }),
     ...definitionProblems(sound),
   ];
   if (problems.length > 0) throw problemsError('FABRICA_DEFINITION_INVALID', problems, where);
@@ -40,7 +40,7 @@ export function parseConfiguration(value: unknown, where?: Where): Configuration
     storages: soundEntries(storages.element, value, 'storages'),
   } as SoundConfiguration;
   const problems = [
-    ...schemaProblems(configurationFields, value, 'configuration'),
+    ...schemaProblems(configurationFields, value, { kind: 'configuration', ...where }),
     ...configurationProblems(sound),
   ];
   if (problems.length > 0) throw problemsError('FABRICA_CONFIGURATION_INVALID', problems, where);

@@ -10,10 +10,11 @@ export interface Problem {
   readonly remedy: string;
 }
 
-/** The file that a value was read from, and the line (from 1) of a field in it, where that is known. */
+/** The file that a value was read from, with the line (from 1) of a field in it and a number as it is written there, where they are known. */
 export interface Where {
   readonly file: string;
   readonly lineOf?: ((path: FieldPath) => number | undefined) | undefined;
+  readonly numberAt?: ((path: FieldPath) => string | undefined) | undefined;
 }
 
 /** More problems than this are only counted: the message travels in workflow histories. */
@@ -40,9 +41,11 @@ function escaped(character: string): string {
   return short ?? `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
-/** A value of a document as an error message shows it: short, on one line, harmless. */
+/** A value as an error message shows it: short, on one line, harmless; text with the escapes of JSON, so that nothing looks like something else. */
 export function quoted(value: unknown): string {
-  if (typeof value === 'string') return `"${printable(value)}"`;
+  if (typeof value === 'string') return `"${printable(value.replaceAll(/["\\]/g, '\\$&'))}"`;
+  // JSON has no word for these.
+  if (typeof value === 'number' && !Number.isFinite(value)) return String(value);
   if (value === undefined || value === null) return 'nothing';
   if (Array.isArray(value))
     return value.length === 0 ? 'an empty list' : `a list of ${value.length}`;

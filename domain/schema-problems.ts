@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { type FieldPath, type Problem, quoted } from './problem.js';
+import { type FieldPath, printable, type Problem, quoted, type Where } from './problem.js';
 import {
   elsewhere,
   expectation,
@@ -12,17 +12,23 @@ import { nearest } from './spelling.js';
 
 type Issue = z.core.$ZodIssue;
 
+interface SchemaDocument extends Pick<Where, 'numberAt'> {
+  /** What messages call the whole document, e.g. `definition`. */
+  readonly kind: string;
+}
+
 /** Text of our own in a schema begins so; the library's never does. */
 const OWN = 'must ';
 
-/**
- * What a schema finds wrong with a value, in plain words; empty if nothing. `kind` names the whole document in messages, e.g.
- * `definition`.
- */
-export function schemaProblems(schema: z.ZodType, value: unknown, kind: string): Problem[] {
+/** What a schema finds wrong with a value, in plain words; empty if nothing. */
+export function schemaProblems(
+  schema: z.ZodType,
+  value: unknown,
+  document: SchemaDocument,
+): Problem[] {
   const result = schema.safeParse(value);
   if (result.success) return [];
-  const teller = new Teller(outlineOf(schema), value, kind);
+  const teller = new Teller(outlineOf(schema), value, document);
   const told = result.error.issues.flatMap((issue) => teller.tell(issue, fieldPath(issue.path)));
   const seen = new Set<string>();
   return told.filter((one) => {
@@ -38,7 +44,7 @@ class Teller {
   constructor(
     readonly outline: Outline,
     readonly value: unknown,
-    readonly kind: string,
+    readonly document: SchemaDocument,
   ) {}
 
   tell(issue: Issue, path: FieldPath): Problem[] {
@@ -55,7 +61,7 @@ class Teller {
     const known = knownFields(outlineAt(this.outline, path));
     const meant = nearest(key, known);
     const other = elsewhere(this.outline, key);
-    const place = path.length === 0 ? `the ${this.kind}` : 'this mapping';
+    const place = path.length === 0 ? `the ${this.document.kind}` : 'this mapping';
     let remedy = `remove it; the fields of ${place} are ${known.join(', ')}`;
     if (meant !== null) remedy = `did you mean ${meant}?`;
     else if (other !== null) remedy = `did you mean ${other}?`;
@@ -71,7 +77,8 @@ class Teller {
   #wrong(path: FieldPath, own: string | undefined): Problem {
     const outline = outlineAt(this.outline, path) ?? {};
     const got = this.#at(path);
-    const text = `${own ?? `${OWN}be ${expectation(outline)}`} (got ${quoted(got)})`;
+    const written = this.document.numberAt?.(path);
+    const text = `${own ?? `${OWN}be ${expectation(outline)}`} (got ${written === undefined ? quoted(got) : printable(written)})`;
     return { path, text, remedy: this.#remedy(path, outline, got) };
   }
 
@@ -81,12 +88,8 @@ class Teller {
       return 'put it in quotes';
     }
     const meaning = outline.description ?? this.#above(path);
-    const standard =
-      outline.default === undefined || typeof outline.default === 'object'
-        ? ''
-        : `, or leave it out for ${quoted(outline.default)}`;
     const what = meaning === undefined ? '' : `; it is: ${sentence(meaning)}`;
-    return `correct it${standard}${what}`;
+    return `correct it${leftOut(outline.default)}${what}`;
   }
 
   /** Entries of lists have no description of their own: the list's tells. */
@@ -124,6 +127,14 @@ class Teller {
     }
     return value;
   }
+}
+
+/** What becomes of a field that is left out; an empty default is explained by the description. */
+function leftOut(standard: unknown): string {
+  if (standard === '') return ', or leave it out';
+  return standard === undefined || typeof standard === 'object'
+    ? ''
+    : `, or leave it out for ${quoted(standard)}`;
 }
 
 /** A description as the end of a sentence. */

@@ -182,8 +182,34 @@ describe('a definition is refused, with line, field and remedy, for', () => {
 
   it('a number where text is needed', () => {
     expect(problems('globalTag: DB1', 'globalTag: 00012')).toEqual([
-      'mumu.yaml:5: dataset.globalTag: must be text of 1 to 63 characters (got 12); put it in quotes',
+      'mumu.yaml:5: dataset.globalTag: must be text of 1 to 63 characters (got 00012); put it in quotes',
     ]);
+  });
+
+  it.each(['.inf', '-.inf', '.nan', '1e400', '9007199254740993', '0x20000000000001'])(
+    'the number %s, which it shows as it is written',
+    (number) => {
+      const got = `(got ${number}); `;
+      expect(withFields(`priority: ${number}`)[0]).toContain(`from 1 to 10 ${got}correct it`);
+      expect(withFields(`tolerance: ${number}`)[0]).toContain(`from 0 to 1 ${got}correct it`);
+      expect(withFields(`description: ${number}`)[0]).toContain(`${got}put it in quotes`);
+      expect(withFields(`sites: [${number}]`)[0]).toMatch(
+        /^mumu\.yaml:9: sites\[0\]: must be text/,
+      );
+      expect(withFields(`description: '${number}'\nzzz: 1`)).toHaveLength(1);
+    },
+  );
+
+  it.each([
+    ['5', 'put it in quotes'],
+    ['', 'correct it, or leave it out; it is: Who answers for it; default: the user who submits'],
+    ['[me]', 'correct it, or leave it out; it is: Who answers for it'],
+    [`"a\\nb"`, 'correct it, or leave it out; it is: Who answers for it'],
+  ])('owner: %s', (owner, remedy) => {
+    expect(withFields(`owner: ${owner}`)).toEqual([
+      expect.stringMatching(/^mumu\.yaml:9: owner: must .*\(got /),
+    ]);
+    expect(withFields(`owner: ${owner}`)[0]).toContain(`); ${remedy}`);
   });
 
   it.each(['0', '11', '2.5', '.nan', '.inf', '"5"'])('priority %s', (priority) => {
