@@ -1,4 +1,4 @@
-import { blocksOf, changeBlockState, recountBlock } from '../../catalog/blocks.js';
+import { blocksOf, changeBlockState, countsOf, recountBlock } from '../../catalog/blocks.js';
 import type { Db } from '../../catalog/catalog.js';
 import { recordEvent } from '../../catalog/events.js';
 import { moveJobs } from '../../catalog/jobs.js';
@@ -7,6 +7,7 @@ import { progressOf } from '../../catalog/progress.js';
 import { overrideSite } from '../../catalog/resources.js';
 import type { Command } from '../../domain/command.js';
 import { FabricaError } from '../../domain/errors.js';
+import { quoted } from '../../domain/problem.js';
 import type { ProductionProgress } from '../../domain/progress.js';
 import { PRODUCTION_TRANSITIONS, type ProductionState } from '../../domain/states/production.js';
 import type { ResourceState } from '../../domain/states/resource.js';
@@ -107,7 +108,9 @@ export function commanding(context: ControlContext) {
   ): Promise<string | null> {
     const { value } = request;
     if (typeof value !== 'number' || !Number.isInteger(value) || value < 1 || value > 10) {
-      return `a priority is a whole number from 1 to 10, not ${JSON.stringify(value ?? null)}`;
+      const given =
+        value === undefined || value === null ? 'none was given' : `not ${quoted(value)}`;
+      return `a priority is a whole number from 1 to 10, ${given}`;
     }
     if (['Completed', 'Cancelled', 'Cleaned', 'Archived'].includes(production.state)) {
       return `${production.state} productions have no use for a priority`;
@@ -144,6 +147,9 @@ export function commanding(context: ControlContext) {
         now: clock.now(),
       });
       return null;
+    }
+    if (state === 'Stopped' && (await hasParked(db, production.id))) {
+      return `it is paused: resume it first (\`fabrica resume ${production.name}\`), then ${request.kind}`;
     }
     if (state !== 'Held' && state !== 'Active') {
       return `${state} productions have no jobs to ${request.kind}`;
@@ -216,6 +222,14 @@ export function commanding(context: ControlContext) {
   }
 
   return { command, progress, setSiteOverride };
+}
+
+/** True if a release or a waive would find something to do. */
+async function hasParked(db: Db, production: number): Promise<boolean> {
+  return (await blocksOf(db, production)).some((block) => {
+    const { jobs, merges } = countsOf(block);
+    return block.state === 'Held' || (jobs.Parked ?? 0) + (merges.Parked ?? 0) > 0;
+  });
 }
 
 async function hasParkedMerges(

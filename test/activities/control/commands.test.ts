@@ -63,6 +63,26 @@ describe('a production with more parked jobs than its tolerance', () => {
     });
   });
 
+  it.each(['release', 'waive'] as const)('asks for a resume before a %s', async (kind) => {
+    await hold();
+    await tell('pause');
+    expect(await tell(kind)).toMatchObject({
+      accepted: false,
+      state: 'Stopped',
+      message: `it is paused: resume it first (\`fabrica resume mumu\`), then ${kind}`,
+    });
+    await tell('resume');
+    expect(await tell(kind)).toMatchObject({ accepted: true, state: 'Active' });
+  });
+
+  it('has nothing to release where a paused one has no parked jobs', async () => {
+    await begin();
+    await tell('pause');
+    expect(await tell('release')).toMatchObject({
+      message: 'Stopped productions have no jobs to release',
+    });
+  });
+
   it('gives them up by itself within the tolerance', async () => {
     await begin({ tolerance: 0.2 });
     await room.runJobs(ref, 0, 'events', thirdFails);
@@ -165,6 +185,19 @@ describe('command', () => {
       );
     },
   );
+
+  it.each([
+    [undefined, 'none was given'],
+    ['7', 'not "7"'],
+    [Number.POSITIVE_INFINITY, 'not Infinity'],
+    [{ value: 3 }, 'not a mapping of fields'],
+    ['x\ny"', 'not "x\\ny\\""'],
+  ])('tells in words why %j is no priority', async (value, words) => {
+    await begin();
+    expect(await tell('reprioritize', value)).toMatchObject({
+      message: `a priority is a whole number from 1 to 10, ${words}`,
+    });
+  });
 
   it('changes the priority, and tells both in the log', async () => {
     await begin();
