@@ -1,5 +1,6 @@
 import { CommanderError } from 'commander';
 import { FabricaError } from '../../domain/errors.js';
+import { printable } from '../../domain/problem.js';
 import { EXIT, type ExitCode } from './exit-code.js';
 import { reportError } from './error-report.js';
 import { Invocation } from './invocation.js';
@@ -25,13 +26,14 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
   }
 }
 
+/** Commander puts it on a line of its own; other line breaks come from what was typed. */
+const SUGGESTION = /\n(\(Did you mean [^\n]*\))$/;
+const LONGEST = 2000;
+
 function commandLineError(error: CommanderError): FabricaError {
   const message =
     error.code === 'commander.help'
       ? 'A command is missing.'
-      : error.message
-          .replace(/^error: /, '')
-          .replace(/\s+/g, ' ')
-          .trim();
+      : printable(error.message.replace(/^error: /, '').replace(SUGGESTION, ' $1'), LONGEST);
   return new FabricaError('FABRICA_COMMAND_LINE', message);
 }

@@ -1,9 +1,10 @@
+import { existsSync, statSync } from 'node:fs';
 import type { Catalog } from '../../catalog/catalog.js';
 import { openCatalogReadOnly } from '../../catalog/open.js';
-import { getProduction, type ProductionRow } from '../../catalog/productions.js';
+import { findProduction, type ProductionRow } from '../../catalog/productions.js';
 import { ADDRESS_PATTERN, type Configuration } from '../../domain/configuration.js';
 import { FabricaError } from '../../domain/errors.js';
-import { quoted } from '../../domain/problem.js';
+import { printable, quoted } from '../../domain/problem.js';
 import { loadConfiguration, type LoadedConfiguration } from '../../worker/configuration-file.js';
 import type { ConnectedClient } from '../temporal/connection.js';
 import { jsonText } from './json.js';
@@ -64,7 +65,13 @@ export class Session {
 
   /** The production of this name. Throws `FABRICA_PRODUCTION_UNKNOWN`. */
   async production(name: string): Promise<ProductionRow> {
-    return (await this.catalog()).read((db) => getProduction(db, name));
+    const found = await (await this.catalog()).read((db) => findProduction(db, name));
+    if (found !== undefined) return found;
+    throw new FabricaError(
+      'FABRICA_PRODUCTION_UNKNOWN',
+      `No production is named ${quoted(name)}.`,
+      { production: name },
+    );
   }
 
   /** A client of Temporal. Throws `FABRICA_TEMPORAL_UNREACHABLE` after some 10 s. */
@@ -101,6 +108,10 @@ export class Session {
   #load(): LoadedConfiguration {
     const { address, config, state } = this.#options;
     const { cwd, env } = this.terminal;
+    for (const [option, value] of Object.entries({ config, state })) {
+      if (value !== '') continue;
+      throw new FabricaError('FABRICA_COMMAND_LINE', `--${option} names nothing (got "").`);
+    }
     if (address !== undefined && !ADDRESS_PATTERN.test(address)) {
       throw new FabricaError(
         'FABRICA_COMMAND_LINE',
@@ -108,6 +119,7 @@ export class Session {
       );
     }
     const loaded = loadConfiguration({ file: config, state, env, cwd });
+    checkStateDirectory(loaded.stateDirectory);
     if (address === undefined) return loaded;
     const temporal = { ...loaded.configuration.temporal, address };
     return { ...loaded, configuration: { ...loaded.configuration, temporal } };
@@ -131,4 +143,15 @@ export class Session {
     this.defer(async () => connected.connection.close());
     return connected;
   }
+}
+
+/** Nobody has to make it before `up` does, but nothing else may be in its place. */
+function checkStateDirectory(directory: string): void {
+  if (!existsSync(directory) || statSync(directory).isDirectory()) return;
+  throw new FabricaError(
+    'FABRICA_STATE_UNWRITABLE',
+    `The state directory ${printable(directory, 300)} is a file, not a directory.`,
+    { path: directory },
+    { remedy: 'Name a directory with --state, FABRICA_STATE or `state` in fabrica.yaml.' },
+  );
 }

@@ -38,14 +38,34 @@ function write(file: string, text: string): void {
   try {
     writeFileSync(file, text, { flag: 'wx' });
   } catch (error) {
-    const exists = error instanceof Error && 'code' in error && error.code === 'EEXIST';
+    const { remedy, why } = faultOf(error, printable(path.dirname(file), 300));
     throw new FabricaError(
       'FABRICA_COMMAND_LINE',
-      exists
-        ? `The file ${printable(file, 300)} exists; it is not overwritten.`
-        : `The file ${printable(file, 300)} can not be written: ${messageOf(error)}.`,
+      `The file ${printable(file, 300)} ${why}.`,
       { file },
-      { remedy: 'Name another file with --output, or remove this one.' },
+      { remedy },
     );
+  }
+}
+
+/** Why a file can not be written, as the end of a sentence, and what to do. */
+function faultOf(error: unknown, folder: string): { why: string; remedy: string } {
+  const remedy = 'Name another file with --output.';
+  switch (error instanceof Error && 'code' in error ? error.code : '') {
+    case 'EEXIST':
+      return { why: 'is there already, and nothing is overwritten', remedy };
+    case 'ENOENT':
+      return {
+        why: `can not be written: there is no folder ${folder}`,
+        remedy: `Make the folder (mkdir -p ${folder}), or name another file with --output.`,
+      };
+    case 'ENOTDIR':
+      return { why: `can not be written: ${folder} is no folder`, remedy };
+    case 'EROFS':
+      return { why: `can not be written: the file system of ${folder} is read-only`, remedy };
+    case 'EACCES':
+      return { why: `can not be written: you may not write in ${folder}`, remedy };
+    default:
+      return { why: `can not be written: ${messageOf(error)}`, remedy };
   }
 }

@@ -1,12 +1,11 @@
 import type { Command } from 'commander';
-import type { Db } from '../../../catalog/catalog.js';
-import { getProduction } from '../../../catalog/productions.js';
 import { findFile, listFiles, type FileView } from '../../../catalog/views/file-list.js';
+import { quoted } from '../../../domain/problem.js';
 import { EXIT } from '../exit-code.js';
 import { examples, limitOption, textArgument, type Invocation } from '../invocation.js';
+import type { Session } from '../session.js';
 import { stateStyle } from '../style.js';
 import type { Cell } from '../table.js';
-import { safe } from '../text.js';
 
 /** `fabrica replicas`: where files lie. */
 export function addReplicas(program: Command, invocation: Invocation): void {
@@ -19,8 +18,7 @@ export function addReplicas(program: Command, invocation: Invocation): void {
     .action(
       invocation.action<{ limit: number }>(async (session, { limit }, args) => {
         const wanted = textArgument(args, 0);
-        const catalog = await session.catalog();
-        const { files, more } = await catalog.read((db) => filesOf(db, wanted, limit));
+        const { files, more } = await filesOf(session, wanted, limit);
         const rows = files.flatMap((file) =>
           file.replicas.map((replica): Cell[] => [
             replica.storage,
@@ -33,8 +31,8 @@ export function addReplicas(program: Command, invocation: Invocation): void {
         );
         const head = ['storage', 'state', 'adler32', 'events', 'bytes', 'path'];
         const none = wanted.startsWith('/')
-          ? `No replica of ${safe(wanted)} is catalogued.`
-          : `${safe(wanted)} has no final files yet.`;
+          ? `No replica of ${quoted(wanted)} is catalogued.`
+          : `${wanted} has no final files yet.`;
         session.answer({ files, more }, rows.length === 0 ? none : session.table(head, rows));
         if (more) session.remark(`(there are more than ${limit} files: --limit)`);
         return wanted.startsWith('/') && rows.length === 0 ? EXIT.negative : EXIT.ok;
@@ -44,15 +42,18 @@ export function addReplicas(program: Command, invocation: Invocation): void {
 
 /** The file of an LFN; of a production its merged files, or its outputs where nothing is merged. */
 async function filesOf(
-  db: Db,
+  session: Session,
   wanted: string,
   limit: number,
 ): Promise<{ files: FileView[]; more: boolean }> {
+  const catalog = await session.catalog();
   if (wanted.startsWith('/')) {
-    const file = await findFile(db, wanted);
+    const file = await catalog.read((db) => findFile(db, wanted));
     return { files: file === null ? [] : [file], more: false };
   }
-  const production = await getProduction(db, wanted);
-  const merged = await listFiles(db, production.id, { kind: 'merged', limit });
-  return merged.files.length > 0 ? merged : listFiles(db, production.id, { limit });
+  const { id } = await session.production(wanted);
+  return catalog.read(async (db) => {
+    const merged = await listFiles(db, id, { kind: 'merged', limit });
+    return merged.files.length > 0 ? merged : listFiles(db, id, { limit });
+  });
 }

@@ -137,6 +137,36 @@ describe('a command line that is wrong', () => {
     expect(error).toContain('(FABRICA_COMMAND_LINE)');
   });
 
+  it.each([
+    [['replicas', ''], 'No production is named "".'],
+    [['show', 'a\nb\u001b[31m'], 'No production is named "a\\nb\\u001b[31m".'],
+    [['jobs', 'say "hi"'], 'No production is named "say \\"hi\\"".'],
+    [['site', 'ban', 'K\nX'], 'No site is named "K\\nX"; there are KMI'],
+    [['li\nst'], String.raw`unknown command 'li\nst' (Did you mean list?)`],
+    [['job', 'mumu', '1\n2'], String.raw`argument value '1\n2' is invalid`],
+    [['--state', '', 'list'], '--state names nothing (got "").'],
+    [['--config', '', 'list'], '--config names nothing (got "").'],
+  ])('%j is quoted, so that a terminal acts on none of it', async (argv, message) => {
+    expect(await refused(argv, await oneProduction(), 2)).toContain(message);
+  });
+
+  it('quotes an LFN that has no replica', async () => {
+    const { code, out } = await fabrica(['replicas', '/a\nb'], { cwd: await oneProduction() });
+    expect({ code, out }).toEqual({ code: 1, out: 'No replica of "/a\\nb" is catalogued.\n' });
+  });
+
+  it.each([
+    ['nothere/x.yaml', /there is no folder .*nothere\.\nwhat to do: Make the folder \(mkdir -p /],
+    ['file/x.yaml', /file is no folder\./],
+    ['file', /file is there already, and nothing is overwritten\.\nwhat to do: Name another/],
+  ])('`new --output %s` tells what is in the way', async (output, message) => {
+    const folder = temporaryFolder();
+    writeFileSync(path.join(folder, 'file'), '');
+    const error = await refused(['new', '--output', output], folder, 2);
+    expect(error).toMatch(message);
+    expect(error).not.toContain('ENOENT: ');
+  });
+
   it('is told as JSON where that is asked for', async () => {
     const { code, err, out } = await fabrica(['lisst', '--json'], { cwd: temporaryFolder() });
     expect({ code, out }).toEqual({ code: 2, out: '' });
@@ -252,6 +282,17 @@ describe('surroundings that are wrong', () => {
     const error = await refused(['up', '--state', 'file/state'], folder, 2);
     expect(error).toContain('FABRICA_STATE_UNWRITABLE');
   });
+
+  it.each([['list'], ['up'], ['recover']])(
+    'a file as state directory of %s is named',
+    async (one) => {
+      const folder = temporaryFolder();
+      writeFileSync(path.join(folder, 'file'), '');
+      const error = await refused(['--state', 'file', one], folder, 2);
+      expect(error).toMatch(/The state directory .*file is a file, not a directory\./);
+      expect(error).toContain('what to do: Name a directory with --state');
+    },
+  );
 });
 
 /** Nine levels of ten references each: a billion entries if it were unfolded. */
