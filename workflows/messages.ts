@@ -1,19 +1,19 @@
 import { defineQuery, defineSignal } from '@temporalio/workflow';
 import type { ProductionProgress } from '../domain/progress.js';
 
-/** What people can send to a production, from any Temporal client, its command line or its page. Arguments may be left out. */
+/** What people can send to a production, from any Temporal client, its command line or its page. Arguments may be left out; `commandOfSignal` tells their forms. */
 
-/** Start no more jobs; those that run go on. Argument: why. */
+/** Start no more jobs; those that run go on. Argument: the reason. */
 export const pause = defineSignal<[unknown?]>('pause');
-/** Go on after a pause, or after scouts that wait for approval. Argument: why. */
+/** Go on after a pause, or after scouts that wait for approval. Argument: the reason. */
 export const resume = defineSignal<[unknown?]>('resume');
 /** Change the priority. Argument: a whole number from 1 to 10. */
 export const reprioritize = defineSignal<[unknown?]>('reprioritize');
-/** End all jobs and remove what unfinished ones left. Argument: why. */
+/** End all jobs and remove what unfinished ones left. Argument: the reason. */
 export const cancel = defineSignal<[unknown?]>('cancel');
-/** Try parked jobs and held blocks again. Argument: why. */
+/** Try parked jobs and held blocks again. Argument: the reason. */
 export const release = defineSignal<[unknown?]>('release');
-/** Give parked jobs up. Argument: why. */
+/** Give parked jobs up. Argument: the reason. */
 export const waive = defineSignal<[unknown?]>('waive');
 
 /** How far the production is. */

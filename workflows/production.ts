@@ -15,7 +15,7 @@ import {
 import { defineSearchAttributeKey } from '@temporalio/common';
 import type { Registration, RegisterInput } from '../activities/control/register.js';
 import type { StepAnswer } from '../activities/control/next-step.js';
-import type { Command, CommandKind } from '../domain/command.js';
+import type { Command } from '../domain/command.js';
 import { blockWorkflowId } from '../domain/names.js';
 import type { ProductionProgress } from '../domain/progress.js';
 import type { ProductionState } from '../domain/states/production.js';
@@ -27,6 +27,7 @@ import { detailsOf } from './details.js';
 import * as messages from './messages.js';
 import { isMalformed } from './payload-converter.js';
 import { removeCondemned } from './removal.js';
+import { commandOfSignal } from './signal-command.js';
 
 /** A definition to register and run, or the name of a production that the catalog knows (re-entry). */
 export interface ProductionInput {
@@ -127,7 +128,7 @@ class Inbox {
   constructor() {
     for (const kind of Object.keys(COMMANDS) as (keyof typeof COMMANDS)[]) {
       setHandler(COMMANDS[kind], (argument?: unknown) => {
-        this.commands.push(commandOf(kind, argument));
+        this.commands.push(commandOfSignal(kind, argument));
       });
     }
     setHandler(messages.progress, () => this.progress);
@@ -140,34 +141,6 @@ class Inbox {
     this.progress = progress;
     setCurrentDetails(detailsOf(progress));
   }
-}
-
-/** `reprioritize` takes the number; the others a reason or `{who, why}`. What can not be understood is noted as refused. */
-function commandOf(kind: CommandKind, argument: unknown): Command {
-  if (isMalformed(argument)) {
-    return { kind: 'malformed', who: 'temporal', why: `${kind}: ${argument.malformed}` };
-  }
-  const { who, why, value } = partsOf(argument);
-  if (kind === 'reprioritize') {
-    return { kind, who, why, value: value ?? argument };
-  }
-  return { kind, who, why };
-}
-
-function partsOf(argument: unknown): { who: string; why: string; value: unknown } {
-  if (typeof argument === 'string') return { who: 'temporal', why: argument, value: undefined };
-  if (typeof argument !== 'object' || argument === null) {
-    return { who: 'temporal', why: '', value: undefined };
-  }
-  const text = (key: 'who' | 'why', standard: string): string => {
-    const found = (argument as Record<string, unknown>)[key];
-    return typeof found === 'string' ? found.slice(0, 500) : standard;
-  };
-  return {
-    who: text('who', 'temporal'),
-    why: text('why', ''),
-    value: 'value' in argument ? argument.value : undefined,
-  };
 }
 
 const STATE = defineSearchAttributeKey('FabricaState', 'KEYWORD');
