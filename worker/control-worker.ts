@@ -2,6 +2,7 @@ import { Worker } from '@temporalio/worker';
 import { createControlActivities } from '../activities/control/index.js';
 import { openCatalog } from '../catalog/open.js';
 import { syncResources } from '../catalog/resources.js';
+import { catalogTag } from '../catalog/views/catalog-tag.js';
 import type { Clock } from '../domain/clock.js';
 import type { Configuration } from '../domain/configuration.js';
 import type { Log } from '../domain/log.js';
@@ -41,6 +42,8 @@ export async function runControlWorker(options: ControlWorkerOptions): Promise<v
     const catalog = await openCatalog({ file: catalogFile, clock });
     try {
       await catalog.write((db) => syncResources(db, configuration, clock.now()));
+      // `doctor` finds control processes of different catalogs on one queue by it.
+      const role = `fabrica control ${catalogTag(catalog)}`;
       const control = await Worker.create({
         ...workerOptions({
           connection,
@@ -48,7 +51,7 @@ export async function runControlWorker(options: ControlWorkerOptions): Promise<v
           queue: CONTROL_QUEUE,
           slots: SLOTS,
           graceSeconds: GRACE_SECONDS,
-          role: 'fabrica control',
+          role,
         }),
         workflowBundle: { codePath: builtFile('workflows/bundle.js') },
         activities: createControlActivities({ catalog, configuration, clock, log }),
@@ -61,7 +64,7 @@ export async function runControlWorker(options: ControlWorkerOptions): Promise<v
         namespace,
         configuration,
         storages: options.storages ?? storagesOfControl(configuration),
-        role: 'fabrica control',
+        role,
         clock,
         log,
       });

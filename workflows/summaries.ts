@@ -77,4 +77,5 @@ export const STORAGE_SUMMARIES: Summaries<StorageActivities> = {
   removeFiles: ({ storage, paths }) => `remove ${counted(paths.length, 'file')} from ${storage}`,
   listFiles: ({ storage, directory }) => `list ${directory} on ${storage}`,
   measureSpace: ({ storage }) => `measure the room on ${storage}`,
+  probeStorage: ({ storage }) => `write, read and remove a file on ${storage}`,
 };

@@ -2,9 +2,10 @@ import { Context } from '@temporalio/activity';
 import { FabricaError, messageOf } from '../../domain/errors.js';
 import type { Clock } from '../../domain/clock.js';
 import type { Log } from '../../domain/log.js';
-import type { StorageElement, StorageElements } from '../../grid/storage/storage-element.js';
+import type { Space, StorageElement, StorageElements } from '../../grid/storage/storage-element.js';
 import { withFailures } from '../application-failure.js';
 import { withHeartbeat } from '../heartbeat.js';
+import { probe } from './probe.js';
 
 /** A file that should be on a storage. Size in bytes. */
 export interface StoredExpectation {
@@ -37,7 +38,7 @@ export function createStorageActivities(context: {
   clock: Clock;
   log: Log;
 }) {
-  const { storages } = context;
+  const { clock, storages } = context;
 
   /** What is not as expected: missing, of another size, or of another checksum. */
   async function verifyFiles(input: {
@@ -134,8 +135,13 @@ export function createStorageActivities(context: {
     return { storage: input.storage, ...(await storages.get(input.storage).space()) };
   }
 
+  /** Writes, reads back and removes a small file, in at most `seconds`; then as `measureSpace`. */
+  async function probeStorage(input: { storage: string; seconds: number }): Promise<Space> {
+    return probe(storages.get(input.storage), { clock, seconds: input.seconds });
+  }
+
   return withHeartbeat(
-    withFailures({ verifyFiles, copyFiles, removeFiles, listFiles, measureSpace }),
+    withFailures({ verifyFiles, copyFiles, removeFiles, listFiles, measureSpace, probeStorage }),
   );
 }
 

@@ -8,7 +8,9 @@ import { safeLines } from '../text.js';
 export function addDoctor(program: Command, invocation: Invocation): void {
   program
     .command('doctor')
-    .description('check Temporal, fairness, catalog, workers, sites, storages and workflows')
+    .description(
+      'check Temporal, catalog, workers, sites, storages (by writing), bans and productions in trouble',
+    )
     .addHelpText('after', `\nExit code 1 if something fails.\n${examples('fabrica doctor')}`)
     .action(
       invocation.action<object>(async (session) => {

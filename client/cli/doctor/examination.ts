@@ -6,10 +6,13 @@ import type { ConnectedClient } from '../../temporal/connection.js';
 import { fabricaErrorOf } from '../../temporal/failures.js';
 import { standaloneActivities } from '../../temporal/standalone-activities.js';
 import type { Session } from '../session.js';
+import { checkBans } from './ban-checks.js';
 import { checkCatalog } from './catalog-checks.js';
 import { fail, type Finding } from './finding.js';
+import { checkProductions } from './production-checks.js';
 import { checkSites, checkStorages } from './resource-checks.js';
 import {
+  checkControlCatalogs,
   checkFairness,
   checkPollers,
   checkSearchAttributes,
@@ -23,12 +26,14 @@ export async function examine(session: Session): Promise<Finding[]> {
   const catalog = await opened('catalog', findings, async () => session.catalog());
   if (catalog !== null) {
     findings.push(...(await guarded('catalog', async () => checkCatalog(catalog))));
+    findings.push(...(await guarded('bans', async () => checkBans(catalog, session.now))));
+    findings.push(...(await guarded('productions', async () => checkProductions(catalog))));
   }
   const temporal = await opened('temporal', findings, async () => session.temporal());
   if (temporal === null) return findings;
   findings.push(reachable(temporal.endpoint));
   findings.push(...(await examineServer(temporal)));
-  findings.push(...(await examineQueues(temporal, session.configuration)));
+  findings.push(...(await examineQueues(temporal, session.configuration, catalog)));
   findings.push(...(await examineWork(temporal, session.configuration, catalog)));
   return findings;
 }
@@ -46,6 +51,7 @@ async function examineServer({ connection, endpoint }: ConnectedClient): Promise
 async function examineQueues(
   { connection, endpoint }: ConnectedClient,
   { sites, storages }: Configuration,
+  catalog: Catalog | null,
 ): Promise<Finding[]> {
   const control = 'Start `fabrica up` or `fabrica worker control`.';
   const queues = [
@@ -71,7 +77,12 @@ async function examineQueues(
       ]),
     ),
   );
-  return found.flat();
+  return [
+    ...found.flat(),
+    ...(await guarded('control catalogs', async () =>
+      checkControlCatalogs(connection, endpoint.namespace, catalog),
+    )),
+  ];
 }
 
 async function examineWork(

@@ -1,8 +1,14 @@
 import type { Connection } from '@temporalio/client';
+import type { Catalog } from '../../../catalog/catalog.js';
+import { CONTROL_QUEUE } from '../../../domain/names.js';
 import { SEARCH_ATTRIBUTES } from '../../../domain/search-attributes.js';
 import { proveFairness } from '../../../worker/fairness.js';
 import type { TemporalEndpoint } from '../../../worker/temporal-connection.js';
+import { pollersOf, type QueueType } from '../../temporal/pollers.js';
 import { fail, ok, warn, type Finding } from './finding.js';
+
+/** How a control process names itself: with the tag of its catalog. */
+const CONTROL_IDENTITY = /^fabrica control (\S+\.\S+) /;
 
 /** The server orders waiting tasks fairly: a canary queue proves it, because no API tells. */
 export async function checkFairness(endpoint: TemporalEndpoint): Promise<Finding> {
@@ -37,28 +43,55 @@ export async function checkSearchAttributes(
   );
 }
 
-/** Temporal's `TaskQueueType` on the wire. */
-const QUEUE_TYPES = { workflows: 1, activities: 2 } as const;
-
 /** Somebody polls the queue. */
 export async function checkPollers(
   connection: Connection,
   namespace: string,
-  queue: {
-    readonly name: string;
-    readonly type: keyof typeof QUEUE_TYPES;
-    readonly remedy: string;
-  },
+  queue: { readonly name: string; readonly type: QueueType; readonly remedy: string },
 ): Promise<Finding> {
   const check = `queue ${queue.name} (${queue.type})`;
-  const { pollers } = await connection.workflowService.describeTaskQueue({
-    namespace,
-    taskQueue: { name: queue.name },
-    taskQueueType: QUEUE_TYPES[queue.type],
+  const pollers = await pollersOf(connection, { namespace, ...queue });
+  if (pollers.length === 0) return fail(check, 'nobody polls it', queue.remedy);
+  const identities = new Set(pollers.map(({ identity }) => identity));
+  return ok(check, `polled by ${[...identities].join(', ')}`);
+}
+
+/** All control processes that poll work on one catalog, and it is the one that is looked at here. */
+export async function checkControlCatalogs(
+  connection: Connection,
+  namespace: string,
+  catalog: Catalog | null,
+): Promise<Finding[]> {
+  const check = 'control catalogs';
+  const queue = { namespace, name: CONTROL_QUEUE, type: 'workflows' } as const;
+  const controls = (await pollersOf(connection, queue)).flatMap(({ identity }) => {
+    const tag = CONTROL_IDENTITY.exec(identity)?.[1];
+    return tag === undefined ? [] : [{ identity, tag }];
   });
-  const identities = pollers.map(({ identity }) => identity ?? '');
-  if (identities.length === 0) return fail(check, 'nobody polls it', queue.remedy);
-  return ok(check, `polled by ${[...new Set(identities)].join(', ')}`);
+  const tags = new Set(controls.map(({ tag }) => tag));
+  const told = controls.map(({ identity }) => identity).join(', ');
+  if (tags.size > 1) {
+    return [
+      warn(
+        check,
+        `processes with ${tags.size} different catalogs take work from the same queue: ${told}`,
+        'End all but those of one catalog, or give each system its own namespace (temporal.namespace in fabrica.yaml); then run `fabrica recover`. One that has ended is told for two minutes more.',
+      ),
+    ];
+  }
+  const [first] = controls;
+  if (first === undefined || catalog === null) return [];
+  // The place may be another one where it is mounted elsewhere; the epoch is not.
+  const here = catalog.epoch;
+  return [
+    first.tag.startsWith(`${here}.`)
+      ? ok(check, `one, of epoch ${here}`)
+      : warn(
+          check,
+          `${told} works on another catalog than ${catalog.file} (epoch ${here})`,
+          'Give this command the --state or --config of that process, or end the process.',
+        ),
+  ];
 }
 
 /** A server that answers. */
