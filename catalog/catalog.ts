@@ -3,6 +3,7 @@ import type { Clock } from '../domain/clock.js';
 import { FabricaError, messageOf } from '../domain/errors.js';
 import { forbiddenTransition, sqliteTrouble } from './dialect.js';
 import type { Tables } from './tables.js';
+import { writeFault } from './write-fault.js';
 
 /** Reads and writes of one transaction; every statement of the catalog takes one as its first argument. */
 export type Db = Kysely<Tables> | Transaction<Tables>;
@@ -53,7 +54,7 @@ export function catalogError(error: unknown, file: string): Error {
     case 'readonly':
       return new FabricaError(
         'FABRICA_CATALOG_READONLY',
-        `The catalog ${file} can not be opened or written: ${messageOf(error)}.`,
+        `The catalog ${file} can not be opened or written: ${writeFault(file) ?? messageOf(error)}.`,
         place,
         { cause: error },
       );

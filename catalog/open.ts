@@ -11,6 +11,8 @@ import type { Tables } from './tables.js';
 
 /** How long a statement waits for another process before `FABRICA_CATALOG_LOCKED`, ms. */
 const BUSY_TIMEOUT = 5_000;
+/** How much of it passes before a person is told, ms. */
+const SILENT_TIMEOUT = 1_000;
 
 /**
  * Opens the catalog for the control process: creates it if it is not there, and brings its tables up to date.
@@ -34,17 +36,21 @@ export async function openCatalog(options: { file: string; clock?: Clock }): Pro
   }
 }
 
-/** Opens the catalog for looking only, as the command line does: never creates, migrates or locks it. */
+/**
+ * Opens the catalog for looking only, as the command line does: never creates, migrates or locks it. `tell` is called once if another
+ * process keeps it locked for more than a second. Throws `FABRICA_CATALOG_MISSING`, `_CORRUPT`, `_NEWER`, `_READONLY` or `_LOCKED`.
+ */
 export async function openCatalogReadOnly(options: {
   file: string;
   clock?: Clock;
+  tell?: (message: string) => void;
 }): Promise<Catalog> {
   if (!existsSync(options.file)) {
     throw new FabricaError('FABRICA_CATALOG_MISSING', `There is no catalog at ${options.file}.`, {
       file: options.file,
     });
   }
-  const database = connect(options.file, { readonly: true });
+  const database = connectToLook(options.file, options.tell ?? (() => undefined));
   try {
     refuseNewer(database, options.file);
     const db = new Kysely<Tables>({ dialect: new CatalogSqliteDialect(database) });
@@ -58,6 +64,21 @@ export async function openCatalogReadOnly(options: {
     database.close();
     throw catalogError(error, options.file);
   }
+}
+
+/** SQLite waits within the call, and nothing can be told meanwhile: so a short wait comes first. */
+function connectToLook(file: string, tell: (message: string) => void): Database.Database {
+  let database: Database.Database;
+  try {
+    database = connect(file, { readonly: true, timeout: SILENT_TIMEOUT });
+  } catch (error) {
+    if (!(error instanceof FabricaError) || error.code !== 'FABRICA_CATALOG_LOCKED') throw error;
+    const timeout = BUSY_TIMEOUT - SILENT_TIMEOUT;
+    tell(`${error.message} Waiting for at most ${timeout / 1000} s more.`);
+    database = connect(file, { readonly: true, timeout });
+  }
+  database.pragma(`busy_timeout = ${BUSY_TIMEOUT}`);
+  return database;
 }
 
 function connect(file: string, options: Database.Options): Database.Database {

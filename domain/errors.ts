@@ -83,7 +83,8 @@ export const ERRORS = {
   FABRICA_CATALOG_READONLY: {
     retryable: true,
     means: 'The catalog file, its folder or its disk does not accept writes.',
-    remedy: 'Make the file and its folder writable for the control process, or free the disk.',
+    remedy:
+      'Make the file and its folder writable for the control process, or free the disk; a copy of it can be looked at elsewhere.',
   },
   FABRICA_CATALOG_NEWER: {
     retryable: false,

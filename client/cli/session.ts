@@ -129,6 +129,7 @@ export class Session {
     const catalog = await openCatalogReadOnly({
       file: this.loaded.catalogFile,
       clock: this.terminal.clock,
+      tell: (message) => this.remark(message),
     });
     this.defer(async () => catalog.close());
     return catalog;

@@ -9,6 +9,7 @@ import type { CommandKind } from '../../domain/command.js';
 import { FabricaError } from '../../domain/errors.js';
 import { productionWorkflowId } from '../../domain/names.js';
 import { LIVE_PRODUCTION_STATES, type ProductionState } from '../../domain/states/production.js';
+import { pendingFailure } from './pending-failure.js';
 
 /** What a person asks of a production. */
 export interface ProductionRequest {
@@ -33,22 +34,32 @@ export interface RequestAnswer {
 
 /** ms. */
 const LOOK = 100;
+const SILENT = 1000;
 
 /**
- * Sends a request to a production and waits until the event log tells what came of it. What is so already is not asked for again. Throws
- * `FABRICA_COMMAND_REFUSED` with the reason, and `FABRICA_WORKER_ABSENT` if nobody has carried it out after `patience` s.
+ * Sends a request to a production and waits until the event log tells what came of it; `tell` is called once if that takes more than a
+ * second. What is so already is not asked for again. Throws `FABRICA_COMMAND_REFUSED` with the reason; after `patience` s (default: 20)
+ * what keeps the control process from it, such as `FABRICA_CATALOG_LOCKED`, or `FABRICA_WORKER_ABSENT`.
  */
 export async function requestOf(
   name: string,
   request: ProductionRequest,
-  deps: { client: Client; catalog: Catalog; clock: Clock; patience?: number },
+  deps: {
+    client: Client;
+    catalog: Catalog;
+    clock: Clock;
+    tell: (message: string) => void;
+    patience?: number;
+  },
 ): Promise<RequestAnswer> {
-  const { catalog, client, clock, patience = 20 } = deps;
+  const { catalog, client, clock, patience = 20, tell } = deps;
   const before = await catalog.read((db) => getProduction(db, name));
   if (isSo(before, request)) return answer(before, request, []);
   const after = await catalog.read((db) => lastLogId(db, before.id));
   await send(client, before, request);
-  const deadline = clock.now() + 1000 * patience;
+  const begun = clock.now();
+  const deadline = begun + 1000 * patience;
+  let told = false;
   while (clock.now() < deadline) {
     const news = await catalog.read((db) => logSince(db, before.id, after));
     const mine = news.filter(({ who }) => who === request.who);
@@ -57,11 +68,18 @@ export async function requestOf(
     if (mine.length > 0) {
       return answer(await catalog.read((db) => getProduction(db, name)), request, mine);
     }
+    if (!told && clock.now() >= begun + SILENT) {
+      tell(`${request.kind} is sent; waiting for the control process, for at most ${patience} s.`);
+      told = true;
+    }
     await sleep(LOOK);
   }
+  const sent = `${request.kind} was sent to ${name}`;
+  const failure = await pendingFailure(client, productionWorkflowId(name), sent);
+  if (failure !== null) throw failure;
   throw new FabricaError(
     'FABRICA_WORKER_ABSENT',
-    `${request.kind} was sent to ${name}, but nobody has carried it out within ${patience} s.`,
+    `${sent}, but nobody has carried it out within ${patience} s.`,
     { production: name },
     {
       remedy:

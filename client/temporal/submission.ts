@@ -17,6 +17,7 @@ import { canonicalDefinition } from '../../domain/parse.js';
 import { LIVE_PRODUCTION_STATES, type ProductionState } from '../../domain/states/production.js';
 import type { production } from '../../workflows/production.js';
 import type { SandboxPlan } from '../sandbox.js';
+import { pendingFailure } from './pending-failure.js';
 import { uploadPayload } from './payload-upload.js';
 import { withRegisteredFiles } from './sandbox-references.js';
 
@@ -45,8 +46,8 @@ type Handle = WorkflowHandleWithFirstExecutionRunId<typeof production>;
 
 /**
  * Uploads the payload, starts the production's workflow and waits until it is registered. The same definition twice is one production. Throws
- * `FABRICA_DEFINITION_CONFLICT` with the difference if the name has another one, what registration refuses it for, and
- * `FABRICA_WORKER_ABSENT` if nobody registers it in time.
+ * `FABRICA_DEFINITION_CONFLICT` with the difference if the name has another one, and what registration refuses it for; if nobody registers
+ * it in time, what keeps the control process from it, or `FABRICA_WORKER_ABSENT`.
  */
 export async function submitProduction(options: SubmissionOptions): Promise<Submission> {
   const { catalog, client, configuration, plan } = options;
@@ -95,7 +96,7 @@ const DESCRIBE_EVERY = 5;
 async function untilRegistered(
   handle: Handle,
   definition: Definition,
-  { catalog, clock, patience = 60 }: SubmissionOptions,
+  { catalog, client, clock, patience = 60 }: SubmissionOptions,
 ): Promise<ProductionState> {
   const { name } = definition;
   const canonical = canonicalDefinition(definition);
@@ -117,9 +118,12 @@ async function untilRegistered(
     }
     await sleep(LOOK);
   }
+  const sent = `The workflow ${handle.workflowId} is started`;
+  const failure = await pendingFailure(client, handle.workflowId, sent);
+  if (failure !== null) throw failure;
   throw new FabricaError(
     'FABRICA_WORKER_ABSENT',
-    `The workflow ${handle.workflowId} is started, but has registered nothing within ${patience} s.`,
+    `${sent}, but has registered nothing within ${patience} s.`,
     { production: name },
     {
       remedy:

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
@@ -35,10 +35,16 @@ function contentOf(file: string): unknown {
 }
 
 /** Runs while another process holds the catalog for itself. */
-async function whileLocked(file: string, work: () => Promise<void>): Promise<void> {
+async function whileLocked(
+  file: string,
+  work: () => Promise<void>,
+  mode: 'normal' | 'exclusive' = 'normal',
+): Promise<void> {
   const script = `
     const database = new (require('better-sqlite3'))(${JSON.stringify(file)});
+    database.pragma('locking_mode = ${mode}');
     database.exec('begin exclusive');
+    if (${mode === 'exclusive'}) database.exec('create table other (a)');
     process.stdout.write('locked');
     process.stdin.on('end', () => process.exit(0)).resume();`;
   const child = spawn(process.execPath, ['-e', script], { stdio: ['pipe', 'pipe', 'inherit'] });
@@ -50,6 +56,13 @@ async function whileLocked(file: string, work: () => Promise<void>): Promise<voi
     child.stdin.end();
     await ended;
   }
+}
+
+/** True where this process may mount file systems: as root, outside of most containers. */
+function mayMount(): boolean {
+  const folder = temporaryFolder();
+  if (spawnSync('mount', ['-t', 'tmpfs', 'tmpfs', folder]).status !== 0) return false;
+  return spawnSync('umount', [folder]).status === 0;
 }
 
 /** Runs without root's right to write everywhere. */
@@ -85,6 +98,33 @@ describe('a catalog that another process has locked', () => {
     await catalog.close();
   });
 
+  it('is waited for by a reader that it locks out, who is told after a second for how long', async () => {
+    const file = await catalogFile();
+    const told: { message: string; at: number }[] = [];
+    const begun = Date.now();
+    await whileLocked(
+      file,
+      async () => {
+        const tell = (message: string): void => void told.push({ message, at: Date.now() - begun });
+        await expect(openCatalogReadOnly({ file, tell })).rejects.toMatchObject({
+          code: 'FABRICA_CATALOG_LOCKED',
+        });
+      },
+      'exclusive',
+    );
+    expect(told.map(({ message }) => message)).toEqual([
+      `The catalog ${file} is locked by another process. Waiting for at most 4 s more.`,
+    ]);
+    expect(told[0]?.at).toBeLessThan(3000);
+    expect(Date.now() - begun).toBeGreaterThan(4900);
+    const looking = await openCatalogReadOnly({
+      file,
+      tell: (message) => void told.push({ message, at: 0 }),
+    });
+    await looking.close();
+    expect(told).toHaveLength(1);
+  });
+
   it('is not half created when the file is locked before it has tables', async () => {
     const file = newFile();
     new Database(file).close();
@@ -104,13 +144,35 @@ describe('a catalog that another process has locked', () => {
 describe('a catalog that can not be written', () => {
   it('is a directory', async () => {
     const file = temporaryFolder();
-    await expect(openCatalog({ file })).rejects.toMatchObject({ code: 'FABRICA_CATALOG_READONLY' });
+    await expect(openCatalog({ file })).rejects.toMatchObject({
+      code: 'FABRICA_CATALOG_READONLY',
+      message: `The catalog ${file} can not be opened or written: it is a directory.`,
+    });
+  });
+
+  it.runIf(mayMount())('is on a read-only file system, to write and to look', async () => {
+    const folder = temporaryFolder();
+    execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', folder]);
+    try {
+      const file = path.join(folder, 'catalog.db');
+      await (await openCatalog({ file })).close();
+      execFileSync('mount', ['-o', 'remount,ro', folder]);
+      for (const open of [openCatalog, openCatalogReadOnly]) {
+        await expect(open({ file })).rejects.toMatchObject({
+          code: 'FABRICA_CATALOG_READONLY',
+          message: expect.stringContaining('its file system is mounted read-only') as string,
+        });
+      }
+    } finally {
+      execFileSync('umount', [folder]);
+    }
   });
 
   it('is in a folder that is not there', async () => {
     const file = path.join(temporaryFolder(), 'no', 'catalog.db');
     await expect(openCatalog({ file })).rejects.toMatchObject({
-      code: expect.stringMatching(/^FABRICA_CATALOG_/) as string,
+      code: 'FABRICA_CATALOG_READONLY',
+      message: `The catalog ${file} can not be opened or written: its folder does not exist.`,
     });
   });
 

@@ -59,10 +59,11 @@ async function ask(
   // An unknown name is told without Temporal.
   await session.production(name);
   const { clock, who } = session.terminal;
+  const tell = (message: string): void => session.remark(message);
   const { client } = await session.temporal();
   const catalog = await session.catalog();
   const { requestOf } = await import('../../temporal/request.js');
-  const answer = await requestOf(name, { ...request, who }, { client, catalog, clock });
+  const answer = await requestOf(name, { ...request, who }, { client, catalog, clock, tell });
   session.answer(answer, sentence(answer));
   return EXIT.ok;
 }
