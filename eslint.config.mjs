@@ -7,6 +7,7 @@ const above = {
   policy: ['catalog', 'grid', 'activities', 'workflows', 'worker', 'client', 'bench'],
   catalog: ['policy', 'grid', 'activities', 'workflows', 'worker', 'client', 'bench'],
   grid: ['policy', 'catalog', 'activities', 'workflows', 'worker', 'client', 'bench'],
+  'grid/simulated': ['policy', 'catalog', 'activities', 'workflows', 'worker', 'client', 'bench'],
   activities: ['workflows', 'worker', 'client', 'bench'],
   workflows: ['policy', 'catalog', 'grid', 'worker', 'client', 'bench'],
   worker: ['client', 'bench'],
@@ -99,6 +100,12 @@ export default tseslint.config(
     {
       group: ['@temporalio/*', 'kysely', 'better-sqlite3'],
       message: 'grid/ knows what is out there only.',
+    },
+  ]),
+  restricted('grid/simulated', [
+    {
+      group: ['@temporalio/*', 'kysely'],
+      message: 'grid/ knows what is out there only; a simulation remembers in a database.',
     },
   ]),
   restricted('activities'),

@@ -126,7 +126,7 @@ function bare(
 }
 
 /**
- * What the storage itself says of a staged output. The wrapper has compared its copy with the original; size and adler32 are those
+ * What the storage itself says of a staged output: the wrapper told how many bytes it has copied; size and adler32 are those
  * of the copy, as the storage reads it.
  */
 async function stagedOutput(

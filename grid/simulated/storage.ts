@@ -1,0 +1,304 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { Readable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import Database from 'better-sqlite3';
+import { Adler32 } from '../../domain/adler32.js';
+import type { Clock } from '../../domain/clock.js';
+import { FabricaError, messageOf } from '../../domain/errors.js';
+import type { Expected, Space, StorageElement, StoredFile } from '../storage/storage-element.js';
+import { checkStoragePath } from '../storage/storage-path.js';
+import { isOut, type Outage } from './outage.js';
+
+export interface SimulatedStorageOptions {
+  readonly name: string;
+  /** Its memory is a database in this folder; created if it is not there. */
+  readonly folder: string;
+  /** Bytes. */
+  readonly capacity: number;
+  readonly readOnly: boolean;
+  /** Each call takes this long, ms. */
+  readonly slowness: number;
+  /** For how many of its files, 0..1, it tells a wrong checksum. */
+  readonly lies: number;
+  readonly outages: readonly Outage[];
+  /** When simulated time began (ms since 1970), and simulated seconds per second. */
+  readonly begin: number;
+  readonly speed: number;
+  readonly clock: Clock;
+}
+
+interface Row {
+  readonly path: string;
+  readonly size: number;
+  readonly adler32: string;
+}
+
+/** Files that are put whole are kept whole up to this size, bytes: payloads and logs are read again. */
+const LARGEST_CONTENT = 16_000_000;
+
+const SCHEMA = `
+  create table if not exists files (
+    path text primary key, size integer not null, adler32 text not null, content blob
+  ) without rowid;
+  create table if not exists room (id integer primary key check (id = 1), used integer not null);
+  insert into room values (1, 0) on conflict do nothing;
+  create trigger if not exists file_made after insert on files
+    begin update room set used = used + new.size; end;
+  create trigger if not exists file_gone after delete on files
+    begin update room set used = used - old.size; end;`;
+
+/**
+ * A storage that remembers what files it holds, their sizes and checksums, but not what is in those that simulated jobs make. Processes share
+ * it by its database.
+ */
+export class SimulatedStorage implements StorageElement {
+  readonly name: string;
+  readonly kind = 'simulated';
+  readonly #options: SimulatedStorageOptions;
+  readonly #database: Database.Database;
+
+  constructor(options: SimulatedStorageOptions) {
+    this.name = options.name;
+    this.#options = options;
+    mkdirSync(options.folder, { recursive: true });
+    this.#database = new Database(path.join(options.folder, `${options.name}.db`));
+    this.#database.pragma('journal_mode = WAL');
+    this.#database.pragma('synchronous = NORMAL');
+    this.#database.exec(SCHEMA);
+  }
+
+  url(storagePath: string): string {
+    checkStoragePath(this.name, storagePath);
+    return `simulated:${this.name}${storagePath}`;
+  }
+
+  pathOf(url: string): string | null {
+    const prefix = `simulated:${this.name}/`;
+    return url.startsWith(prefix) ? url.slice(prefix.length - 1) : null;
+  }
+
+  async stat(
+    storagePath: string,
+    options: { checksum?: boolean } = {},
+  ): Promise<StoredFile | null> {
+    await this.#answer(storagePath);
+    const row = this.#row(storagePath);
+    if (row === undefined) return null;
+    const { path: found, size } = row;
+    return options.checksum === true
+      ? { path: found, size, adler32: this.#told(row) }
+      : { path: found, size };
+  }
+
+  async put(source: Readable, storagePath: string, expected: Expected): Promise<void> {
+    await this.#answer(storagePath);
+    const { content, ...found } = await this.#received(source, storagePath);
+    if (found.size !== expected.size || found.adler32 !== expected.adler32) {
+      throw this.#failure(
+        'FABRICA_STORAGE_CHECKSUM',
+        storagePath,
+        `got ${found.size} bytes, adler32 ${found.adler32}, instead of ${expected.size} bytes, adler32 ${expected.adler32}`,
+      );
+    }
+    this.#write(storagePath, expected, content);
+  }
+
+  async #received(
+    source: Readable,
+    storagePath: string,
+  ): Promise<Expected & { content: Buffer | null }> {
+    const checksum = new Adler32();
+    const pieces: Buffer[] = [];
+    let size = 0;
+    try {
+      for await (const piece of source as AsyncIterable<Buffer | string>) {
+        const bytes = typeof piece === 'string' ? Buffer.from(piece) : piece;
+        checksum.update(bytes);
+        size += bytes.length;
+        if (size <= LARGEST_CONTENT) pieces.push(bytes);
+      }
+    } catch (error) {
+      throw this.#failure(
+        'FABRICA_STORAGE_UNREACHABLE',
+        storagePath,
+        `got only a part of it (${messageOf(error)})`,
+      );
+    }
+    const content = size <= LARGEST_CONTENT ? Buffer.concat(pieces) : null;
+    return { size, adler32: checksum.hex(), content };
+  }
+
+  async read(storagePath: string): Promise<Readable> {
+    await this.#answer(storagePath);
+    const row = this.#database
+      .prepare<[string], { content: Buffer | null }>('select content from files where path = ?')
+      .get(storagePath);
+    if (row === undefined) {
+      throw this.#failure('FABRICA_STORAGE_UNREACHABLE', storagePath, 'has no such file');
+    }
+    if (row.content === null) {
+      throw this.#failure(
+        'FABRICA_STORAGE_UNREACHABLE',
+        storagePath,
+        'knows only size and checksum of this file, for it is simulated',
+      );
+    }
+    return Readable.from([row.content]);
+  }
+
+  async copy(
+    source: StorageElement,
+    sourcePath: string,
+    storagePath: string,
+    expected: Expected,
+  ): Promise<void> {
+    if (!(source instanceof SimulatedStorage)) {
+      return this.put(await source.read(sourcePath), storagePath, expected);
+    }
+    await this.#answer(storagePath);
+    const found = await source.stat(sourcePath);
+    const row = source.#row(sourcePath);
+    if (found === null || row === undefined) {
+      throw source.#failure('FABRICA_STORAGE_UNREACHABLE', sourcePath, 'has no such file');
+    }
+    if (row.size !== expected.size || row.adler32 !== expected.adler32) {
+      throw this.#failure(
+        'FABRICA_STORAGE_CHECKSUM',
+        storagePath,
+        `got ${row.size} bytes, adler32 ${row.adler32}, from ${source.name}, instead of ${expected.size} bytes, adler32 ${expected.adler32}`,
+      );
+    }
+    const content = source.#database
+      .prepare<[string], { content: Buffer | null }>('select content from files where path = ?')
+      .get(sourcePath);
+    this.#write(storagePath, expected, content?.content ?? null);
+  }
+
+  /** Makes a file of a simulated job: its size and checksum stand for its content. */
+  async make(storagePath: string, file: Expected): Promise<void> {
+    await this.#answer(storagePath);
+    this.#write(storagePath, file, null);
+  }
+
+  /** Creates a claim; false if it is there already. */
+  async claim(storagePath: string, holder: string): Promise<boolean> {
+    await this.#answer(storagePath);
+    this.#refuseWrites(storagePath);
+    const content = Buffer.from(holder);
+    const { changes } = this.#database
+      .prepare('insert into files values (?, ?, ?, ?) on conflict do nothing')
+      .run(storagePath, content.length, new Adler32().update(content).hex(), content);
+    return changes === 1;
+  }
+
+  async remove(storagePath: string): Promise<'removed' | 'absent'> {
+    await this.#answer(storagePath);
+    this.#refuseWrites(storagePath);
+    const { changes } = this.#database.prepare('delete from files where path = ?').run(storagePath);
+    return changes === 1 ? 'removed' : 'absent';
+  }
+
+  async removeTree(directory: string): Promise<void> {
+    checkStoragePath(this.name, directory);
+    await this.#answer(directory);
+    this.#refuseWrites(directory);
+    this.#database
+      .prepare('delete from files where path > ? and path < ?')
+      .run(...below(directory));
+  }
+
+  async *list(directory: string): AsyncIterable<StoredFile> {
+    await this.#answer(directory);
+    const page = this.#database.prepare<[string, string], Row>(
+      'select path, size, adler32 from files where path > ? and path < ? order by path limit 1000',
+    );
+    const [start, end] = below(directory);
+    let after = start;
+    for (;;) {
+      const rows = page.all(after, end);
+      for (const row of rows) yield { path: row.path, size: row.size };
+      const last = rows.at(-1);
+      if (last === undefined) return;
+      after = last.path;
+    }
+  }
+
+  async space(): Promise<Space> {
+    await this.#answer('/');
+    const { capacity } = this.#options;
+    return { total: capacity, free: Math.max(0, capacity - this.#used()) };
+  }
+
+  async check(): Promise<void> {
+    await this.#answer('/');
+    this.#refuseWrites('/');
+  }
+
+  #row(storagePath: string): Row | undefined {
+    return this.#database
+      .prepare<[string], Row>('select path, size, adler32 from files where path = ?')
+      .get(storagePath);
+  }
+
+  #write(storagePath: string, file: Expected, content: Buffer | null): void {
+    this.#refuseWrites(storagePath);
+    const write = this.#database.transaction(() => {
+      const known = this.#row(storagePath);
+      if (known !== undefined) {
+        if (known.size === file.size && known.adler32 === file.adler32) return;
+        throw this.#failure('FABRICA_STORAGE_EXISTS', storagePath, 'holds another file there');
+      }
+      if (this.#used() + file.size > this.#options.capacity) {
+        throw this.#failure('FABRICA_STORAGE_FULL', storagePath, 'is full');
+      }
+      this.#database
+        .prepare('insert into files values (?, ?, ?, ?)')
+        .run(storagePath, file.size, file.adler32, content);
+    });
+    write.immediate();
+  }
+
+  #used(): number {
+    return this.#database.prepare<[], number>('select used from room').pluck().get() ?? 0;
+  }
+
+  /** The checksum, or for some files another one. */
+  #told(row: Row): string {
+    const bytes = createHash('sha256').update(`${this.name}${row.path}`).digest();
+    if (bytes.readUInt32BE(0) / 2 ** 32 >= this.#options.lies) return row.adler32;
+    return row.adler32 === 'deadbeef' ? 'feedbeef' : 'deadbeef';
+  }
+
+  async #answer(storagePath: string): Promise<void> {
+    if (storagePath !== '/') checkStoragePath(this.name, storagePath);
+    const { slowness, outages, begin, speed, clock } = this.#options;
+    if (slowness > 0) await delay(slowness);
+    if (isOut(outages, ((clock.now() - begin) / 1000) * speed)) {
+      throw this.#failure('FABRICA_STORAGE_UNREACHABLE', storagePath, 'does not answer');
+    }
+  }
+
+  #refuseWrites(storagePath: string): void {
+    if (!this.#options.readOnly) return;
+    throw this.#failure('FABRICA_STORAGE_READONLY', storagePath, 'refuses writes');
+  }
+
+  #failure(
+    code: ConstructorParameters<typeof FabricaError>[0],
+    storagePath: string,
+    what: string,
+  ): FabricaError {
+    return new FabricaError(code, `Storage ${this.name} ${what}: ${storagePath}.`, {
+      storage: this.name,
+      path: storagePath,
+    });
+  }
+}
+
+/** What paths below a directory are between: `0` comes right after `/`. */
+function below(directory: string): [string, string] {
+  const base = directory === '/' ? '' : directory;
+  return [`${base}/`, `${base}0`];
+}
