@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import Database from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { definitionTemplate } from '../../../client/definition-template.js';
 import { fabrica, spawnFabrica, type Ended } from './fabrica.js';
@@ -136,6 +137,21 @@ describe('a production by the command line', () => {
     expect(await json('cancel', 'slow', '--why', 'enough')).toMatchObject({ changed: true });
     const { code: watched } = await run('watch', 'slow');
     expect(watched).toBe(1);
+  }, 90_000);
+
+  it('that can not be changed while the catalog is locked tells so, and obeys afterwards', async () => {
+    write('late', (text) => text.replace('for event in', 'sleep 3; for event in'));
+    await json('submit', 'late.yaml');
+    const lock = new Database(path.join(folder, '.fabrica', 'catalog.db'));
+    lock.exec('begin immediate');
+    const { code, err } = await run('pause', 'late').finally(() => lock.close());
+    expect(code).toBe(3);
+    expect(err).toContain('waiting for the control process, for at most 20 s');
+    expect(err).toMatch(/pause was sent to late, but .*catalog\.db is locked by another process/);
+    expect(err).toContain('(FABRICA_CATALOG_LOCKED)');
+    const paused = async () => (await json('pause', 'late')) as { state: string };
+    await expect.poll(paused, { timeout: 20_000 }).toMatchObject({ state: 'Stopped' });
+    await json('cancel', 'late');
   }, 90_000);
 
   it('whose watch is interrupted goes on', async () => {
