@@ -5,7 +5,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Client, Connection } from '@temporalio/client';
-import { ceJobs } from '../activities/site/job-script.js';
+import { ceJobs } from '../activities/site/ce-jobs.js';
 import { openCatalogReadOnly } from '../catalog/open.js';
 import type { BundleOrder } from '../domain/bundle.js';
 import { systemClock } from '../domain/clock.js';
@@ -16,6 +16,7 @@ import { silentLog } from '../domain/log.js';
 import { parseConfiguration, parseDefinition } from '../domain/parse.js';
 import { prepareDirectoryStorage } from '../grid/storage/directory.js';
 import { createJob, jobFolder, openStaging } from '../grid/compute/local-job.js';
+import { wrapperScript } from '../grid/compute/wrapper.js';
 import { createStorageElements } from '../grid/storage/storage-elements.js';
 import { readUpRecord } from '../worker/up-record.js';
 import { up } from '../worker/up.js';
@@ -221,7 +222,7 @@ async function throughXargs(
   const staging = await openStaging(path.join(root, 'jobs'), Date.now());
   for (const job of ceJobs(order, storages)) {
     const where = jobFolder(path.join(root, 'jobs'), job.name);
-    await createJob(staging, where, job.script, Date.now());
+    await createJob(staging, where, wrapperScript(job.wrapper), Date.now());
     folders.push(where);
   }
   const list = path.join(root, 'list');

@@ -20,7 +20,7 @@ import type { StorageElements } from '../../grid/storage/storage-element.js';
 import { withFailures } from '../application-failure.js';
 import { withHeartbeat } from '../heartbeat.js';
 import { attemptReport, failure, printable, runningReport } from './attempt-report.js';
-import { ceJobs } from './job-script.js';
+import { ceJobs } from './ce-jobs.js';
 
 /** What the activities of one site work with. */
 export interface SiteContext {

@@ -1,12 +1,11 @@
+import type { WrapperSpec } from './wrapper.js';
+
 /** One attempt as a computing element gets it. */
 export interface CeJob {
   /** See `ceJobName`; unique for ever. */
   readonly name: string;
-  /** The whole job wrapper, a POSIX sh script. */
-  readonly script: string;
-  /** For the batch system; the wrapper enforces both itself. */
-  readonly wallSeconds: number;
-  readonly memoryMB: number;
+  /** What the job is; `wrapperScript` makes a POSIX sh script of it. The wrapper enforces its limits itself. */
+  readonly wrapper: WrapperSpec;
 }
 
 export interface CeSubmission {

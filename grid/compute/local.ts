@@ -26,6 +26,7 @@ import {
 import type { ProcessIdentity } from './process.js';
 import { isAlive, killSession, signalProcess, waitUntilGone } from './process.js';
 import { Slots } from './slots.js';
+import { wrapperScript } from './wrapper.js';
 
 export interface LocalComputeOptions {
   readonly site: string;
@@ -280,7 +281,7 @@ export class LocalComputeElement implements ComputeElement {
       return never ? { name, ceId: '', refused } : { name, ceId: name, refused: '' };
     }
     const folder = jobFolder(this.#spool, name);
-    if (await createJob(staging, folder, job.script, order)) {
+    if (await createJob(staging, folder, wrapperScript(job.wrapper), order)) {
       if (!this.#jobs.has(name)) this.#jobs.set(name, newJob(name, folder, order));
       return { name, ceId: name, refused: '' };
     }

@@ -1,10 +1,10 @@
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import type { CeJob } from '../../../grid/compute/compute-element.js';
-import { wrapperScript } from '../../../grid/compute/wrapper.js';
+import type { WrapperSpec } from '../../../grid/compute/wrapper.js';
 
 /** A job that runs a shell command, without claim, inputs and outputs. */
 export function jobOf(name: string, command: string): CeJob {
-  const script = wrapperScript({
+  const wrapper: WrapperSpec = {
     name,
     command: ['sh', '-c', command],
     environment: '',
@@ -15,8 +15,8 @@ export function jobOf(name: string, command: string): CeJob {
     wallSeconds: 60,
     memoryMB: 500,
     variables: {},
-  });
-  return { name, script, wallSeconds: 60, memoryMB: 500 };
+  };
+  return { name, wrapper };
 }
 
 /** Fails after about four seconds. */

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { wrapperScript } from '../../../grid/compute/wrapper.js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { CeJob, CeStatus } from '../../../grid/compute/compute-element.js';
 import { LAUNCHER, jobFolder } from '../../../grid/compute/local-job.js';
@@ -202,7 +203,7 @@ describe('after another process took over', () => {
     );
     const place = jobFolder(spool(), job.name);
     mkdirSync(place, { recursive: true });
-    writeFileSync(path.join(place, 'wrapper.sh'), job.script);
+    writeFileSync(path.join(place, 'wrapper.sh'), wrapperScript(job.wrapper));
     const worker = spawn(
       process.execPath,
       [
@@ -226,7 +227,7 @@ describe('after another process took over', () => {
     const job = jobOf('e1.p.1.1', 'true');
     const place = jobFolder(spool(), job.name);
     mkdirSync(place, { recursive: true });
-    writeFileSync(path.join(place, 'wrapper.sh'), job.script);
+    writeFileSync(path.join(place, 'wrapper.sh'), wrapperScript(job.wrapper));
     writeFileSync(path.join(place, 'wrapper.started'), `${process.pid} 1\n`);
     const ce = open(1);
     expect(await statusOf(ce, job.name)).toMatchObject({ state: 'ended', report: null });

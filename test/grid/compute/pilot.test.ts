@@ -11,6 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { wrapperScript } from '../../../grid/compute/wrapper.js';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { CeJob, CeStatus } from '../../../grid/compute/compute-element.js';
 import {
@@ -98,7 +99,7 @@ function mostAtOnce(): number {
 function lay(job: CeJob): Fed {
   const place = jobFolder(spool(), job.name);
   mkdirSync(place, { recursive: true });
-  writeFileSync(path.join(place, 'wrapper.sh'), job.script);
+  writeFileSync(path.join(place, 'wrapper.sh'), wrapperScript(job.wrapper));
   return { name: job.name, place: jobPlace(job.name) };
 }
 

@@ -3,24 +3,23 @@ import { lfnOf, physicalPath } from '../../domain/lfn.js';
 import { ceJobName } from '../../domain/names.js';
 import { substituteArguments } from '../../domain/substitution.js';
 import type { CeJob } from '../../grid/compute/compute-element.js';
-import { wrapperScript, type WrapperInput } from '../../grid/compute/wrapper.js';
+import type { WrapperInput, WrapperSpec } from '../../grid/compute/wrapper.js';
 import type { StorageElements } from '../../grid/storage/storage-element.js';
 
 /** The jobs of a bundle as a computing element gets them. */
 export function* ceJobs(order: BundleOrder, storages: StorageElements): Generator<CeJob> {
   for (const job of jobsOf(order.ranges)) {
     const name = ceJobName({ ...order, ...job });
-    const { wallSeconds, memoryMB } = order.recipe;
-    yield { name, script: scriptOf(order, job, name, storages), wallSeconds, memoryMB };
+    yield { name, wrapper: wrapperOf(order, job, name, storages) };
   }
 }
 
-function scriptOf(
+function wrapperOf(
   order: BundleOrder,
   job: JobOrder,
   name: string,
   storages: StorageElements,
-): string {
+): WrapperSpec {
   const { recipe } = order;
   const inputs = order.inputs[String(job.job)] ?? [];
   const url = (storage: string, path: string): string => storages.get(storage).url(path);
@@ -42,7 +41,7 @@ function scriptOf(
       .map((replica) => url(replica.storage, replica.path)),
   });
   const claim = `${recipe.claims}/${Math.floor(job.job / 1000)}/${job.job}.${job.attempt}`;
-  return wrapperScript({
+  return {
     name,
     command: substituteArguments(recipe.command, values),
     environment: recipe.environment,
@@ -68,5 +67,5 @@ function scriptOf(
       FABRICA_FIRST_EVENT: String(job.firstEvent),
       FABRICA_EVENTS: String(job.events),
     },
-  });
+  };
 }
