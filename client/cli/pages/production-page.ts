@@ -15,9 +15,10 @@ export type PageLook = Pick<Session, 'style' | 'table'>;
 export function productionPage(view: ProductionView, waits: string, look: PageLook): string {
   const { progress } = view;
   const wanted = eventsWanted(progress);
-  const stages = stagesOf(progress, view.merges).map(({ name, events }) =>
-    stageLine(name, events, wanted),
-  );
+  const stages =
+    wanted === 0
+      ? []
+      : stagesOf(progress, view.merges).map(({ name, events }) => stageLine(name, events, wanted));
   return [
     head(view, waits, look),
     stages.join('\n'),
@@ -68,26 +69,57 @@ function estimate(view: ProductionView, look: PageLook): string {
   const { estimate: measured } = view;
   if (measured === null) return '';
   const value = (key: string): number | null => measured[key] ?? null;
+  const samples = value('samples') ?? 0;
+  // What the figures allow may be far more than there is.
+  const all = jobsInAll(view);
+  const blockJobs = Math.min(value('blockJobs') ?? all, all);
   const told = (key: string, show: (n: number) => string): string => {
     const found = value(key);
     return found === null ? '' : show(found);
   };
 
   const pairs: [string, Cell][] = [
-    ['estimate', `from ${counted(value('samples') ?? 0, 'scout')}`],
+    [
+      'estimate',
+      samples > 0
+        ? `from ${counted(samples, 'scout')}`
+        : 'from the definition alone, without scouts',
+    ],
     ['wall time', told('wallPerEvent', (n) => `${formatDuration(n)} per event`)],
     ['CPU', told('cpuPerEvent', (n) => `${n.toPrecision(3)} HS23 s per event`)],
     ['output', told('bytesPerEvent', (n) => `${formatSize(n)} per event`)],
     ['memory', told('memoryMB', (n) => `${grouped(n)} MB`)],
     [
       'a job',
-      told('eventsPerJob', (n) => counted(n, 'event')) +
-        told('jobSeconds', (n) => `, ${formatDuration(n)}`),
+      [
+        told('eventsPerJob', (n) => counted(Math.min(n, eventsInAll(view)), 'event')),
+        told('jobSeconds', (n) => formatDuration(n)),
+      ]
+        .filter((part) => part !== '')
+        .join(', '),
     ],
-    ['a merge', view.merges ? told('jobsPerMerge', (n) => `up to ${counted(n, 'job')}`) : ''],
-    ['a block', told('blockJobs', (n) => `up to ${counted(n, 'job')}`)],
+    [
+      'a merge',
+      view.merges
+        ? told('jobsPerMerge', (n) => `up to ${counted(Math.min(n, blockJobs), 'job')}`)
+        : '',
+    ],
+    ['a block', told('blockJobs', () => `up to ${counted(blockJobs, 'job')}`)],
   ];
   return facts(pairs, look);
+}
+
+function eventsInAll({ progress }: ProductionView): number {
+  return Math.max(1, progress.events.asked);
+}
+
+/** Scout and fabrication jobs of the production: those that are planned, or those that its events will need. */
+function jobsInAll(view: ProductionView): number {
+  const planned = Object.entries(view.progress.jobs)
+    .filter(([state]) => state !== 'Split')
+    .reduce((sum, [, jobs]) => sum + jobs, 0);
+  const perJob = view.estimate?.eventsPerJob ?? null;
+  return Math.max(1, planned, perJob === null ? 0 : Math.ceil(eventsInAll(view) / perJob));
 }
 
 function blocks(view: ProductionView, look: PageLook): string {
@@ -104,7 +136,7 @@ function blocks(view: ProductionView, look: PageLook): string {
   ]);
   const title = ['block', 'state', 'home', 'events', 'made', 'merged', 'jobs', 'reason'];
   const rest = view.blocksInAll - view.blocks.length;
-  return look.table(title, rows) + (rest > 0 ? `\n... and ${grouped(rest)} more blocks` : '');
+  return look.table(title, rows) + (rest > 0 ? `\n... and ${counted(rest, 'more block')}` : '');
 }
 
 function log(view: ProductionView, look: PageLook): string {
