@@ -1,15 +1,20 @@
 import path from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
+import { listResources } from '../../../catalog/views/resource-list.js';
+import { FabricaError } from '../../../domain/errors.js';
+import { productionWorkflowId } from '../../../domain/names.js';
 import { parseSize } from '../../../domain/quantity.js';
 import { LIVE_PRODUCTION_STATES } from '../../../domain/states/production.js';
 import { readDefinition, type DefinitionFile } from '../../definition-file.js';
 import { planSandbox } from '../../sandbox.js';
+import { whyNoControl } from '../../temporal/control-presence.js';
 import { workflowUrl } from '../../temporal/workflow-url.js';
 import { checkNames } from '../../temporal/names-check.js';
 import type { Submission } from '../../temporal/submission.js';
 import { EXIT, type ExitCode } from '../exit-code.js';
 import { examples, textArgument, type Invocation } from '../invocation.js';
 import { dryRun, dryRunPage } from '../pages/dry-run.js';
+import { nothingRuns, obstacleText, sitesObstacle } from '../pages/obstacles.js';
 import type { Session } from '../session.js';
 import { safe } from '../text.js';
 import { watchProduction } from '../watch/watch-production.js';
@@ -20,6 +25,9 @@ interface SubmitOptions {
   readonly bytesPerEvent?: number;
   readonly secondsPerEvent?: number;
 }
+
+/** Where no control process polls, one may just be starting: s until a submission is left for it to register. */
+const PATIENCE_WITHOUT_CONTROL = 10;
 
 /** `fabrica submit`: a definition becomes a production. */
 export function addSubmit(program: Command, invocation: Invocation): void {
@@ -69,13 +77,25 @@ function warn(session: Session, warnings: readonly string[]): void {
 async function submit(session: Session, read: DefinitionFile, wait: boolean): Promise<ExitCode> {
   const plan = await planSandbox(read.definition, read.folder);
   warn(session, read.warnings);
-  const { client, endpoint } = await session.temporal();
+  const temporal = await session.temporal();
+  const { client, endpoint } = temporal;
   const catalog = await session.catalog();
   const { clock, who } = session.terminal;
+  const why = await whyNoControl(temporal);
+  const { sites } = await catalog.read((db) => listResources(db, session.now));
+  const obstacles = [
+    ...(why === null ? [] : [nothingRuns(why)]),
+    ...[sitesObstacle(read.definition, sites)].filter((one) => one !== null),
+  ].map(obstacleText);
+  warn(session, obstacles);
   const { submitProduction } = await import('../../temporal/submission.js');
   const submission = await submitProduction({
     ...{ client, catalog, plan, clock, by: who },
     configuration: session.configuration,
+    ...(why === null || wait ? {} : { patience: PATIENCE_WITHOUT_CONTROL }),
+  }).catch((error: unknown) => {
+    if (why === null || wait || !isAbsent(error)) throw error;
+    return startedOnly(read.definition.name);
   });
   const url = workflowUrl(endpoint, submission.workflowId);
   if (wait) {
@@ -83,23 +103,41 @@ async function submit(session: Session, read: DefinitionFile, wait: boolean): Pr
     return watchProduction(session, submission.production);
   }
   session.answer(
-    { ...submission, url, warnings: read.warnings },
+    { ...submission, url, warnings: [...read.warnings, ...obstacles] },
     [
       sentence(submission),
       ...(url === null ? [] : [`In Temporal: ${url}`]),
-      LIVE_PRODUCTION_STATES.includes(submission.state)
-        ? `Watch it: fabrica watch ${submission.production}`
-        : `Look at it: fabrica show ${submission.production}`,
+      whatNext(submission),
     ].join('\n'),
   );
   return EXIT.ok;
 }
 
-function sentence({ outcome, production, state }: Submission): string {
+/** A submission, or one whose workflow is started and waits for a control process; only that knows the state. */
+type Submitted = Submission | ReturnType<typeof startedOnly>;
+
+function startedOnly(production: string) {
+  const workflowId = productionWorkflowId(production);
+  return { production, outcome: 'started', state: null, workflowId } as const;
+}
+
+function whatNext({ production, state }: Submitted): string {
+  if (state === null) return 'See who is missing: fabrica doctor';
+  return LIVE_PRODUCTION_STATES.includes(state)
+    ? `Watch it: fabrica watch ${production}`
+    : `Look at it: fabrica show ${production}`;
+}
+
+function isAbsent(error: unknown): boolean {
+  return error instanceof FabricaError && error.code === 'FABRICA_WORKER_ABSENT';
+}
+
+function sentence({ outcome, production, state }: Submitted): string {
   const what = {
     registered: `Production ${production} is registered and started.`,
     revised: `Production ${production} has a new revision, which is started.`,
-    exists: `Production ${production} exists already with this definition; it is ${state}.`,
+    exists: `Production ${production} exists already with this definition; it is ${state ?? 'unknown'}.`,
+    started: `The workflow of production ${production} is started; it is registered as soon as a control process runs.`,
   };
   return what[outcome];
 }

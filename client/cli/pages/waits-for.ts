@@ -1,9 +1,19 @@
 import type { ProductionView } from '../../../catalog/views/production-view.js';
 import { formatDuration } from '../../../domain/quantity.js';
 import { counted } from '../text.js';
+import { obstacleText, type Obstacle } from './obstacles.js';
 
-/** One sentence: what must happen before the production goes on, or why nothing must. */
-export function waitsFor(view: ProductionView, now: number): string {
+/** In a sentence or two: what must happen before the production goes on, or why nothing must. */
+export function waitsFor(
+  view: ProductionView,
+  now: number,
+  obstacles: readonly Obstacle[] = [],
+): string {
+  const stopped = obstacles.filter(({ kind }) => kind === 'processes').map(obstacleText);
+  return [...stopped, inItsState(view, now, obstacles)].join(' ');
+}
+
+function inItsState(view: ProductionView, now: number, obstacles: readonly Obstacle[]): string {
   const { name, progress } = view;
   switch (progress.state) {
     case 'New':
@@ -13,7 +23,7 @@ export function waitsFor(view: ProductionView, now: number): string {
     case 'Stopped':
       return `It is paused; \`fabrica resume ${name}\` goes on.`;
     case 'Held':
-      return `It waits for a person: \`fabrica release ${name}\` tries the parked jobs again, \`fabrica waive ${name}\` gives them up; \`fabrica failures ${name}\` tells why they failed.`;
+      return `It waits for a person: \`fabrica release ${name}\` tries the parked jobs again, \`fabrica waive ${name}\` gives them up; \`fabrica failures ${name}\` tells why they failed.${placeless(obstacles)}`;
     case 'Rejected':
       return `Its scouts failed and nothing of it is left; \`fabrica failures ${name}\` tells why. Correct the definition and submit it again.`;
     case 'Completing':
@@ -24,7 +34,7 @@ export function waitsFor(view: ProductionView, now: number): string {
       return 'It removes its outputs.';
     case 'Scouting':
     case 'Active':
-      return running(view, now);
+      return running(view, now, obstacles);
     case 'Completed':
     case 'Cancelled':
     case 'Cleaned':
@@ -33,24 +43,46 @@ export function waitsFor(view: ProductionView, now: number): string {
   }
 }
 
-function running(view: ProductionView, now: number): string {
+function running(view: ProductionView, now: number, obstacles: readonly Obstacle[]): string {
   const { jobs, merges } = view.progress;
   const waiting = (jobs.Waiting ?? 0) + (merges.Waiting ?? 0);
+  const parked = (jobs.Parked ?? 0) + (merges.Parked ?? 0);
   const sites = Object.entries(view.openBySite);
   const open = sites.reduce((sum, [, count]) => sum + count, 0);
   if (open > 0) {
     const where = sites.map(([site, count]) => `${count} at ${site}`).join(', ');
-    const rest = waiting > 0 ? `; ${counted(waiting, 'more', 'more')} wait for room` : '';
-    return `For ${counted(open, 'job')} (${where})${rest}.`;
+    const atSites = `For ${counted(open, 'job')} (${where})`;
+    if (waiting === 0) return `${atSites}.`;
+    if (obstacles.length > 0) {
+      return `${atSites}; ${counted(waiting, 'more waits', 'more wait')}.${placeless(obstacles)}`;
+    }
+    return `${atSites}; ${counted(waiting, 'more waits', 'more wait')} for room.`;
+  }
+  if (obstacles.length > 0) {
+    const what = waiting > 0 ? counted(waiting, 'job waits', 'jobs wait') : 'It waits';
+    return `${what}.${placeless(obstacles)}`;
   }
   if (waiting > 0) {
     const wait = view.nextPlacementAt === null ? 0 : view.nextPlacementAt - now;
     return wait > 0
       ? `Every waiting job is in its back-off; the next may start in ${formatDuration(wait / 1000)}.`
-      : `${counted(waiting, 'job')} wait for room at a site.`;
+      : `${counted(waiting, 'job waits', 'jobs wait')} for room at a site.`;
+  }
+  if (parked > 0) {
+    const { name } = view;
+    return `${counted(parked, 'job is', 'jobs are')} parked: \`fabrica failures ${name}\` tells why, \`fabrica release ${name}\` tries again, \`fabrica waive ${name}\` gives up.`;
   }
   const stages = view.blocks
     .filter((block) => block.state !== 'Finished' && block.state !== 'Discarded')
     .map((block) => `block ${block.block} is ${block.state}`);
-  return stages.length === 0 ? 'For its next block.' : `For its blocks: ${stages.join(', ')}.`;
+  if (stages.length === 0) return 'For its next block.';
+  return `For its ${stages.length === 1 ? 'block' : 'blocks'}: ${stages.join(', ')}.`;
+}
+
+/** The obstacles of sites and storages, each a sentence with a blank before it. */
+function placeless(obstacles: readonly Obstacle[]): string {
+  return obstacles
+    .filter(({ kind }) => kind !== 'processes')
+    .map((obstacle) => ` ${obstacleText(obstacle)}`)
+    .join('');
 }
