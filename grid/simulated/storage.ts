@@ -182,15 +182,20 @@ export class SimulatedStorage implements StorageElement {
     this.#write(storagePath, file, null);
   }
 
-  /** Creates a claim; false if it is there already. */
+  /** Creates a claim; false if another holder has it. */
   async claim(storagePath: string, holder: string): Promise<boolean> {
     await this.#answer(storagePath);
     this.#refuseWrites(storagePath);
     const content = Buffer.from(holder);
-    const { changes } = this.#database
+    const checksum = new Adler32().update(content).hex();
+    this.#database
       .prepare('insert into files values (?, ?, ?, ?) on conflict do nothing')
-      .run(storagePath, content.length, new Adler32().update(content).hex(), content);
-    return changes === 1;
+      .run(storagePath, content.length, checksum, content);
+    const held = this.#database
+      .prepare<[string], Buffer>('select content from files where path = ?')
+      .pluck()
+      .get(storagePath);
+    return held?.equals(content) ?? false;
   }
 
   async remove(storagePath: string): Promise<'removed' | 'absent'> {

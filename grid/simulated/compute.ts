@@ -1,0 +1,275 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Clock } from '../../domain/clock.js';
+import { FabricaError } from '../../domain/errors.js';
+import type {
+  CeJob,
+  CeSlots,
+  CeStatus,
+  CeSubmission,
+  ComputeElement,
+} from '../compute/compute-element.js';
+import { wrapperReportText, type WrapperReport } from '../compute/wrapper-report.js';
+import type { WrapperSpec } from '../compute/wrapper.js';
+import type { StorageElements } from '../storage/storage-element.js';
+import { concludeJob, type Conclusion } from './conclusion.js';
+import { fateOf, type Fate, type FateProfile } from './fate.js';
+import { JobMemory, type RememberedJob } from './job-memory.js';
+import { isOut, type Outage } from './outage.js';
+
+export interface SimulatedComputeOptions {
+  readonly site: string;
+  readonly slots: number;
+  /** Its memory is a database in this folder; created if it is not there. */
+  readonly folder: string;
+  readonly profile: FateProfile;
+  readonly bytesPerEvent: number;
+  /** It does not answer then; its jobs go on. */
+  readonly outages: readonly Outage[];
+  /** From then on (simulated seconds) it loses every job; null: never. */
+  readonly diesAt: number | null;
+  /** When simulated time began (ms since 1970), and simulated seconds per second. */
+  readonly begin: number;
+  readonly speed: number;
+  readonly storages: StorageElements;
+  readonly clock: Clock;
+}
+
+/**
+ * A computing element whose jobs are only remembered: when they start and end is known as soon as they are submitted, and what they do happens
+ * when somebody looks at them after their end.
+ */
+export class SimulatedComputeElement implements ComputeElement {
+  readonly kind = 'simulated';
+  readonly site: string;
+  readonly #options: SimulatedComputeOptions;
+  readonly #memory: JobMemory;
+  #closed = new AbortController();
+
+  constructor(options: SimulatedComputeOptions) {
+    this.site = options.site;
+    this.#options = options;
+    this.#memory = new JobMemory(options.folder, options.site);
+  }
+
+  submit(jobs: readonly CeJob[]): Promise<CeSubmission[]> {
+    return this.#answered(() => {
+      const now = this.#options.clock.now();
+      return this.#memory.together(() => {
+        const free = this.#freeSlots(now);
+        return jobs.map((job) => this.#take(job, now, free));
+      });
+    });
+  }
+
+  poll(names: readonly string[]): Promise<CeStatus[]> {
+    return this.#answered(() => Promise.all(names.map((name) => this.#status(name))));
+  }
+
+  async changed(milliseconds: number, signal: AbortSignal): Promise<void> {
+    const now = this.#options.clock.now();
+    const next = this.#memory.nextEnd(now - JUST_NOW) ?? Infinity;
+    const either = AbortSignal.any([signal, this.#closed.signal]);
+    const wait = Math.max(0, Math.min(milliseconds, next - now));
+    await delay(wait, undefined, { signal: either }).catch(() => undefined);
+  }
+
+  end(names: readonly string[]): Promise<void> {
+    return this.#answered(() => {
+      const now = this.#options.clock.now();
+      this.#memory.together(() => {
+        for (const name of names) this.#kill(name, now);
+      });
+    });
+  }
+
+  forget(names: readonly string[]): Promise<void> {
+    return this.#answered(() => {
+      this.#memory.together(() => {
+        for (const name of names) {
+          if (this.#memory.find(name)?.report !== null) this.#memory.forget(name);
+        }
+      });
+    });
+  }
+
+  log(name: string, bytes: number): Promise<string | null> {
+    return this.#answered(() => this.#memory.find(name)?.log.slice(-bytes) ?? null);
+  }
+
+  slots(): Promise<CeSlots> {
+    return this.#answered(() => ({
+      total: this.#options.slots,
+      ...this.#memory.counts(this.#options.clock.now()),
+    }));
+  }
+
+  check(): Promise<void> {
+    return this.#answered(() => undefined);
+  }
+
+  close(): Promise<void> {
+    this.#closed.abort();
+    this.#memory.close();
+    return Promise.resolve();
+  }
+
+  /** When each slot is free next (ms), the first one first. */
+  #freeSlots(now: number): number[] {
+    const { slots } = this.#options;
+    const ends = this.#memory.endsAfter(now).sort((a, b) => b - a);
+    const taken = ends.slice(0, slots).reverse();
+    return [...Array.from({ length: slots - taken.length }, () => now), ...taken];
+  }
+
+  #take(job: CeJob, now: number, free: number[]): CeSubmission {
+    const { name, wrapper } = job;
+    const known = this.#memory.find(name);
+    if (known !== undefined) {
+      const never = known.startedAt === NEVER;
+      return never
+        ? { name, ceId: '', refused: 'the job was ended before it could start' }
+        : { name, ceId: idOf(name), refused: '' };
+    }
+    const fate = this.#fateOf(name, wrapper);
+    if (fate.failure === 'submission') {
+      return { name, ceId: '', refused: 'the computing element has refused the job' };
+    }
+    const perMs = this.#options.speed / 1000;
+    const startedAt = Math.ceil(Math.max(now + fate.queueSeconds / perMs, free.shift() ?? now));
+    const share = fate.failure === null ? 1 : fate.until;
+    const seconds = Math.min(fate.wallSeconds * share, wrapper.wallSeconds);
+    const endedAt = Math.ceil(startedAt + seconds / perMs);
+    insertSorted(free, endedAt);
+    this.#memory.add({
+      name,
+      wrapper: JSON.stringify(wrapper),
+      fate: JSON.stringify(this.#lives(endedAt) ? fate : { ...fate, failure: 'lost' }),
+      startedAt,
+      endedAt,
+      report: null,
+      payloadReport: null,
+      log: '',
+    });
+    return { name, ceId: idOf(name), refused: '' };
+  }
+
+  #lives(at: number): boolean {
+    const { diesAt } = this.#options;
+    return diesAt === null || this.#simulated(at) < diesAt;
+  }
+
+  #simulated(at: number): number {
+    return ((at - this.#options.begin) / 1000) * this.#options.speed;
+  }
+
+  #fateOf(name: string, wrapper: WrapperSpec): Fate {
+    const { variables } = wrapper;
+    const key = {
+      production: variables.FABRICA_PRODUCTION ?? name,
+      job: Number(variables.FABRICA_JOB ?? 0),
+      attempt: Number(variables.FABRICA_ATTEMPT ?? 1),
+      site: this.site,
+    };
+    return fateOf(this.#options.profile, key, Number(variables.FABRICA_EVENTS ?? 0));
+  }
+
+  async #status(name: string): Promise<CeStatus> {
+    const now = this.#options.clock.now();
+    const job = this.#memory.find(name);
+    if (job === undefined) return bare(name, 'unknown');
+    if (job.report === null && now < job.startedAt) return bare(name, 'queued');
+    if (job.report === null && now < job.endedAt) {
+      return { ...bare(name, 'running'), startedAt: job.startedAt };
+    }
+    const ended = job.report === null ? await this.#conclude(job) : job;
+    return {
+      ...bare(name, 'ended'),
+      startedAt: ended.startedAt === NEVER ? null : ended.startedAt,
+      endedAt: ended.endedAt,
+      report: ended.report === '' ? null : ended.report,
+      payloadReport: ended.payloadReport,
+    };
+  }
+
+  async #conclude(job: RememberedJob): Promise<RememberedJob> {
+    const { storages, bytesPerEvent } = this.#options;
+    const { startedAt, endedAt } = job;
+    const conclusion: Conclusion = await concludeJob(
+      JSON.parse(job.wrapper) as WrapperSpec,
+      JSON.parse(job.fate) as Fate,
+      { startedAt, endedAt },
+      { storages, bytesPerEvent, site: this.site },
+    );
+    this.#memory.conclude(job.name, {
+      endedAt,
+      report: conclusion.report === null ? '' : wrapperReportText(conclusion.report),
+      payloadReport:
+        conclusion.events === null ? null : JSON.stringify({ events: conclusion.events }),
+      log: conclusion.log,
+    });
+    return this.#memory.find(job.name) ?? job;
+  }
+
+  #kill(name: string, now: number): void {
+    const job = this.#memory.find(name);
+    if (job === undefined) {
+      const none = { wrapper: '', fate: '', payloadReport: null, log: '' };
+      this.#memory.add({ ...none, name, startedAt: NEVER, endedAt: now, report: '' });
+    } else if (job.report === null) {
+      this.#memory.conclude(name, {
+        endedAt: Math.min(now, job.endedAt),
+        report: wrapperReportText(killed(job, now)),
+        payloadReport: null,
+        log: 'fabrica: ended by a signal in step payload\n',
+      });
+    }
+  }
+
+  async #answered<T>(act: () => T | Promise<T>): Promise<T> {
+    const { outages, clock } = this.#options;
+    if (!isOut(outages, this.#simulated(clock.now()))) return act();
+    throw new FabricaError(
+      'FABRICA_COMPUTE_SUBMISSION',
+      `The computing element of site ${this.site} does not answer.`,
+      { site: this.site },
+    );
+  }
+}
+
+/** A job's end is news for this long, ms: it may come between a look and the wait for the next. */
+const JUST_NOW = 200;
+/** The start of a job that was ended before it was submitted. */
+const NEVER = -1;
+
+const idOf = (name: string): string => `sim-${name}`;
+
+function bare(name: string, state: CeStatus['state']): CeStatus {
+  const ceId = state === 'unknown' ? '' : idOf(name);
+  return { name, state, ceId, startedAt: null, endedAt: null, report: null, payloadReport: null };
+}
+
+function killed(job: RememberedJob, now: number): WrapperReport {
+  return {
+    outcome: 'killed',
+    step: 'killed',
+    exitCode: null,
+    reason: 'ended by a signal',
+    node: '',
+    startedAt: job.startedAt,
+    endedAt: now,
+    wallSeconds: null,
+    cpuSeconds: null,
+    memoryMB: null,
+    outputs: [],
+  };
+}
+
+function insertSorted(times: number[], time: number): void {
+  let low = 0;
+  for (let high = times.length; low < high;) {
+    const middle = (low + high) >> 1;
+    if ((times[middle] ?? Infinity) < time) low = middle + 1;
+    else high = middle;
+  }
+  times.splice(low, 0, time);
+}

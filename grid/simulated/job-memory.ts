@@ -1,0 +1,108 @@
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import Database from 'better-sqlite3';
+
+/** A job as the computing element remembers it; times in ms since 1970. */
+export interface RememberedJob {
+  readonly name: string;
+  /** `WrapperSpec` and `Fate` as JSON. */
+  readonly wrapper: string;
+  readonly fate: string;
+  readonly startedAt: number;
+  readonly endedAt: number;
+  /** What is told once the job has ended and that has been looked at; null before. An empty report: it has left none. */
+  readonly report: string | null;
+  readonly payloadReport: string | null;
+  readonly log: string;
+}
+
+const COLUMNS = 'name, wrapper, fate, startedAt, endedAt, report, payloadReport, log';
+
+/** What a simulated computing element remembers, whatever becomes of its process. */
+export class JobMemory {
+  readonly #database: Database.Database;
+
+  constructor(folder: string, site: string) {
+    mkdirSync(folder, { recursive: true });
+    this.#database = new Database(path.join(folder, `${site}.db`));
+    this.#database.pragma('journal_mode = WAL');
+    this.#database.pragma('synchronous = NORMAL');
+    this.#database.exec(`
+      create table if not exists jobs (
+        name text primary key, wrapper text not null, fate text not null, startedAt integer not null,
+        endedAt integer not null, report text, payloadReport text, log text not null
+      ) without rowid;
+      create index if not exists jobs_by_end on jobs (endedAt);`);
+  }
+
+  /** Runs it in one transaction. */
+  together<T>(work: () => T): T {
+    return this.#database.transaction(work).immediate();
+  }
+
+  find(name: string): RememberedJob | undefined {
+    return this.#database
+      .prepare<[string], RememberedJob>(`select ${COLUMNS} from jobs where name = ?`)
+      .get(name);
+  }
+
+  add(job: RememberedJob): void {
+    this.#database
+      .prepare(
+        `insert into jobs (${COLUMNS})
+         values (@name, @wrapper, @fate, @startedAt, @endedAt, @report, @payloadReport, @log)`,
+      )
+      .run(job);
+  }
+
+  /** Records how a job has ended; what is recorded first stays. */
+  conclude(
+    name: string,
+    told: Pick<RememberedJob, 'endedAt' | 'report' | 'payloadReport' | 'log'>,
+  ): void {
+    this.#database
+      .prepare(
+        `update jobs set endedAt = @endedAt, report = @report, payloadReport = @payloadReport, log = @log
+         where name = @name and report is null`,
+      )
+      .run({ name, ...told });
+  }
+
+  forget(name: string): void {
+    this.#database.prepare('delete from jobs where name = ?').run(name);
+  }
+
+  /** When the jobs end that have not ended by a time, in any order. */
+  endsAfter(now: number): number[] {
+    return this.#database
+      .prepare<[number], number>('select endedAt from jobs where endedAt > ?')
+      .pluck()
+      .all(now);
+  }
+
+  /** When the next job ends after a time; null if none will. */
+  nextEnd(now: number): number | null {
+    return (
+      this.#database
+        .prepare<[number], number | null>('select min(endedAt) from jobs where endedAt > ?')
+        .pluck()
+        .get(now) ?? null
+    );
+  }
+
+  /** Jobs that run at a time, and that wait then. */
+  counts(now: number): { running: number; queued: number } {
+    return (
+      this.#database
+        .prepare<[number, number, number], { running: number; queued: number }>(
+          `select coalesce(sum(startedAt <= ?), 0) as running, coalesce(sum(startedAt > ?), 0) as queued
+           from jobs where endedAt > ?`,
+        )
+        .get(now, now, now) ?? { running: 0, queued: 0 }
+    );
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+}

@@ -1,0 +1,276 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { CeJob, CeStatus } from '../../../grid/compute/compute-element.js';
+import {
+  parsePayloadReport,
+  parseWrapperReport,
+  type WrapperReport,
+} from '../../../grid/compute/wrapper-report.js';
+import {
+  SimulatedComputeElement,
+  type SimulatedComputeOptions,
+} from '../../../grid/simulated/compute.js';
+import { fateOf, type FateProfile } from '../../../grid/simulated/fate.js';
+import { SimulatedStorage } from '../../../grid/simulated/storage.js';
+import { storagesOf } from './storages-of.js';
+
+/** Simulated seconds per second: an hour takes a second. */
+const SPEED = 3600;
+const PROFILE: FateProfile = {
+  seed: 1,
+  secondsPerEvent: { median: 3.6, spread: 0 },
+  wallOverCpu: { median: 1, spread: 0 },
+  queueSeconds: { median: 36, spread: 0 },
+  memoryMB: { median: 1000, spread: 0 },
+  hs23PerCore: 10,
+  failures: {},
+};
+
+let folder: string;
+let now: number;
+let near: SimulatedStorage;
+beforeEach(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'fabrica-simulated-'));
+  now = 0;
+  near = new SimulatedStorage({
+    ...{ name: 'NEAR', folder, capacity: 1e12, readOnly: false, slowness: 0, lies: 0 },
+    ...{ outages: [], begin: 0, speed: SPEED, clock: { now: () => now } },
+  });
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const element = (change: Partial<SimulatedComputeOptions> = {}): SimulatedComputeElement =>
+  new SimulatedComputeElement({
+    site: 'KMI',
+    slots: 2,
+    folder,
+    profile: PROFILE,
+    bytesPerEvent: 1000,
+    outages: [],
+    diesAt: null,
+    begin: 0,
+    speed: SPEED,
+    storages: storagesOf(near),
+    clock: { now: () => now },
+    ...change,
+  });
+
+const failing = (failures: FateProfile['failures']): Partial<SimulatedComputeOptions> => ({
+  profile: { ...PROFILE, failures },
+});
+
+/** A job of 1000 events: an hour of simulated time, a second of the clock. */
+function jobOf(job: number, attempt = 1): CeJob {
+  const name = `e1.mc.${job}.${attempt}`;
+  const target = (file: string) => [{ storage: 'NEAR', url: near.url(file) }];
+  return {
+    name,
+    wrapper: {
+      name,
+      command: ['true'],
+      environment: '',
+      validation: [],
+      stageIn: [],
+      outputs: [
+        { level: 'mdst', file: 'out.root', destinations: target(`/mc/${job}.${attempt}.root`) },
+      ],
+      claims: target(`/.claims/${job}.${attempt}`),
+      wallSeconds: 7200,
+      memoryMB: 2000,
+      variables: {
+        FABRICA_PRODUCTION: 'mc',
+        FABRICA_JOB: String(job),
+        FABRICA_ATTEMPT: String(attempt),
+        FABRICA_SEED: String(1000 + job),
+        FABRICA_FIRST_EVENT: '1',
+        FABRICA_EVENTS: '1000',
+      },
+    },
+  };
+}
+
+async function statusOf(ce: SimulatedComputeElement, name: string): Promise<CeStatus> {
+  const [status] = await ce.poll([name]);
+  if (status === undefined) throw new Error(`no status of ${name}`);
+  return status;
+}
+
+const reportOf = async (ce: SimulatedComputeElement, name: string): Promise<WrapperReport> =>
+  parseWrapperReport((await statusOf(ce, name)).report ?? '');
+
+describe('a simulated computing element', () => {
+  it('runs jobs as slots become free, in order, and remembers them in the next process', async () => {
+    const jobs = [1, 2, 3].map((job) => jobOf(job));
+    const names = jobs.map(({ name }) => name);
+    const states = async (): Promise<string[]> =>
+      (await element().poll(names)).map(({ state }) => state);
+    const [first] = await element().submit(jobs);
+    expect(first).toEqual({ name: 'e1.mc.1.1', ceId: 'sim-e1.mc.1.1', refused: '' });
+    expect(await states()).toEqual(['queued', 'queued', 'queued']);
+    now = 20;
+    expect(await states()).toEqual(['running', 'running', 'queued']);
+    expect(await element().slots()).toEqual({ total: 2, running: 2, queued: 1 });
+    now = 1015;
+    expect(await states()).toEqual(['ended', 'ended', 'running']);
+    now = 2100;
+    expect(await states()).toEqual(['ended', 'ended', 'ended']);
+  });
+
+  it('takes a job once', async () => {
+    const ce = element();
+    await ce.submit([jobOf(1)]);
+    now = 1100;
+    const status = await statusOf(ce, 'e1.mc.1.1');
+    await ce.submit([jobOf(1)]);
+    expect(await statusOf(ce, 'e1.mc.1.1')).toEqual(status);
+  });
+
+  it('leaves outputs and reports as a wrapper does', async () => {
+    const ce = element();
+    await ce.submit([jobOf(1)]);
+    now = 1100;
+    const report = await reportOf(ce, 'e1.mc.1.1');
+    expect(report).toMatchObject({
+      outcome: 'done',
+      exitCode: 0,
+      wallSeconds: 3600,
+      memoryMB: 1000,
+    });
+    const path = near.pathOf(report.outputs[0]?.url ?? '') ?? '';
+    expect(await near.stat(path)).toMatchObject({ path: '/mc/1.1.root', size: 1_000_000 });
+    const { payloadReport } = await statusOf(ce, 'e1.mc.1.1');
+    expect(parsePayloadReport(payloadReport ?? '')).toEqual({ events: 1000, problem: '' });
+  });
+
+  it('gives the same events the same content, wherever they are made', async () => {
+    const ce = element();
+    await ce.submit([jobOf(1, 1), jobOf(1, 2), jobOf(2, 1)]);
+    now = 5000;
+    const sums: unknown[] = [];
+    for (const name of ['1.1', '1.2', '2.1']) {
+      await statusOf(ce, `e1.mc.${name}`);
+      sums.push((await near.stat(`/mc/${name}.root`, { checksum: true }))?.adler32);
+    }
+    expect(sums[0]).toBe(sums[1]);
+    expect(sums[0]).not.toBe(sums[2]);
+  });
+
+  it.each([
+    ['payload-error', 'payload', 1],
+    ['payload-crash', 'payload', 139],
+    ['environment', 'environment', 1],
+    ['input-missing', 'stage-in', null],
+    ['node', 'payload', 1],
+    ['wall-time', 'wall-limit', 124],
+    ['memory', 'memory-limit', 143],
+    ['stage-out', 'stage-out', 0],
+  ] as const)('shows %s as a real one', async (failure, step, exitCode) => {
+    const ce = element(failing({ [failure]: 1 }));
+    await ce.submit([jobOf(1)]);
+    now = 1100;
+    expect(await reportOf(ce, 'e1.mc.1.1')).toMatchObject({ outcome: 'failed', step, exitCode });
+    expect(await near.stat('/mc/1.1.root')).toBeNull();
+  });
+
+  it('refuses, loses or spoils jobs', async () => {
+    const [refusal] = await element(failing({ submission: 1 })).submit([jobOf(1)]);
+    expect(refusal?.refused).not.toBe('');
+    const loser = element(failing({ lost: 1 }));
+    await loser.submit([jobOf(2)]);
+    const spoiler = element(failing({ 'bad-output': 1 }));
+    await spoiler.submit([jobOf(3)]);
+    now = 3000;
+    expect(await statusOf(loser, 'e1.mc.2.1')).toMatchObject({ state: 'ended', report: null });
+    const { payloadReport } = await statusOf(spoiler, 'e1.mc.3.1');
+    expect(parsePayloadReport(payloadReport ?? '').events).toBe(999);
+  });
+
+  it('enforces the limits of a job', async () => {
+    const ce = element();
+    const { name, wrapper } = jobOf(1);
+    await ce.submit([{ name, wrapper: { ...wrapper, wallSeconds: 1800 } }]);
+    const large = jobOf(2);
+    await ce.submit([{ ...large, wrapper: { ...large.wrapper, memoryMB: 900 } }]);
+    now = 600;
+    expect(await reportOf(ce, name)).toMatchObject({ step: 'wall-limit', wallSeconds: 1800 });
+    now = 1100;
+    expect(await reportOf(ce, large.name)).toMatchObject({ step: 'memory-limit' });
+  });
+
+  it('ends jobs that run, and such as come later', async () => {
+    const ce = element();
+    await ce.submit([jobOf(1)]);
+    now = 500;
+    await ce.end(['e1.mc.1.1', 'e1.mc.2.1']);
+    expect(await reportOf(ce, 'e1.mc.1.1')).toMatchObject({ outcome: 'killed' });
+    const [late] = await ce.submit([jobOf(2)]);
+    expect(late?.refused).toContain('ended before');
+    now = 5000;
+    await ce.poll(['e1.mc.1.1', 'e1.mc.2.1']);
+    expect(await near.stat('/mc/1.1.root')).toBeNull();
+  });
+
+  it('forgets ended jobs only', async () => {
+    const ce = element();
+    await ce.submit([jobOf(1), jobOf(2)]);
+    now = 1100;
+    await statusOf(ce, 'e1.mc.1.1');
+    await ce.forget(['e1.mc.1.1', 'e1.mc.2.1']);
+    expect(await statusOf(ce, 'e1.mc.1.1')).toMatchObject({ state: 'unknown' });
+    expect(await statusOf(ce, 'e1.mc.2.1')).toMatchObject({ state: 'ended' });
+  });
+
+  it('does not answer during an outage, and its jobs go on', async () => {
+    const ce = element({ outages: [{ from: 1800, to: 5400 }] });
+    await ce.submit([jobOf(1)]);
+    now = 1000;
+    await expect(ce.poll(['e1.mc.1.1'])).rejects.toThrow('does not answer');
+    await expect(ce.check()).rejects.toThrow('does not answer');
+    now = 1600;
+    expect(await statusOf(ce, 'e1.mc.1.1')).toMatchObject({ state: 'ended' });
+  });
+
+  it('loses every job from the time it dies', async () => {
+    const ce = element({ diesAt: 5000 });
+    await ce.submit([jobOf(1), jobOf(2), jobOf(3)]);
+    now = 3000;
+    const reports = (await ce.poll(['e1.mc.1.1', 'e1.mc.3.1'])).map(
+      ({ report }) => report !== null,
+    );
+    expect(reports).toEqual([true, false]);
+  });
+
+  it('fails as it was drawn, in every class', async () => {
+    const failures = { 'payload-error': 0.2, lost: 0.2, environment: 0.2 };
+    const profile = { ...PROFILE, failures };
+    const ce = element({ slots: 500, profile });
+    const jobs = Array.from({ length: 500 }, (_, i) => jobOf(i + 1));
+    await ce.submit(jobs);
+    now = 1500;
+    const statuses = await ce.poll(jobs.map(({ name }) => name));
+    const STEPS: Record<string, string> = {
+      payload: 'payload-error',
+      environment: 'environment',
+      none: 'none',
+    };
+    for (const [i, { report }] of statuses.entries()) {
+      const key = { production: 'mc', job: i + 1, attempt: 1, site: 'KMI' };
+      const drawn = fateOf(profile, key, 1000).failure ?? 'none';
+      const shown = report === null ? 'lost' : STEPS[parseWrapperReport(report).step];
+      expect(shown).toBe(drawn);
+    }
+  });
+
+  it('tells when something may have ended', async () => {
+    const ce = element();
+    await ce.submit([jobOf(1)]);
+    const began = performance.now();
+    now = 950;
+    await ce.changed(5000, new AbortController().signal);
+    expect(performance.now() - began).toBeLessThan(1000);
+  });
+});
