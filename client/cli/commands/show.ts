@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { viewProduction, type ProductionView } from '../../../catalog/views/production-view.js';
-import { listResources } from '../../../catalog/views/resource-list.js';
+import { listResources, type StorageResource } from '../../../catalog/views/resource-list.js';
 import { LIVE_PRODUCTION_STATES } from '../../../domain/states/production.js';
 import { whyNothingRuns } from '../../temporal/control-presence.js';
 import { EXIT } from '../exit-code.js';
@@ -28,8 +28,12 @@ export function addShow(program: Command, invocation: Invocation): void {
         const view = await catalog.read((db) =>
           viewProduction(db, production, { now, blocks: BLOCKS, events: limit }),
         );
-        const resources = await catalog.read((db) => listResources(db, now));
-        const obstacles = [...(await processes(session, view)), ...obstaclesOf(view, resources)];
+        const stopped = await processes(session, view);
+        const known = await catalog.read((db) => listResources(db, now));
+        // The catalog's figures are those of the last distribution; what is stuck is asked about now.
+        const asked = stopped.length === 0 && isStuck(view);
+        const storages = asked ? await withRoom(session, known.storages) : known.storages;
+        const obstacles = [...stopped, ...obstaclesOf(view, { sites: known.sites, storages })];
         const waits = waitsFor(view, now, obstacles);
         session.answer(
           { ...view, waitsFor: waits, obstacles },
@@ -45,4 +49,24 @@ async function processes(session: Session, { progress }: ProductionView): Promis
   if (!LIVE_PRODUCTION_STATES.includes(progress.state)) return [];
   const why = await whyNothingRuns(session.loaded, session.terminal.clock);
   return why === null ? [] : [nothingRuns(why)];
+}
+
+/** Something waits, and nothing is at a site that may change that. */
+function isStuck({ openBySite, progress: { jobs, merges, state } }: ProductionView): boolean {
+  const waiting = (jobs.Waiting ?? 0) + (merges.Waiting ?? 0);
+  return Object.keys(openBySite).length === 0 && (waiting > 0 || state === 'Held');
+}
+
+/** The storages with the room that they have now. */
+async function withRoom(
+  session: Session,
+  storages: readonly StorageResource[],
+): Promise<StorageResource[]> {
+  const { client } = await session.temporal();
+  const { storageRoom } = await import('../../temporal/storage-room.js');
+  const room = await storageRoom(
+    client,
+    storages.map(({ name }) => name),
+  );
+  return storages.map((one) => ({ ...one, free: room.get(one.name) ?? one.free }));
 }

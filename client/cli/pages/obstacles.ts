@@ -69,6 +69,7 @@ export function obstaclesOf(
   const found = [
     fabricates || mergesWait ? sitesObstacle(view.definition, sites) : null,
     needsFinal ? finalsObstacle(view, storages) : null,
+    fabricates && view.merges ? temporariesObstacle(view, storages) : null,
     fabricates && view.blocksInAll === 0 && storages.every(isClosed)
       ? homeObstacle(storages)
       : null,
@@ -115,6 +116,26 @@ function finalsObstacle(
   };
 }
 
+/** No temporary storage can take the output of a job. One that is banned still takes those of the blocks whose home it is. */
+function temporariesObstacle(
+  view: ProductionView,
+  storages: readonly StorageResource[],
+): Obstacle | null {
+  const temporary = storages.filter(({ purpose }) => purpose === 'temporary');
+  const homes = view.blocks.map((block) => block.homeStorage);
+  const size = outputSize(view);
+  const usable = temporary.some(
+    (one) => (one.free === null || one.free > size) && (!isClosed(one) || homes.includes(one.name)),
+  );
+  if (temporary.length === 0 || usable) return null;
+  return {
+    kind: 'storages',
+    text: `no temporary storage has room for an output: ${named(temporary, storageText)}`,
+    remedy: 'Free space on one of them, or add another temporary storage to fabrica.yaml.',
+    resources: temporary,
+  };
+}
+
 function homeObstacle(storages: readonly StorageResource[]): Obstacle {
   return {
     kind: 'storages',
@@ -129,11 +150,15 @@ function storageText(storage: StorageResource): string {
   return storage.free === null ? 'its room is not known' : `${formatSize(storage.free)} free`;
 }
 
+/** What the output of a job is expected to have, bytes; 0 if that is not known. */
+function outputSize({ estimate }: ProductionView): number {
+  return (estimate?.bytesPerEvent ?? 0) * (estimate?.eventsPerJob ?? 0);
+}
+
 /** What a final file is expected to have, bytes; 0 if that is not known. */
-function fileSize({ definition, estimate, merges }: ProductionView): number {
-  const bytes = (estimate?.bytesPerEvent ?? 0) * (estimate?.eventsPerJob ?? 0);
-  if (!merges) return bytes;
-  const { events } = definition;
+function fileSize(view: ProductionView): number {
+  if (!view.merges) return outputSize(view);
+  const { definition, estimate } = view;
   const perMerge = (estimate?.eventsPerJob ?? 0) * (estimate?.jobsPerMerge ?? 0);
-  return (estimate?.bytesPerEvent ?? 0) * Math.min(events, perMerge);
+  return (estimate?.bytesPerEvent ?? 0) * Math.min(definition.events, perMerge);
 }

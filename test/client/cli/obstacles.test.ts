@@ -127,6 +127,31 @@ describe('what keeps jobs from being placed', () => {
   });
 });
 
+describe('temporary storages', () => {
+  const sites = [open('KMI')];
+  const temporary = (resource: Resource, free: number | null): StorageResource => ({
+    ...{ ...resource, area: 'asia', purpose: 'temporary', free },
+  });
+  const home = { block: 0, state: 'Fabricating', reason: '', homeStorage: 'KMI-TMP' } as const;
+  const counts = { jobs: {}, merges: {}, made: 0, waived: 0, merged: 0, failures: {} };
+  const merging = view({}, { merges: true, blocks: [{ ...home, jobs: 40, events: 400, counts }] });
+
+  it('that are full are an obstacle where outputs are merged', () => {
+    const storages = [temporary(open('KMI-TMP'), 0), temporary(banned('UVic-TMP'), 1e12)];
+    expect(obstaclesOf(merging, { sites, storages: [...storages, ...roomy] })).toMatchObject([
+      {
+        kind: 'storages',
+        text: 'no temporary storage has room for an output: KMI-TMP (0 B free), UVic-TMP (by ann@kek: CVMFS)',
+      },
+    ]);
+  });
+
+  it('that are banned still take the outputs of their own blocks', () => {
+    const storages = [temporary(banned('KMI-TMP'), 1e12)];
+    expect(obstaclesOf(merging, { sites, storages: [...storages, ...roomy] })).toEqual([]);
+  });
+});
+
 describe('what a production waits for', () => {
   const sites = obstaclesOf(view({}), { sites: [banned('KMI')], storages: roomy });
 
