@@ -49,11 +49,16 @@ export function wholeNumber(from: number, to: number): (text: string) => number 
   };
 }
 
-/** Parses a duration such as 30m or 2h, in s. */
+/** Beyond it dates make no sense, and far beyond it there are none. s. */
+const LONGEST_DURATION = 3650 * 86_400;
+
+/** Parses a duration such as 30m or 2h, of at most 3650 days, in s. */
 export function duration(text: string): number {
   const seconds = parseDuration(text);
-  if (seconds !== null && seconds > 0) return seconds;
-  throw new InvalidArgumentError('It must be a duration such as 90s, 30m, 2h or 1d12h.');
+  if (seconds !== null && seconds > 0 && seconds <= LONGEST_DURATION) return seconds;
+  throw new InvalidArgumentError(
+    'It must be a duration such as 90s, 30m, 2h or 1d12h, of at most 3650d.',
+  );
 }
 
 /** An option with a closed list of values. */

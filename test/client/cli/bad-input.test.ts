@@ -130,6 +130,8 @@ describe('a command line that is wrong', () => {
     [['list', '--addres', 'x:1'], /unknown option '--addres'/],
     [['site'], /A command is missing/],
     [['site', 'ban', 'KMI', '--until', 'tomorrow'], /2h/],
+    [['site', 'ban', 'KMI', '--until', '0s'], /such as 90s/],
+    [['site', 'ban', 'KMI', '--until', '999999999999d'], /at most 3650d/],
     [['--address', 'here', 'list'], /--address must be host:port/],
   ])('%j is told with exit code 2', async (argv, message) => {
     const error = await refused(argv, temporaryFolder(), 2);
