@@ -47,7 +47,10 @@ export function decideRetry(failure: FailureCase): RetryDecision {
   const charge = blame !== 'fabrica';
   const used = failure.charged + (charge ? 1 : 0);
   if (used >= failure.attempts) {
-    return { action: 'park', why: `${failure.class}; all ${failure.attempts} attempts are used` };
+    return {
+      action: 'park',
+      why: `${failure.class}; ${failure.attempts === 1 ? 'its one attempt is' : `all ${failure.attempts} attempts are`} used`,
+    };
   }
   if (failure.class === 'payload-error' || failure.class === 'payload-crash') {
     if (failure.payloadFailures >= 1) {

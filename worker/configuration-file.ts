@@ -104,6 +104,7 @@ function readConfiguration(request: ConfigurationRequest): ReadConfiguration | n
   const where = {
     file: shown,
     lineOf: (path: Parameters<typeof document.lineOf>[0]) => document.lineOf(path),
+    numberAt: (path: Parameters<typeof document.numberAt>[0]) => document.numberAt(path),
   };
   return { configuration: parseConfiguration(document.value, where), file, where };
 }

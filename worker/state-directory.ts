@@ -72,7 +72,7 @@ export class StateDirectory extends StateLayout {
    */
   static open(directory: string, namespace: string): StateDirectory {
     const layout = new StateLayout(directory);
-    prepare(layout);
+    prepareState(layout);
     const lock = takeLock(layout.path);
     const self = identityOf(process.pid) ?? { pid: process.pid, pidStart: '' };
     const children = readUpRecord(layout.path)?.children ?? [];
@@ -121,7 +121,8 @@ export class StateDirectory extends StateLayout {
   }
 }
 
-function prepare(layout: StateLayout): void {
+/** Makes a state directory with its folders. Throws `FABRICA_STATE_UNWRITABLE`. */
+export function prepareState(layout: StateLayout): void {
   try {
     makeFolder(layout.path);
     for (const folder of ['logs', 'sites', 'storages']) makeFolder(path.join(layout.path, folder));
@@ -156,6 +157,14 @@ function unwritable(directory: string, cause: unknown): FabricaError {
     'FABRICA_STATE_UNWRITABLE',
     `The state directory ${directory} cannot be written: ${messageOf(cause)}`,
     { path: directory },
-    { cause },
+    {
+      cause,
+      ...(isReadOnly(cause)
+        ? { remedy: 'Name one on a file system that takes writes, with --state.' }
+        : {}),
+    },
   );
 }
+
+const isReadOnly = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && error.code === 'EROFS';

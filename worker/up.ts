@@ -2,10 +2,9 @@ import type { Clock } from '../domain/clock.js';
 import type { Configuration } from '../domain/configuration.js';
 import { FabricaError, messageOf } from '../domain/errors.js';
 import type { Log } from '../domain/log.js';
-import { prepareDirectoryStorage } from '../grid/storage/directory.js';
-import { createStorageElements } from '../grid/storage/storage-elements.js';
 import { builtFile } from './built-files.js';
 import { childProcess } from './child-process.js';
+import { prepareStorages } from './prepare-storages.js';
 import { proveFairness } from './fairness.js';
 import type { FairnessProof } from './fairness.js';
 import { endLeftovers } from './leftovers.js';
@@ -115,7 +114,8 @@ class Supervisor {
     stop?.addEventListener('abort', () => void this.#stopOnRequest(), { once: true });
     force?.addEventListener('abort', () => this.#kill(), { once: true });
     await this.#endLeftovers();
-    await this.#prepareStorages();
+    const { configuration, log } = this.#options;
+    await prepareStorages({ configuration, log, stateDirectory: this.#state.path });
     const source = await this.#findServer();
     this.#throwIfStopped();
     // Workers take as long to load as the server to start, so they load meanwhile.
@@ -277,21 +277,6 @@ class Supervisor {
       );
     } finally {
       await connection.close();
-    }
-  }
-
-  /** Makes the storages below the state directory; any other must be there already, and it is told which is not. */
-  async #prepareStorages(): Promise<void> {
-    const { configuration, log } = this.#options;
-    const elements = createStorageElements(configuration.storages);
-    for (const { name, root } of configuration.storages) {
-      if (this.#state.holds(root)) await prepareDirectoryStorage(root);
-      await elements
-        .get(name)
-        .check()
-        .catch((error: unknown) => {
-          log.warn({ storage: name, root, error: messageOf(error) }, 'a storage can not be used');
-        });
     }
   }
 

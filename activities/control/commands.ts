@@ -6,6 +6,7 @@ import { changeProductionState, type ProductionRow } from '../../catalog/product
 import { progressOf } from '../../catalog/progress.js';
 import { overrideSite } from '../../catalog/resources.js';
 import type { Command } from '../../domain/command.js';
+import { counted } from '../../domain/counted.js';
 import { FabricaError } from '../../domain/errors.js';
 import { quoted } from '../../domain/problem.js';
 import type { ProductionProgress } from '../../domain/progress.js';
@@ -179,7 +180,7 @@ export function commanding(context: ControlContext) {
     if (state === 'Held') {
       await changeProductionState(db, production, {
         to: production.resume_state === 'Scouting' ? 'Scouting' : 'Active',
-        why: `${jobs} jobs ${request.kind}d by ${request.who}`,
+        why: `${counted(jobs, 'job')} ${request.kind}d by ${request.who}`,
         who: request.who,
         now: clock.now(),
       });
@@ -188,7 +189,7 @@ export function commanding(context: ControlContext) {
       at: clock.now(),
       who: request.who,
       production: production.id,
-      what: `${jobs} jobs ${request.kind}d`,
+      what: `${counted(jobs, 'job')} ${request.kind}d`,
       why: request.why,
     });
     return mergesParked

@@ -1,4 +1,5 @@
 import { blocksByHome, blocksOf, insertBlock, type BlockRow } from '../../catalog/blocks.js';
+import { counted } from '../../domain/counted.js';
 import type { Db } from '../../catalog/catalog.js';
 import { recordEvent } from '../../catalog/events.js';
 import { insertJobs, nextJobNumbers } from '../../catalog/jobs.js';
@@ -65,7 +66,7 @@ export async function plantBlock(
     production: production.id,
     block: planted.number,
     what: 'block planned',
-    why: `${jobs.length} ${kind} jobs, home ${home}`,
+    why: `${counted(jobs.length, `${kind} job`)}, home ${home}`,
   });
   return planted;
 }

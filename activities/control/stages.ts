@@ -6,6 +6,7 @@ import {
   recountBlock,
   type BlockRow,
 } from '../../catalog/blocks.js';
+import { counted } from '../../domain/counted.js';
 import type { Db } from '../../catalog/catalog.js';
 import { blockFiles, blockReplicas, condemnReplicas } from '../../catalog/files.js';
 import { insertInputs } from '../../catalog/job-inputs.js';
@@ -75,7 +76,7 @@ export function staging(context: ControlContext) {
           who: 'fabrica',
           production: production.id,
           block: block.number,
-          what: `${waived.length} jobs waived`,
+          what: `${counted(waived.length, 'job')} waived`,
           why: 'within the tolerance of the definition',
           data: { jobs: waived },
         });

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { up, type RunningSystem } from '../../worker/up.js';
 import type { Session } from './session.js';
 import { upLog } from './up-log.js';
@@ -22,6 +23,8 @@ export async function startSystem(
     ...(uiPort === undefined ? {} : { uiPort }),
   };
   const { clock, env } = session.terminal;
+  // A catalog that can not be read is told before anything starts.
+  if (existsSync(catalogFile)) await session.catalog();
   return up({
     configuration: { ...configuration, temporal },
     ...{ catalogFile, stateDirectory, clock, env, ...signals },

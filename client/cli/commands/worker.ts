@@ -1,7 +1,10 @@
 import type { Command } from 'commander';
 import type { Log } from '../../../domain/log.js';
 import { terminalLog } from '../../../worker/log.js';
+import { adoptNamespace } from '../../../worker/namespace.js';
+import { prepareStorages } from '../../../worker/prepare-storages.js';
 import type { SiteWorkerOptions } from '../../../worker/site-worker.js';
+import { prepareState, StateLayout } from '../../../worker/state-directory.js';
 import { listenForStop } from '../../../worker/stop-signals.js';
 import { EXIT, type ExitCode } from '../exit-code.js';
 import { examples, type Invocation } from '../invocation.js';
@@ -42,6 +45,9 @@ export function addWorker(program: Command, invocation: Invocation): void {
     );
 }
 
+/** For looking at the namespace, ms. */
+const CALL_MS = 10_000;
+
 type Shared = Pick<
   SiteWorkerOptions,
   'address' | 'namespace' | 'configuration' | 'clock' | 'log' | 'signal' | 'onReady'
@@ -55,7 +61,14 @@ async function serve(
 ): Promise<ExitCode> {
   const { clock, err } = session.terminal;
   const log: Log = terminalLog({ name, clock, stream: err });
-  const { address, namespace } = (await session.temporal()).endpoint;
+  const { connection, endpoint } = await session.temporal();
+  const { address, namespace } = endpoint;
+  const { configuration, stateDirectory } = session.loaded;
+  prepareState(new StateLayout(stateDirectory));
+  await connection.withDeadline(clock.now() + CALL_MS, () =>
+    adoptNamespace({ connection, namespace, log }),
+  );
+  await prepareStorages({ configuration, stateDirectory, log });
   const signals = listenForStop();
   session.defer(async () => signals.release());
   await work({
