@@ -77,7 +77,7 @@ export function catalogError(error: unknown, file: string): Error {
       if (forbidden !== null) {
         return new FabricaError(
           'FABRICA_TRANSITION_FORBIDDEN',
-          `The catalog ${file} refuses a change of state: ${forbidden}.`,
+          `The catalog ${file} refuses a change of state in its table ${forbidden}.`,
           place,
           { cause: error },
         );

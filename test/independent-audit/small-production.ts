@@ -108,6 +108,12 @@ export async function buildSmallProduction(folder: string): Promise<SmallProduct
   await catalog.close();
   const database = new Database(file);
   database.pragma('foreign_keys = ON');
+  // Tests make of it what could never come to be.
+  for (const { name } of database
+    .prepare<[], { name: string }>(`select name from sqlite_master where type = 'trigger'`)
+    .all()) {
+    database.exec(`drop trigger ${name}`);
+  }
   const on = (storage: string, filePath: string): string =>
     path.join(folder, storage, epoch, filePath);
   const small: SmallProduction = {

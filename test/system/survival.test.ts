@@ -87,6 +87,15 @@ async function interrupted(state: string, jobs: boolean): Promise<Up> {
   return up;
 }
 
+/** The production ends as if nothing had happened. */
+async function finishes(state: string, up: Up): Promise<void> {
+  const result: unknown = await up.client.workflow.getHandle('production/survivor').result();
+  expect(result).toMatchObject({ state: 'Completed' });
+  await up.close();
+  const asked = ['--expect-events', String(EVENTS), '--content', 'jsonl'];
+  await independentAudit(path.join(state, 'catalog.db'), 'survivor', ...asked);
+}
+
 test.each([
   ['the jobs live on and are adopted', false],
   ['the jobs die as well and run again', true],
@@ -98,18 +107,7 @@ test.each([
     await interrupted(state, jobs);
 
     const up = await startUp(state);
-    const result: unknown = await up.client.workflow.getHandle('production/survivor').result();
-    expect(result).toMatchObject({ state: 'Completed' });
-    await up.close();
-    const catalog = path.join(state, 'catalog.db');
-    await independentAudit(
-      catalog,
-      'survivor',
-      '--expect-events',
-      String(EVENTS),
-      '--content',
-      'jsonl',
-    );
+    await finishes(state, up);
   },
   150_000,
 );
@@ -126,16 +124,5 @@ test('after the loss of the Temporal state `fabrica recover` finishes the produc
     ...[FABRICA, '--state', state, '--json', 'recover'],
   ]);
   expect(stdout).toContain('survivor');
-  const result: unknown = await up.client.workflow.getHandle('production/survivor').result();
-  expect(result).toMatchObject({ state: 'Completed' });
-  await up.close();
-  const catalog = path.join(state, 'catalog.db');
-  await independentAudit(
-    catalog,
-    'survivor',
-    '--expect-events',
-    String(EVENTS),
-    '--content',
-    'jsonl',
-  );
+  await finishes(state, up);
 }, 150_000);

@@ -7,54 +7,15 @@ import { waitsFor } from '../../../client/cli/pages/waits-for.js';
 import { parseDefinition } from '../../../domain/parse.js';
 import type { ProductionProgress } from '../../../domain/progress.js';
 import { look } from './look.js';
+import { DEFINITION, viewOf } from './production-view.js';
 
 const definition = parseDefinition({
-  name: 'mumu',
-  dataset: {
-    ...{ campaign: 'MC16', release: 'r8', globalTag: 'DB1', experiment: 1003, eventType: 'mumu' },
-  },
-  events: 400,
-  fabrication: { command: ['gen', '{seed}', '{output}'], outputs: [{ file: 'out.root' }] },
+  ...DEFINITION,
   distribution: { copies: 1, areas: ['asia'] },
 });
 
-function view(progress: Partial<ProductionProgress>, more: Partial<ProductionView> = {}) {
-  const production: ProductionView = {
-    name: 'mumu',
-    group: 'production',
-    owner: 'ann',
-    description: '',
-    campaign: 'MC16',
-    revision: 1,
-    createdAt: 0,
-    updatedAt: 0,
-    finishedAt: null,
-    progress: {
-      production: 'mumu',
-      state: 'Active',
-      reason: '',
-      priority: 5,
-      events: { asked: 400, made: 0, merged: 0, distributed: 0, waived: 0 },
-      blocks: {},
-      jobs: { Waiting: 40 },
-      merges: {},
-      failures: {},
-      at: 0,
-      ...progress,
-    },
-    merges: false,
-    estimate: null,
-    blocks: [],
-    blocksInAll: 1,
-    openBySite: {},
-    nextPlacementAt: null,
-    remnants: [],
-    log: [],
-    definition,
-    ...more,
-  };
-  return production;
-}
+const view = (progress: Partial<ProductionProgress>, more: Partial<ProductionView> = {}) =>
+  viewOf({ jobs: { Waiting: 40 }, ...progress }, { definition, ...more });
 
 const open = (name: string): Resource => ({
   ...{ name, state: 'Active', by: '', reason: '', untilAt: null },

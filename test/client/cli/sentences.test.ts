@@ -1,56 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import type { AttemptView, JobView } from '../../../catalog/views/job-view.js';
-import type { ProductionView } from '../../../catalog/views/production-view.js';
 import { crossTable } from '../../../client/cli/pages/cross-table.js';
 import { jobSentence } from '../../../client/cli/pages/job-sentence.js';
 import { waitsFor } from '../../../client/cli/pages/waits-for.js';
-import { parseDefinition } from '../../../domain/parse.js';
 import { PRODUCTION_STATES } from '../../../domain/states/production.js';
 import { JOB_STATES } from '../../../domain/states/job.js';
 import { look } from './look.js';
+import { viewOf } from './production-view.js';
 
-const definition = parseDefinition({
-  name: 'mumu',
-  dataset: {
-    ...{ campaign: 'MC16', release: 'r8', globalTag: 'DB1', experiment: 1003, eventType: 'mumu' },
-  },
-  events: 1000,
-  fabrication: { command: ['gen', '{seed}', '{output}'], outputs: [{ file: 'out.root' }] },
-});
-
-const production: ProductionView = {
-  name: 'mumu',
-  group: 'production',
-  owner: 'ann',
-  description: '',
-  campaign: 'MC16',
-  revision: 1,
-  createdAt: 0,
-  updatedAt: 0,
-  finishedAt: null,
-  progress: {
-    production: 'mumu',
-    state: 'Active',
-    reason: '',
-    priority: 5,
-    events: { asked: 1000, made: 0, merged: 0, distributed: 0, waived: 0 },
-    blocks: {},
-    jobs: {},
-    merges: {},
-    failures: {},
-    at: 0,
-  },
-  merges: false,
-  estimate: null,
-  blocks: [],
-  blocksInAll: 0,
-  openBySite: {},
-  nextPlacementAt: null,
-  remnants: [],
-  log: [],
-  definition,
-};
-
+const production = viewOf();
 const attempt: AttemptView = {
   attempt: 1,
   state: 'Failed',
