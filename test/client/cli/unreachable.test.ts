@@ -12,7 +12,10 @@ const NO_HOST = 'no-such-host.invalid:7233';
 const BEFORE_THE_END = 3;
 
 const folder = mkdtempSync(path.join(tmpdir(), 'fabrica-unreachable-'));
-const other: Server = createServer((socket) => socket.end('I am no Temporal\n'));
+const other: Server = createServer((socket) => {
+  // The other side may hang up first.
+  socket.on('error', () => undefined).end('I am no Temporal\n');
+});
 
 beforeAll(async () => {
   await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
