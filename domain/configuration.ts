@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { durationSchema, nameSchema, plainText } from './definition.js';
 import { BELLE2_LFN_SCHEME, templateFault } from './lfn.js';
 import type { FieldPath, Problem } from './problem.js';
+import { simulatedComputeSchema, simulatedStorageFields, simulationSchema } from './simulation.js';
 import { nearest } from './spelling.js';
 
 /** `fabrica.yaml`: where things are. `fabrica schema config` prints it as JSON Schema. */
@@ -51,7 +52,7 @@ const siteSchema = z.strictObject({
   name: nameSchema.describe('Name of the site, e.g. KMI.'),
   area: nameSchema.describe('One of areas.'),
   compute: z
-    .discriminatedUnion('kind', [localComputeSchema])
+    .discriminatedUnion('kind', [localComputeSchema, simulatedComputeSchema])
     .default({ kind: 'local' })
     .describe('Computing element of the site.'),
   slots: z.number().int().min(1).max(1_000_000).describe('Jobs that it runs at once.'),
@@ -64,15 +65,18 @@ const siteSchema = z.strictObject({
   storages: z.array(nameSchema).default([]).describe('Storages near it, the nearest first.'),
 });
 
-const storageSchema = z.strictObject({
+const storageFields = {
   name: nameSchema.describe('Name of the storage, e.g. KMI-DISK.'),
-  kind: z.literal('directory').describe('How it is reached.'),
   area: nameSchema.describe('One of areas.'),
   root: path.describe('Directory that is the root of the storage; relative to this file.'),
   purpose: z
     .enum(['temporary', 'final'])
     .describe('temporary: outputs before merging; final: merged files.'),
-});
+};
+const storageSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ ...storageFields, kind: z.literal('directory').describe('How it is reached.') }),
+  z.strictObject({ ...storageFields, ...simulatedStorageFields }),
+]);
 
 const port = z.number().int().min(0).max(65_535).optional();
 
@@ -102,6 +106,9 @@ export const configurationFields = z.strictObject({
   areas: z.array(nameSchema).min(1).max(100).describe('Names of the areas that sites are in.'),
   sites: z.array(siteSchema).min(1).max(1000).describe('Sites that run jobs.'),
   storages: z.array(storageSchema).min(1).max(1000).describe('Storages that hold files.'),
+  simulation: simulationSchema
+    .default(() => simulationSchema.parse({}))
+    .describe('What simulated sites and storages share.'),
 });
 
 export const configurationSchema = configurationFields.superRefine((config, context) => {

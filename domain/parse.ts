@@ -37,7 +37,8 @@ export function parseConfiguration(value: unknown, where?: Where): Configuration
   const sound = {
     ...soundFields(configurationFields, value),
     sites: soundEntries(sites.element, value, 'sites'),
-    storages: soundEntries(storages.element, value, 'storages'),
+    // What storages of every kind have.
+    storages: soundEntries(storages.element.options[0], value, 'storages'),
   } as SoundConfiguration;
   const problems = [
     ...schemaProblems(configurationFields, value, { kind: 'configuration', ...where }),

@@ -13,7 +13,7 @@ export async function prepareStorages(options: {
 }): Promise<void> {
   const { configuration, log, stateDirectory } = options;
   const state = new StateLayout(stateDirectory);
-  const elements = createStorageElements(configuration.storages);
+  const elements = createStorageElements(configuration.storages, configuration.simulation);
   for (const { name, root } of configuration.storages) {
     if (state.holds(root)) await prepareDirectoryStorage(root);
     await elements

@@ -6,11 +6,11 @@ import { fileLog } from './log.js';
 import { runSiteWorker } from './site-worker.js';
 
 /**
- * The program of the child processes of `fabrica up`: `process.js control`, `process.js site NAME`. Its task comes as the first IPC
+ * The program of the child processes of `fabrica up`: `process.js control`, `process.js site NAME...`. Its task comes as the first IPC
  * message. It ends cleanly on SIGTERM and SIGINT, and when the channel closes because `up` is gone.
  */
 
-const [role = '', site = ''] = process.argv.slice(2);
+const [role = '', ...sites] = process.argv.slice(2);
 const stop = new AbortController();
 let running = false;
 
@@ -26,7 +26,7 @@ process.once('message', (task) => {
 });
 
 async function run(task: ChildTask): Promise<void> {
-  const name = role === 'site' ? `site ${site}` : role;
+  const name = sites.length > 1 ? `${sites.length} sites` : [role, ...sites].join(' ');
   const log = fileLog({ name, file: task.logFile, clock: systemClock });
   const shared = {
     ...task,
@@ -39,7 +39,7 @@ async function run(task: ChildTask): Promise<void> {
     },
   };
   try {
-    if (role === 'site') await runSiteWorker({ ...shared, sites: [site] });
+    if (role === 'site') await runSiteWorker({ ...shared, sites });
     else await runControlWorker(shared);
     log.info({}, 'ended');
     end(0);

@@ -49,11 +49,14 @@ export async function runSiteWorker(options: SiteWorkerOptions): Promise<void> {
   const connection = await connectToTemporal(options);
   const elements: ComputeElement[] = [];
   try {
-    const storages = createStorageElements(configuration.storages);
+    const storages = createStorageElements(configuration.storages, configuration.simulation);
     const workers: Worker[] = [];
     for (const site of sites) {
       const folder = new StateLayout(options.stateDirectory).siteFolder(site.name);
-      const compute = createComputeElement(site, { folder, clock: options.clock, log });
+      const compute = createComputeElement(site, {
+        ...{ folder, storages, clock: options.clock, log },
+        simulation: configuration.simulation,
+      });
       elements.push(compute);
       const activities = createSiteActivities({
         site,

@@ -39,7 +39,7 @@ export async function createStorageWorkers(options: StorageWorkersOptions): Prom
   }
   if (options.storages.length === 0) return [];
   // All of them, because a transfer reads from any.
-  const storages = createStorageElements(configuration.storages);
+  const storages = createStorageElements(configuration.storages, configuration.simulation);
   const activities = createStorageActivities({ storages, clock, log });
   return Promise.all(
     options.storages.map(async (name) =>

@@ -1,5 +1,5 @@
 import type { Clock } from '../domain/clock.js';
-import type { Configuration } from '../domain/configuration.js';
+import type { Configuration, SiteConfiguration } from '../domain/configuration.js';
 import { FabricaError, messageOf } from '../domain/errors.js';
 import type { Log } from '../domain/log.js';
 import { builtFile } from './built-files.js';
@@ -282,18 +282,23 @@ class Supervisor {
 
   async #startWorkers(address: Promise<string>): Promise<void> {
     const { configuration } = this.#options;
-    // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- the first of several kinds
-    const sites = configuration.sites.filter(({ compute }) => compute.kind === 'local');
+    const named = (kind: SiteConfiguration['compute']['kind']): string[] =>
+      configuration.sites.filter(({ compute }) => compute.kind === kind).map(({ name }) => name);
+    // Simulated sites do next to nothing by themselves: one process serves them all.
+    const simulated = named('simulated');
     this.#workers = [
       this.#worker('control', ['control'], address),
-      ...sites.map(({ name }) => this.#worker(`site ${name}`, ['site', name], address)),
+      ...named('local').map((name) => this.#worker(`site ${name}`, ['site', name], address)),
+      ...(simulated.length === 0
+        ? []
+        : [this.#worker('simulated sites', ['site', ...simulated], address)]),
     ];
     await Promise.all(this.#workers.map(async (worker) => worker.start()));
   }
 
   #worker(name: string, argv: readonly string[], address: Promise<string>): SupervisedProcess {
     const { catalogFile, childEntry, clock, configuration, env, log } = this.#options;
-    const logFile = this.#state.logFile(argv.join('-'));
+    const logFile = this.#state.logFile(name.replaceAll(' ', '-'));
     return childProcess({
       ...{ name, argv, env, clock, log, logFile },
       entry: childEntry ?? builtFile('worker/process.js'),

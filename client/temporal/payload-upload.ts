@@ -15,7 +15,7 @@ export async function uploadPayload(
   epoch: string,
 ): Promise<Definition> {
   if (plan.files.length === 0) return plan.definition;
-  const elements = createStorageElements(configuration.storages);
+  const elements = createStorageElements(configuration.storages, configuration.simulation);
   const finals = configuration.storages.filter(({ purpose }) => purpose === 'final');
   const refusals: string[] = [];
   for (const { name } of finals) {

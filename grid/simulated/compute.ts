@@ -27,8 +27,7 @@ export interface SimulatedComputeOptions {
   readonly outages: readonly Outage[];
   /** From then on (simulated seconds) it loses every job; null: never. */
   readonly diesAt: number | null;
-  /** When simulated time began (ms since 1970), and simulated seconds per second. */
-  readonly begin: number;
+  /** Simulated seconds per second; they count from the first use of the element. */
   readonly speed: number;
   readonly storages: StorageElements;
   readonly clock: Clock;
@@ -48,7 +47,7 @@ export class SimulatedComputeElement implements ComputeElement {
   constructor(options: SimulatedComputeOptions) {
     this.site = options.site;
     this.#options = options;
-    this.#memory = new JobMemory(options.folder, options.site);
+    this.#memory = new JobMemory(options.folder, options.site, options.clock.now());
   }
 
   submit(jobs: readonly CeJob[]): Promise<CeSubmission[]> {
@@ -159,7 +158,7 @@ export class SimulatedComputeElement implements ComputeElement {
   }
 
   #simulated(at: number): number {
-    return ((at - this.#options.begin) / 1000) * this.#options.speed;
+    return ((at - this.#memory.begin) / 1000) * this.#options.speed;
   }
 
   #fateOf(name: string, wrapper: WrapperSpec): Fate {

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import Database from 'better-sqlite3';
+import { beginOf } from './begin.js';
 
 /** A job as the computing element remembers it; times in ms since 1970. */
 export interface RememberedJob {
@@ -20,9 +21,11 @@ const COLUMNS = 'name, wrapper, fate, startedAt, endedAt, report, payloadReport,
 
 /** What a simulated computing element remembers, whatever becomes of its process. */
 export class JobMemory {
+  /** When it was first used, ms since 1970: simulated time counts from it. */
+  readonly begin: number;
   readonly #database: Database.Database;
 
-  constructor(folder: string, site: string) {
+  constructor(folder: string, site: string, now: number) {
     mkdirSync(folder, { recursive: true });
     this.#database = new Database(path.join(folder, `${site}.db`));
     this.#database.pragma('journal_mode = WAL');
@@ -33,6 +36,7 @@ export class JobMemory {
         endedAt integer not null, report text, payloadReport text, log text not null
       ) without rowid;
       create index if not exists jobs_by_end on jobs (endedAt);`);
+    this.begin = beginOf(this.#database, now);
   }
 
   /** Runs it in one transaction. */

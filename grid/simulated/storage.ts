@@ -9,6 +9,7 @@ import type { Clock } from '../../domain/clock.js';
 import { FabricaError, messageOf } from '../../domain/errors.js';
 import type { Expected, Space, StorageElement, StoredFile } from '../storage/storage-element.js';
 import { checkStoragePath } from '../storage/storage-path.js';
+import { beginOf } from './begin.js';
 import { isOut, type Outage } from './outage.js';
 
 export interface SimulatedStorageOptions {
@@ -23,8 +24,7 @@ export interface SimulatedStorageOptions {
   /** For how many of its files, 0..1, it tells a wrong checksum. */
   readonly lies: number;
   readonly outages: readonly Outage[];
-  /** When simulated time began (ms since 1970), and simulated seconds per second. */
-  readonly begin: number;
+  /** Simulated seconds per second; they count from the first use of the storage. */
   readonly speed: number;
   readonly clock: Clock;
 }
@@ -58,6 +58,7 @@ export class SimulatedStorage implements StorageElement {
   readonly kind = 'simulated';
   readonly #options: SimulatedStorageOptions;
   readonly #database: Database.Database;
+  readonly #begin: number;
 
   constructor(options: SimulatedStorageOptions) {
     this.name = options.name;
@@ -67,6 +68,7 @@ export class SimulatedStorage implements StorageElement {
     this.#database.pragma('journal_mode = WAL');
     this.#database.pragma('synchronous = NORMAL');
     this.#database.exec(SCHEMA);
+    this.#begin = beginOf(this.#database, options.clock.now());
   }
 
   url(storagePath: string): string {
@@ -278,9 +280,9 @@ export class SimulatedStorage implements StorageElement {
 
   async #answer(storagePath: string): Promise<void> {
     if (storagePath !== '/') checkStoragePath(this.name, storagePath);
-    const { slowness, outages, begin, speed, clock } = this.#options;
+    const { slowness, outages, speed, clock } = this.#options;
     if (slowness > 0) await delay(slowness);
-    if (isOut(outages, ((clock.now() - begin) / 1000) * speed)) {
+    if (isOut(outages, ((clock.now() - this.#begin) / 1000) * speed)) {
       throw this.#failure('FABRICA_STORAGE_UNREACHABLE', storagePath, 'does not answer');
     }
   }

@@ -1,24 +1,42 @@
+import { systemClock, type Clock } from '../../domain/clock.js';
 import { FabricaError } from '../../domain/errors.js';
+import { SimulatedStorage, type SimulatedStorageOptions } from '../simulated/storage.js';
 import { DirectoryStorage } from './directory.js';
 import type { StorageElement, StorageElements } from './storage-element.js';
 
 /** A storage as fabrica.yaml describes it. `root` is an absolute path. */
-export interface StorageConfig {
-  readonly name: string;
-  readonly kind: 'directory';
-  readonly root: string;
+export type StorageConfig =
+  | { readonly name: string; readonly kind: 'directory'; readonly root: string }
+  | (Omit<SimulatedStorageOptions, 'folder' | 'speed' | 'clock'> & {
+      readonly kind: 'simulated';
+      readonly root: string;
+    });
+
+/** What storages of some kinds need besides. */
+export interface StorageSurroundings {
+  /** Simulated seconds per second. (Default: 1) */
+  readonly speed?: number;
+  /** Default: the machine's clock. */
+  readonly clock?: Clock;
 }
 
-function storageElement(config: StorageConfig): StorageElement {
+function storageElement(
+  config: StorageConfig,
+  { speed = 1, clock = systemClock }: StorageSurroundings,
+): StorageElement {
   switch (config.kind) {
-    // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- the first of several kinds
     case 'directory':
       return new DirectoryStorage(config);
+    case 'simulated':
+      return new SimulatedStorage({ ...config, folder: config.root, speed, clock });
   }
 }
 
 /** The storages of this process. Throws `FABRICA_CONFIGURATION_INVALID` if two have one name. */
-export function createStorageElements(configs: readonly StorageConfig[]): StorageElements {
+export function createStorageElements(
+  configs: readonly StorageConfig[],
+  surroundings: StorageSurroundings = {},
+): StorageElements {
   const storages = new Map<string, StorageElement>();
   for (const config of configs) {
     if (storages.has(config.name)) {
@@ -28,7 +46,7 @@ export function createStorageElements(configs: readonly StorageConfig[]): Storag
         { storage: config.name },
       );
     }
-    storages.set(config.name, storageElement(config));
+    storages.set(config.name, storageElement(config, surroundings));
   }
   return {
     get(name) {

@@ -36,7 +36,7 @@ beforeEach(() => {
   now = 0;
   near = new SimulatedStorage({
     ...{ name: 'NEAR', folder, capacity: 1e12, readOnly: false, slowness: 0, lies: 0 },
-    ...{ outages: [], begin: 0, speed: SPEED, clock: { now: () => now } },
+    ...{ outages: [], speed: SPEED, clock: { now: () => now } },
   });
 });
 afterEach(() => {
@@ -52,7 +52,6 @@ const element = (change: Partial<SimulatedComputeOptions> = {}): SimulatedComput
     bytesPerEvent: 1000,
     outages: [],
     diesAt: null,
-    begin: 0,
     speed: SPEED,
     storages: storagesOf(near),
     clock: { now: () => now },

@@ -24,7 +24,6 @@ const storage = (name: string, change: Partial<SimulatedStorageOptions> = {}): S
     slowness: 0,
     lies: 0,
     outages: [],
-    begin: 0,
     speed: 3600,
     clock: { now: () => now },
     ...change,
