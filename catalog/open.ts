@@ -52,6 +52,7 @@ export async function openCatalogReadOnly(options: {
   }
   const database = connectToLook(options.file, options.tell ?? (() => undefined));
   try {
+    refuseEmpty(database, options.file);
     refuseNewer(database, options.file);
     const db = new Kysely<Tables>({ dialect: new CatalogSqliteDialect(database) });
     const row = await db
@@ -91,6 +92,12 @@ function connect(file: string, options: Database.Options): Database.Database {
     database?.close();
     throw catalogError(error, file);
   }
+}
+
+/** A file that was emptied, or whose first process died before it had made the tables. */
+function refuseEmpty(database: Database.Database, file: string): void {
+  if (database.prepare('select 1 from sqlite_master limit 1').get() !== undefined) return;
+  throw new FabricaError('FABRICA_CATALOG_CORRUPT', `The catalog ${file} is empty.`, { file });
 }
 
 function refuseNewer(database: Database.Database, file: string): void {

@@ -1,3 +1,5 @@
+import { counted } from '../domain/counted.js';
+
 /**
  * What becomes of parked jobs when nothing else of their block is left to do: given up (`waive`) as long as the production's tolerance
  * covers them, else the production is held for a person.
@@ -15,7 +17,11 @@ export function judgeParked(jobs: {
   return {
     action: 'hold',
     why:
-      `${jobs.parked} jobs are parked after their last attempt; the tolerance allows ${most} of ${jobs.total} to be given up` +
-      (jobs.waived > 0 ? `, ${jobs.waived} are already` : ''),
+      `${counted(jobs.parked, 'job is', 'jobs are')} parked after the last attempt` +
+      // Of merges none can be given up: their inputs are good.
+      (jobs.total === 0
+        ? ''
+        : `; the tolerance allows ${most} of ${jobs.total} to be given up` +
+          (jobs.waived > 0 ? `, ${jobs.waived} are already` : '')),
   };
 }

@@ -19,7 +19,10 @@ export interface LogOptions {
 /** A log of JSON lines at the end of a file; its folder is made. Lines are written at once, so that a crash loses none. */
 export function fileLog(options: LogOptions & { readonly file: string }): Log {
   makeFolder(path.dirname(options.file));
-  return loggerTo(pino.destination({ dest: options.file, sync: true }), options);
+  const destination = pino.destination({ dest: options.file, sync: true });
+  // A full disk loses lines of the log, and no more.
+  destination.on('error', () => undefined);
+  return loggerTo(destination, options);
 }
 
 /** A log of single lines for people: `13:05:01 warn  control: message (site=GRAZ)`. */

@@ -147,7 +147,7 @@ function summary(
   const parts = [
     ended
       ? `${counts.made} of ${asked} events are made, distributed and verified`
-      : `the catalog and the storages agree; ${counts.made} of ${asked} events are catalogued`,
+      : `the catalog and the storages agree so far; it has not ended: ${counts.made} of ${asked} events are made`,
   ];
   if (counts.waivedJobs.length > 0) {
     parts.push(

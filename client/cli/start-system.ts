@@ -1,4 +1,5 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
+import { StateLayout } from '../../worker/state-directory.js';
 import { up, type RunningSystem } from '../../worker/up.js';
 import type { Session } from './session.js';
 import { upLog } from './up-log.js';
@@ -23,8 +24,14 @@ export async function startSystem(
     ...(uiPort === undefined ? {} : { uiPort }),
   };
   const { clock, env } = session.terminal;
-  // A catalog that can not be read is told before anything starts.
-  if (existsSync(catalogFile)) await session.catalog();
+  if (existsSync(catalogFile) && statSync(catalogFile).size > 0) {
+    // A catalog that can not be read is told before anything starts.
+    await session.catalog();
+  } else if (existsSync(new StateLayout(stateDirectory).temporalFile)) {
+    session.remark(
+      `warning: there is no catalog at ${catalogFile}, but Temporal has worked here before. An empty catalog is made; if there was one, end this and put it back.`,
+    );
+  }
   return up({
     configuration: { ...configuration, temporal },
     ...{ catalogFile, stateDirectory, clock, env, ...signals },

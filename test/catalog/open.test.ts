@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import { sql } from 'kysely';
@@ -82,6 +83,15 @@ describe('openCatalog', () => {
 });
 
 describe('openCatalogReadOnly', () => {
+  it('refuses a file that has been emptied', async () => {
+    const emptied = path.join(temporaryFolder(), 'catalog.db');
+    writeFileSync(emptied, '');
+    await expect(openCatalogReadOnly({ file: emptied, clock })).rejects.toMatchObject({
+      code: 'FABRICA_CATALOG_CORRUPT',
+      message: expect.stringContaining('is empty') as string,
+    });
+  });
+
   it('can not write', async () => {
     const looking = await openCatalogReadOnly({ file, clock });
     await expect(

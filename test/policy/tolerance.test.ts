@@ -14,7 +14,7 @@ describe('judgeParked', () => {
   it('holds for one job too many, and counts what was given up before', () => {
     expect(judgeParked({ total: 200, waived: 1, parked: 2, tolerance: 0.01 })).toEqual({
       action: 'hold',
-      why: '2 jobs are parked after their last attempt; the tolerance allows 2 of 200 to be given up, 1 are already',
+      why: '2 jobs are parked after the last attempt; the tolerance allows 2 of 200 to be given up, 1 are already',
     });
   });
 

@@ -268,7 +268,7 @@ describe('parked jobs', () => {
       }),
     );
     const held = await until(handle, (progress) => progress.state === 'Held');
-    expect(held.reason).toContain('1 jobs are parked');
+    expect(held.reason).toContain('1 job is parked');
     await run('touch', [flag]);
     await handle.signal('release', 'the payload was mended');
     expect(await handle.result()).toMatchObject({ state: 'Completed' });

@@ -35,7 +35,7 @@ function finding({ name, parked, reason, state }: TroubledProduction): Finding {
     `production ${name}`,
     `${state}${jobs}${why}`,
     state === 'Held' || state === 'Active'
-      ? `\`fabrica failures ${name}\` tells what failed; \`fabrica release ${name}\` tries it again, \`fabrica waive ${name}\` gives the parked jobs up.`
+      ? `\`fabrica failures ${name}\` tells what failed; \`fabrica release ${name}\` tries it again, \`fabrica waive ${name}\` gives parked jobs that make events up.`
       : `\`fabrica show ${name}\` tells what it waits for; parked jobs can be released or waived once it is Active.`,
   );
 }

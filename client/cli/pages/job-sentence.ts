@@ -24,7 +24,7 @@ export function jobSentence(
         ? `Its first attempt succeeded at ${last?.site ?? 'a site'}.`
         : `It succeeded at ${last?.site ?? 'a site'} in attempt ${job.attempt}, after ${counted(job.attempts.length - 1, 'attempt')} that did not.`;
     case 'Parked':
-      return `It is parked after ${counted(job.charged, 'attempt')} that count against it, ${lastFailure(failed)}; \`fabrica release ${production.name}\` tries it again, \`fabrica waive ${production.name}\` gives it up.`;
+      return `It is parked after ${counted(job.charged, 'attempt')} that count against it, ${lastFailure(failed)}; \`fabrica release ${production.name}\` tries it again${job.kind === 'merge' ? '' : `, \`fabrica waive ${production.name}\` gives it up`}.`;
     case 'Split':
       return 'It was too big for its limits; smaller jobs with new numbers make its events.';
     case 'Waived':

@@ -23,7 +23,7 @@ function inItsState(view: ProductionView, now: number, obstacles: readonly Obsta
     case 'Stopped':
       return `It is paused; \`fabrica resume ${name}\` goes on.`;
     case 'Held':
-      return `It waits for a person: \`fabrica release ${name}\` tries the parked jobs again, \`fabrica waive ${name}\` gives them up; \`fabrica failures ${name}\` tells why they failed.${placeless(obstacles)}`;
+      return `It waits for a person: \`fabrica release ${name}\` tries the parked jobs again${waivable(view)}; \`fabrica failures ${name}\` tells why they failed.${placeless(obstacles)}`;
     case 'Rejected':
       return `Its scouts failed and nothing of it is left; \`fabrica failures ${name}\` tells why. Correct the definition and submit it again.`;
     case 'Completing':
@@ -70,7 +70,7 @@ function running(view: ProductionView, now: number, obstacles: readonly Obstacle
   }
   if (parked > 0) {
     const { name } = view;
-    return `${counted(parked, 'job is', 'jobs are')} parked: \`fabrica failures ${name}\` tells why, \`fabrica release ${name}\` tries again, \`fabrica waive ${name}\` gives up.`;
+    return `${counted(parked, 'job is', 'jobs are')} parked: \`fabrica failures ${name}\` tells why, \`fabrica release ${name}\` tries again${waivable(view)}.`;
   }
   const stages = view.blocks
     .filter((block) => block.state !== 'Finished' && block.state !== 'Discarded')
@@ -85,4 +85,9 @@ function placeless(obstacles: readonly Obstacle[]): string {
     .filter(({ kind }) => kind !== 'processes')
     .map((obstacle) => ` ${obstacleText(obstacle)}`)
     .join('');
+}
+
+/** Parked merges can not be given up: their inputs are good. */
+function waivable({ name, progress }: ProductionView): string {
+  return (progress.jobs.Parked ?? 0) > 0 ? `, \`fabrica waive ${name}\` gives them up` : '';
 }

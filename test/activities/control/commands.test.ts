@@ -29,7 +29,7 @@ async function hold(): Promise<void> {
   expect({ held, reason }).toEqual({
     held: true,
     reason:
-      'block 0: 1 jobs are parked after their last attempt; the tolerance allows 0 of 6 to be given up',
+      'block 0: 1 job is parked after the last attempt; the tolerance allows 0 of 6 to be given up',
   });
 }
 
@@ -99,7 +99,7 @@ describe('a production with more parked jobs than its tolerance', () => {
     expect(await tell('resume')).toMatchObject({ accepted: true, state: 'Active' });
     const { state, reason } = await room.step(ref);
     expect(state).toBe('Held');
-    expect(reason).toContain('1 jobs are parked');
+    expect(reason).toContain('1 job is parked');
     expect(await tell('release')).toMatchObject({ accepted: true, state: 'Active' });
     expect((await room.step(ref)).step).toEqual({ do: 'run', blocks: [0] });
   });

@@ -41,7 +41,7 @@ describe('a merge whose input is missing or damaged', () => {
     ]);
     const closed = await room.do.closeStage({ ...ref, block, stage: 'merge' });
     expect(closed.held).toBe(true);
-    expect(closed.reason).toContain('1 jobs are parked');
+    expect(closed.reason).toContain('1 job is parked');
   });
 
   it('heals by a release: the input is made again with its seed, and merged anew', async () => {
