@@ -45,7 +45,8 @@ async function produce(session: Session, stop: AbortSignal, begun: number): Prom
   checkNames(read.definition, session.configuration, read.file);
   const plan = await planSandbox(read.definition, read.folder);
   const { configuration } = session;
-  await submitProduction({ client, catalog, configuration, plan, by: who, clock });
+  const tell = (message: string): void => session.remark(message);
+  await submitProduction({ client, catalog, configuration, plan, by: who, clock, tell });
   session.remark(`${read.file} is submitted as ${name}.\n`);
   const last = await followProduction(session, name, stop);
   if (last === null) return EXIT.interrupted;

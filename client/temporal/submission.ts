@@ -40,6 +40,8 @@ export interface SubmissionOptions {
   readonly clock: Clock;
   /** s until it is given up. (Default: 60) */
   readonly patience?: number;
+  /** Told that it takes long, and what keeps the control process from it. */
+  readonly tell: (message: string) => void;
 }
 
 type Handle = WorkflowHandleWithFirstExecutionRunId<typeof production>;
@@ -92,15 +94,21 @@ async function start(client: Client, definition: Definition, by: string): Promis
 /** ms. */
 const LOOK = 100;
 const DESCRIBE_EVERY = 5;
+/** Registration takes a fraction of a second; after this it is told that it takes longer. */
+const SLOW = 3_000;
 
 async function untilRegistered(
   handle: Handle,
   definition: Definition,
-  { catalog, client, clock, patience = 60 }: SubmissionOptions,
+  { catalog, client, clock, patience = 60, tell }: SubmissionOptions,
 ): Promise<ProductionState> {
   const { name } = definition;
   const canonical = canonicalDefinition(definition);
-  const deadline = clock.now() + 1000 * patience;
+  const begun = clock.now();
+  const deadline = begun + 1000 * patience;
+  const sent = `The workflow ${handle.workflowId} is started`;
+  let told = false;
+  let cause: FabricaError | null = null;
   for (let looks = 1; clock.now() < deadline; looks++) {
     const found = await catalog.read((db) => registeredDefinition(db, name));
     if (found !== null) {
@@ -115,10 +123,17 @@ async function untilRegistered(
       const { status } = await handle.describe();
       // Throws why it has failed.
       if (status.name !== 'RUNNING' && status.name !== 'COMPLETED') await handle.result();
+      if (!told && clock.now() - begun > SLOW) {
+        told = true;
+        tell(`${sent}; waiting until it is registered, for at most ${patience} s.`);
+      }
+      if (told && cause === null) {
+        cause = await pendingFailure(client, handle.workflowId, sent);
+        if (cause !== null) tell(cause.message);
+      }
     }
     await sleep(LOOK);
   }
-  const sent = `The workflow ${handle.workflowId} is started`;
   const failure = await pendingFailure(client, handle.workflowId, sent);
   if (failure !== null) throw failure;
   throw new FabricaError(

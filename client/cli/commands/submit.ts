@@ -91,6 +91,7 @@ async function submit(session: Session, read: DefinitionFile, wait: boolean): Pr
   const { submitProduction } = await import('../../temporal/submission.js');
   const submission = await submitProduction({
     ...{ client, catalog, plan, clock, by: who },
+    tell: (message: string) => session.remark(message),
     configuration: session.configuration,
     ...(why === null || wait ? {} : { patience: PATIENCE_WITHOUT_CONTROL }),
   }).catch((error: unknown) => {

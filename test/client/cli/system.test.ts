@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -137,6 +138,20 @@ describe('a production by the command line', () => {
     expect(await json('cancel', 'slow', '--why', 'enough')).toMatchObject({ changed: true });
     const { code: watched } = await run('watch', 'slow');
     expect(watched).toBe(1);
+  }, 90_000);
+
+  it('is registered once the catalog is no longer locked, and it is told what it waits for', async () => {
+    write('patient', (text) => text);
+    const lock = new Database(path.join(folder, '.fabrica', 'catalog.db'));
+    lock.exec('begin immediate');
+    const submitted = run('submit', 'patient.yaml');
+    await sleep(12_000);
+    lock.close();
+    const { code, err } = await submitted;
+    expect(err).toContain('waiting until it is registered, for at most 60 s');
+    expect(err).toMatch(/control process can not go on: .*locked by another process/);
+    expect(code).toBe(0);
+    await json('cancel', 'patient');
   }, 90_000);
 
   it('that can not be changed while the catalog is locked tells so, and obeys afterwards', async () => {
