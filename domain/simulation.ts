@@ -4,13 +4,11 @@ import { FAILURE_CLASSES, type FailureClass } from './failure-class.js';
 
 /** Simulated sites and storages in `fabrica.yaml`: nothing runs there, and what would happen is drawn. Times are simulated ones. */
 
-const distribution = (median: number, spread: number) =>
-  z
-    .strictObject({
-      median: z.number().positive().max(1e9).describe('Half of the values are below.'),
-      spread: z.number().min(0).max(5).default(0).describe('Sigma of the logarithm.'),
-    })
-    .default({ median, spread });
+const quantity = z.strictObject({
+  median: z.number().positive().max(1e9).describe('Half of the values are below.'),
+  spread: z.number().min(0).max(5).default(0).describe('Sigma of the logarithm.'),
+});
+const distribution = (median: number, spread: number) => quantity.default({ median, spread });
 
 /** Failures that are Fabrica's own, or a person's, are not drawn; `disk-limit` no wrapper enforces. */
 const DRAWN: readonly FailureClass[] = FAILURE_CLASSES.filter(
@@ -52,7 +50,7 @@ export type Simulation = z.output<typeof simulationSchema>;
 export const simulatedComputeSchema = z.strictObject({
   kind: z.literal('simulated'),
   folder: z.string().min(1).max(4096).optional().describe('Where it remembers its jobs.'),
-  queueSeconds: distribution(300, 1).optional().describe('Instead of that of simulation.'),
+  queueSeconds: quantity.optional().describe('Instead of that of simulation.'),
   failures: failures.optional().describe('Instead of those of simulation.'),
   outages,
   diesAt: durationSchema.optional().describe('From then on it loses every job.'),
