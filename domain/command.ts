@@ -6,6 +6,7 @@ export const COMMAND_KINDS = [
   'cancel',
   'release',
   'waive',
+  'clean',
   'malformed',
 ] as const;
 export type CommandKind = (typeof COMMAND_KINDS)[number];

@@ -1,3 +1,4 @@
 export { audit } from './audit.js';
 export { block } from './block.js';
 export { production } from './production.js';
+export { removal } from './removal.js';

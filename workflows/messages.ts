@@ -15,6 +15,8 @@ export const cancel = defineSignal<[unknown?]>('cancel');
 export const release = defineSignal<[unknown?]>('release');
 /** Give parked jobs up. Argument: the reason. */
 export const waive = defineSignal<[unknown?]>('waive');
+/** Remove everything of a production that has ended; it may be started again with this signal. Argument: the reason. */
+export const clean = defineSignal<[unknown?]>('clean');
 
 /** How far the production is. */
 export const progress = defineQuery<ProductionProgress | null>('progress');

@@ -26,7 +26,7 @@ import { endBundle } from './bundle-flight.js';
 import { detailsOf } from './details.js';
 import * as messages from './messages.js';
 import { isMalformed } from './payload-converter.js';
-import { removeCondemned } from './removal.js';
+import { removeAllCondemned } from './removal.js';
 import { commandOfSignal } from './signal-command.js';
 
 /** A definition to register and run, or the name of a production that the catalog knows (re-entry). */
@@ -118,6 +118,7 @@ const COMMANDS = {
   cancel: messages.cancel,
   release: messages.release,
   waive: messages.waive,
+  clean: messages.clean,
 } as const;
 
 /** What arrives from people and from blocks: commands wait here until they are carried out, the latest progress is what is shown. */
@@ -191,7 +192,7 @@ class ProductionLife {
           return this.#finish(answer);
         case 'audit':
           await this.#endBlocks();
-          await removeCondemned(this.#ref, null);
+          await removeAllCondemned(this.#ref);
           await audit(this.#ref);
           break;
         case 'finish':
@@ -271,8 +272,16 @@ class ProductionLife {
     await this.#endBlocks();
     const handles = await control.openHandles({ ...this.#ref, block: null });
     await Promise.all(handles.map((handle) => endBundle(handle, reason)));
-    await control.condemnProduction({ ...this.#ref, scope });
-    await removeCondemned(this.#ref, null);
+    let after: number | null = -1;
+    while (after !== null) {
+      const page: { next: number | null } = await control.condemnProduction({
+        ...this.#ref,
+        scope,
+        after,
+      });
+      after = page.next;
+    }
+    await removeAllCondemned(this.#ref);
     await control.recordEnd(this.#ref);
   }
 

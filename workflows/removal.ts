@@ -1,33 +1,77 @@
-import { ActivityFailure, isCancellation } from '@temporalio/workflow';
+import { ActivityFailure, continueAsNew, executeChild, isCancellation } from '@temporalio/workflow';
 import type { RemovalBatch } from '../activities/control/clearing.js';
 import { control, storageAt } from './activities.js';
 
+type Patience = '2 minutes' | '10 minutes';
+
+export interface RemovalInput {
+  readonly epoch: string;
+  readonly production: string;
+  /** Storages that did not answer: not asked again. */
+  readonly failed: readonly string[];
+}
+
+/** Every round carries some hundred kB of paths through the history. */
+const ROUNDS = 25;
+
 /**
- * Removes what is condemned: of one block, or of the whole production (`block` null) with its debts. Every removal is confirmed by its
- * storage; what an unreachable storage holds becomes a debt and is left for later. Always ends: a storage that has failed once
- * is not asked again.
+ * Removes what is condemned of a whole production, with its debts: as `removeCondemned`, in runs of bounded length however many files
+ * there are.
+ */
+export async function removal({ failed, ...ref }: RemovalInput): Promise<void> {
+  const silent = [...failed];
+  for (let round = 0; round < ROUNDS; round++) {
+    if (!(await removeSome(ref, null, silent, '10 minutes'))) return;
+  }
+  await continueAsNew<typeof removal>({ ...ref, failed: silent });
+}
+
+/** Removes what is condemned of a whole production, with its debts, in a workflow of its own. */
+export async function removeAllCondemned(ref: {
+  epoch: string;
+  production: string;
+}): Promise<void> {
+  await executeChild<typeof removal>('removal', {
+    workflowId: `production/${ref.production}/removal`,
+    args: [{ epoch: ref.epoch, production: ref.production, failed: [] }],
+    staticSummary: `removals of ${ref.production}`,
+  });
+}
+
+/**
+ * Removes what is condemned of one block. Every removal is confirmed by its storage; what an unreachable storage holds becomes a debt
+ * and is left for later. Always ends: a storage that has failed once is not asked again.
  */
 export async function removeCondemned(
   ref: { epoch: string; production: string },
-  block: number | null,
-  patience: '2 minutes' | '10 minutes' = '10 minutes',
+  block: number,
+  patience: Patience = '10 minutes',
 ): Promise<void> {
   const failed: string[] = [];
-  while (true) {
-    const { batches } = await control.planRemovals({ ...ref, block, except: failed });
-    if (batches.length === 0) return;
-    const outcomes = await Promise.all(batches.map((batch) => removeBatch(ref, batch, patience)));
-    outcomes.forEach((gone, i) => {
-      const storage = batches[i]?.storage;
-      if (!gone && storage !== undefined) failed.push(storage);
-    });
-  }
+  while (await removeSome(ref, block, failed, patience));
+}
+
+/** One round; the storages that failed are added to `failed`. False if nothing was left to do. */
+async function removeSome(
+  ref: { epoch: string; production: string },
+  block: number | null,
+  failed: string[],
+  patience: Patience,
+): Promise<boolean> {
+  const { batches } = await control.planRemovals({ ...ref, block, except: failed });
+  if (batches.length === 0) return false;
+  const outcomes = await Promise.all(batches.map((batch) => removeBatch(ref, batch, patience)));
+  outcomes.forEach((gone, i) => {
+    const storage = batches[i]?.storage;
+    if (!gone && storage !== undefined) failed.push(storage);
+  });
+  return true;
 }
 
 async function removeBatch(
   ref: { epoch: string; production: string },
   batch: RemovalBatch,
-  patience: '2 minutes' | '10 minutes',
+  patience: Patience,
 ): Promise<boolean> {
   const { storage, paths } = batch;
   try {

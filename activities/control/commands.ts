@@ -94,6 +94,14 @@ export function commanding(context: ControlContext) {
           return `${state} productions can not be cancelled`;
         }
         return change('Cancelling', request.why || `cancelled by ${request.who}`);
+      case 'clean':
+        if (state === 'Cleaning' || state === 'Cleaned') return null;
+        if (mayBecome(PRODUCTION_TRANSITIONS, state, 'Cleaning')) {
+          return change('Cleaning', request.why || `cleaned by ${request.who}`);
+        }
+        return state === 'Archived' || state === 'Cancelling'
+          ? `${state} productions can not be cleaned`
+          : `${state} productions can not be cleaned: cancel it first (\`fabrica cancel ${production.name}\`)`;
       case 'release':
       case 'waive':
         return unpark(db, production, request);

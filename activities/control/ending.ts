@@ -1,11 +1,13 @@
 import { changeAttempts, openAttempts, openBundles } from '../../catalog/attempts.js';
-import { blocksOf, changeBlockState, recountBlock } from '../../catalog/blocks.js';
+import { blocksOf, changeBlockState, recountBlock, type BlockKey } from '../../catalog/blocks.js';
+import type { Db } from '../../catalog/catalog.js';
 import { condemnBlock } from '../../catalog/discard.js';
 import { changeJobs } from '../../catalog/jobs.js';
 import { changeProductionState, revisionOf } from '../../catalog/productions.js';
-import { insertRemnants, type Removal } from '../../catalog/remnants.js';
+import { countRemnants, insertRemnants, type Removal } from '../../catalog/remnants.js';
 import { condemnSandboxes } from '../../catalog/sandbox.js';
 import { attemptRanges, type AttemptReport, type BundleHandle } from '../../domain/bundle.js';
+import { counted } from '../../domain/counted.js';
 import { claimDirectory, partialPath, physicalPath } from '../../domain/lfn.js';
 import type { JobState } from '../../domain/states/job.js';
 import type { ProductionState } from '../../domain/states/production.js';
@@ -97,45 +99,55 @@ export function ending(context: ControlContext) {
 
   /**
    * No job runs any more. `remnants`: jobs that are not done are `Cancelled`, copies that wait are given up, and what is catalogued stays.
-   * `everything`: all files of the production are condemned as well. The removals themselves follow.
+   * `everything`: all files of the production are condemned as well, those of blocks that were given up before too. The removals
+   * themselves follow. Takes some blocks after `after`; `next` is null after the last ones.
    */
   async function condemnProduction(
-    input: ProductionRef & { scope: 'remnants' | 'everything' },
-  ): Promise<void> {
-    await catalog.write(async (db) => {
+    input: ProductionRef & { scope: 'remnants' | 'everything'; after: number },
+  ): Promise<{ next: number | null }> {
+    return catalog.write(async (db) => {
       const production = await productionFor(context, db, input);
       const now = clock.now();
-      if (input.scope === 'everything') {
+      if (input.scope === 'everything' && input.after < 0) {
         const { definition } = await revisionOf(db, production);
         const lfns = storedPayloads(definition).map((payload) => payload.lfn);
         await condemnSandboxes(db, production.id, lfns, now);
       }
+      let jobs = 0;
       for (const block of await blocksOf(db, production.id)) {
+        if (block.number <= input.after) continue;
+        if (block.state === 'Discarded' && input.scope === 'remnants') continue;
+        if (jobs > CONDEMNED_AT_ONCE) return { next: block.number - 1 };
+        jobs += block.jobs;
         const key = { production: production.id, block: block.number };
-        if (block.state === 'Discarded') continue;
         await condemnBlock(db, key, input.scope, now);
-        const storages = await db
-          .selectFrom('bundles')
-          .select('destinations')
-          .distinct()
-          .where('production_id', '=', production.id)
-          .where('block', '=', block.number)
-          .execute();
-        const names = new Set(storages.flatMap((row) => destinationsOf(row)));
-        const path = claimDirectory(catalog.epoch, production.id, block.number);
-        await insertRemnants(
-          db,
-          key,
-          [...names].map((storage) => ({ storage, path, shape: 'tree' as const })),
-          'claims of ended attempts',
-          now,
-        );
+        await condemnClaims(db, key, now);
         await recountBlock(db, key);
       }
+      return { next: null };
     });
   }
 
-  /** All removals are confirmed, or debts: the production has ended. */
+  async function condemnClaims(db: Db, key: BlockKey, now: number): Promise<void> {
+    const storages = await db
+      .selectFrom('bundles')
+      .select('destinations')
+      .distinct()
+      .where('production_id', '=', key.production)
+      .where('block', '=', key.block)
+      .execute();
+    const names = new Set(storages.flatMap((row) => destinationsOf(row)));
+    const path = claimDirectory(catalog.epoch, key.production, key.block);
+    await insertRemnants(
+      db,
+      key,
+      [...names].map((storage) => ({ storage, path, shape: 'tree' as const })),
+      'claims of ended attempts',
+      now,
+    );
+  }
+
+  /** All removals are confirmed, or debts, which its reason then tells: the production has ended. */
   async function recordEnd(
     input: ProductionRef,
   ): Promise<{ state: ProductionState; reason: string }> {
@@ -143,7 +155,8 @@ export function ending(context: ControlContext) {
       const production = await productionFor(context, db, input);
       const now = clock.now();
       for (const block of await blocksOf(db, production.id)) {
-        if (block.state !== 'Finished' && block.state !== 'Discarded') {
+        const kept = block.state === 'Finished' && production.state !== 'Cleaning';
+        if (!kept && block.state !== 'Discarded') {
           await changeBlockState(db, block, { to: 'Discarded', why: production.reason, now });
         }
       }
@@ -155,7 +168,7 @@ export function ending(context: ControlContext) {
       if (to !== undefined) {
         await changeProductionState(db, production, {
           to,
-          why: production.reason,
+          why: [production.reason, ...(await debtsOf(db, production.id))].join('; '),
           who: 'fabrica',
           now,
         });
@@ -165,6 +178,17 @@ export function ending(context: ControlContext) {
   }
 
   return { openHandles, recordEnded, condemnProduction, recordEnd };
+}
+
+/** Jobs whose files are condemned in one transaction, about: others wait for it. */
+const CONDEMNED_AT_ONCE = 10_000;
+
+/** What still waits to be removed, by storage, for people. */
+async function debtsOf(db: Db, production: number): Promise<string[]> {
+  const waiting = await countRemnants(db, production);
+  return waiting.map(
+    ({ storage, remnants }) => `${counted(remnants, 'remnant')} on ${storage} to be removed later`,
+  );
 }
 
 function endedReport(

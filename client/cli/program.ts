@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { addAudit } from './commands/audit.js';
+import { addClean } from './commands/clean.js';
 import { addDoctor } from './commands/doctor.js';
 import { addFailures } from './commands/failures.js';
 import { addFiles } from './commands/files.js';
@@ -28,7 +29,7 @@ const GROUPS: readonly (readonly [heading: string, add: readonly Add[]])[] = [
   ['Make productions:', [addNew, addSchema, addSubmit]],
   ['Look at them:', [addList, addShow, addWatch, addJobs, addJob, addFailures, addLog]],
   ['Look at data:', [addFiles, addReplicas, addAudit]],
-  ['Steer:', [addRequests, addSite]],
+  ['Steer:', [addRequests, addClean, addSite]],
 ];
 type Add = (program: Command, invocation: Invocation) => void;
 

@@ -1,4 +1,5 @@
 import { hostname, userInfo } from 'node:os';
+import { createInterface } from 'node:readline/promises';
 import { systemClock, type Clock } from '../../domain/clock.js';
 
 /** A stream to a person or a program. */
@@ -17,6 +18,8 @@ export interface Terminal {
   readonly env: NodeJS.ProcessEnv;
   readonly cwd: string;
   readonly clock: Clock;
+  /** Asks whoever sits there and answers the line; null where nobody does. */
+  readonly ask: ((question: string) => Promise<string>) | null;
   /** `user@host`: who asks, for the event log. */
   readonly who: string;
 }
@@ -29,8 +32,22 @@ export function processTerminal(): Terminal {
     env: process.env,
     cwd: process.cwd(),
     clock: systemClock,
+    ask: process.stdin.isTTY && process.stderr.isTTY ? askPerson : null,
     who: `${userName()}@${hostname()}`,
   };
+}
+
+/** The end of the input is an empty answer. */
+async function askPerson(question: string): Promise<string> {
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return await Promise.race([
+      lines.question(question),
+      new Promise<string>((resolve) => lines.once('close', () => resolve(''))),
+    ]);
+  } finally {
+    lines.close();
+  }
 }
 
 function userName(): string {

@@ -1,5 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { WorkflowNotFoundError, type Client } from '@temporalio/client';
+import {
+  type Client,
+  WorkflowIdConflictPolicy,
+  WorkflowIdReusePolicy,
+  WorkflowNotFoundError,
+} from '@temporalio/client';
 import type { Catalog } from '../../catalog/catalog.js';
 import { getProduction, type ProductionRow } from '../../catalog/productions.js';
 import { lastLogId, logSince } from '../../catalog/views/log-since.js';
@@ -7,8 +12,9 @@ import type { EventLine } from '../../catalog/views/production-view.js';
 import type { Clock } from '../../domain/clock.js';
 import type { CommandKind } from '../../domain/command.js';
 import { FabricaError } from '../../domain/errors.js';
-import { productionWorkflowId } from '../../domain/names.js';
+import { CONTROL_QUEUE, productionWorkflowId } from '../../domain/names.js';
 import { LIVE_PRODUCTION_STATES, type ProductionState } from '../../domain/states/production.js';
+import type { production } from '../../workflows/production.js';
 import { pendingFailure } from './pending-failure.js';
 
 /** What a person asks of a production. */
@@ -99,6 +105,8 @@ function isSo({ priority, state }: ProductionRow, { kind, value }: ProductionReq
       return state === 'Cancelling' || state === 'Cancelled';
     case 'reprioritize':
       return priority === value && LIVE_PRODUCTION_STATES.includes(state);
+    case 'clean':
+      return state === 'Cleaning' || state === 'Cleaned';
     case 'release':
     case 'waive':
       return false;
@@ -107,10 +115,11 @@ function isSo({ priority, state }: ProductionRow, { kind, value }: ProductionReq
 
 async function send(
   client: Client,
-  production: ProductionRow,
+  row: ProductionRow,
   { kind, value, who, why }: ProductionRequest,
 ): Promise<void> {
-  const { name, state } = production;
+  const { name, state } = row;
+  if (kind === 'clean') return reenter(client, name, kind, { who, why });
   const handle = client.workflow.getHandle(productionWorkflowId(name));
   try {
     await handle.signal(kind, value === undefined ? { who, why } : { value, who, why });
@@ -130,6 +139,25 @@ async function send(
       },
     );
   }
+}
+
+/** A production that has ended is started again with the request; one that runs gets it. */
+async function reenter(
+  client: Client,
+  name: string,
+  kind: ProductionRequest['kind'],
+  said: { readonly who: string; readonly why: string },
+): Promise<void> {
+  await client.workflow.signalWithStart<typeof production, [unknown]>('production', {
+    taskQueue: CONTROL_QUEUE,
+    workflowId: productionWorkflowId(name),
+    workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
+    workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
+    args: [{ production: name, by: said.who }],
+    signal: kind,
+    signalArgs: [said],
+    staticSummary: `production ${name}`,
+  });
 }
 
 function refused(name: string, { kind }: ProductionRequest, why: string): FabricaError {

@@ -23,7 +23,7 @@ const withPayload = (name: string, payload = PAYLOAD) =>
 async function rejected(name: string): Promise<Ref> {
   const ref = await room.register(withPayload(name));
   await room.scout(ref, failing());
-  await room.do.condemnProduction({ ...ref, scope: 'everything' });
+  await room.do.condemnProduction({ ...ref, scope: 'everything', after: -1 });
   return ref;
 }
 

@@ -12,7 +12,7 @@ describe('a signal', () => {
     [{ why: 'full', who: 'me@host' }, 'me@host', 'full'],
     [{ why: '', who: 'me@host' }, 'me@host', ''],
   ])('with %j is understood', (input, who, why) => {
-    for (const kind of ['pause', 'resume', 'cancel', 'release', 'waive'] as const) {
+    for (const kind of ['pause', 'resume', 'cancel', 'release', 'waive', 'clean'] as const) {
       expect(commandOfSignal(kind, input)).toEqual({ kind, who, why });
     }
   });

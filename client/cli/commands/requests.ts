@@ -51,10 +51,12 @@ export function addRequests(program: Command, invocation: Invocation): void {
     );
 }
 
-async function ask(
+/** Sends a request and answers what came of it, once `then` has waited for what follows. */
+export async function ask(
   session: Session,
   name: string,
   request: { kind: Exclude<CommandKind, 'malformed'>; why: string; value?: number },
+  then: () => Promise<ExitCode> = async () => EXIT.ok,
 ): Promise<ExitCode> {
   // An unknown name is told without Temporal.
   await session.production(name);
@@ -64,8 +66,11 @@ async function ask(
   const catalog = await session.catalog();
   const { requestOf } = await import('../../temporal/request.js');
   const answer = await requestOf(name, { ...request, who }, { client, catalog, clock, tell });
-  session.answer(answer, sentence(answer));
-  return EXIT.ok;
+  const code = await then();
+  const { priority, reason, state } = await session.production(name);
+  const now = { ...answer, priority, reason, state };
+  session.answer(now, sentence(now));
+  return code;
 }
 
 function sentence(answer: RequestAnswer): string {

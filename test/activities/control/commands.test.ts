@@ -142,7 +142,7 @@ describe('cancel', () => {
       await room.do.recordEnded({ ...ref, bundle, reason: 'cancelled' });
       expect(await room.dump()).toEqual(before);
     }
-    await room.do.condemnProduction({ ...ref, scope: 'remnants' });
+    await room.do.condemnProduction({ ...ref, scope: 'remnants', after: -1 });
     await room.remove(ref, null);
     expect(await room.do.recordEnd(ref)).toMatchObject({ state: 'Cancelled' });
     expect((await states()).map((one) => one.state)).toEqual([
@@ -239,5 +239,88 @@ describe('blockFailed', () => {
         { state: 'Held', reason: 'block 0 failed: a bug' },
       ]);
     }
+  });
+});
+
+describe('clean', () => {
+  async function clean(): Promise<void> {
+    expect(await tell('clean')).toMatchObject({ accepted: true, state: 'Cleaning' });
+    expect((await room.step(ref)).step).toEqual({ do: 'end', scope: 'everything' });
+    await room.do.condemnProduction({ ...ref, scope: 'everything', after: -1 });
+    await room.remove(ref, null);
+  }
+  const left = () => room.rows('select path from replicas union all select path from remnants');
+  const cancelAfterOneBundle = async (): Promise<void> => {
+    await begin();
+    const [first] = (await room.place(ref, 0)).bundles;
+    await room.settle(first!, room.report(first!));
+    await tell('cancel');
+    for (const { bundle } of await room.do.openHandles({ ...ref, block: null })) {
+      await room.do.recordEnded({ ...ref, bundle, reason: 'cancelled' });
+    }
+    await room.do.condemnProduction({ ...ref, scope: 'remnants', after: -1 });
+    await room.remove(ref, null);
+    await room.do.recordEnd(ref);
+  };
+
+  it('removes what a completed production has, and its record tells so', async () => {
+    ref = await room.register();
+    await room.complete(ref);
+    await room.do.concludeAudit({ ...ref, discrepancies: [] });
+    expect(await left()).not.toEqual([]);
+    await clean();
+    expect(await room.do.recordEnd(ref)).toEqual({ state: 'Cleaned', reason: 'cleaned by me' });
+    expect(await left()).toEqual([]);
+    expect(await room.rows('select distinct state from files')).toEqual([{ state: 'Removed' }]);
+    expect(await room.rows('select distinct state from blocks')).toEqual([{ state: 'Discarded' }]);
+    expect(await tell('clean')).toMatchObject({ accepted: true, state: 'Cleaned' });
+  });
+
+  it('removes what a cancelled production has kept, of blocks that were given up too', async () => {
+    await cancelAfterOneBundle();
+    expect(await left()).not.toEqual([]);
+    await clean();
+    await room.do.recordEnd(ref);
+    expect(await left()).toEqual([]);
+  });
+
+  it('tells what is left to be removed later', async () => {
+    await cancelAfterOneBundle();
+    await tell('clean');
+    await room.do.condemnProduction({ ...ref, scope: 'everything', after: -1 });
+    const { batches } = await room.do.planRemovals({ ...ref, block: null, except: [] });
+    for (const { storage } of batches) {
+      await room.do.recordDebt({ ...ref, storage, reason: 'it does not answer' });
+    }
+    const { reason, state } = await room.do.recordEnd(ref);
+    expect(state).toBe('Cleaned');
+    expect(reason).toMatch(/^cleaned by me; .*remnants? on \S+ to be removed later/);
+  });
+
+  it('goes through many blocks in portions', async () => {
+    ref = await room.register(definition({ events: 600 }));
+    await room.complete(ref);
+    await room.do.concludeAudit({ ...ref, discrepancies: [] });
+    await room.change('update blocks set jobs = 20000');
+    await tell('clean');
+    let after: number | null = -1;
+    let portions = 0;
+    for (; after !== null; portions++) {
+      after = (await room.do.condemnProduction({ ...ref, scope: 'everything', after })).next;
+    }
+    const blocks = await room.rows('select number from blocks');
+    expect(blocks.length).toBeGreaterThan(1);
+    expect(portions).toBe(blocks.length);
+    await room.remove(ref, null);
+    expect(await left()).toEqual([]);
+  });
+
+  it('is refused while a production is live', async () => {
+    await begin();
+    expect(await tell('clean')).toMatchObject({
+      accepted: false,
+      state: 'Active',
+      message: 'Active productions can not be cleaned: cancel it first (`fabrica cancel mumu`)',
+    });
   });
 });

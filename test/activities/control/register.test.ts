@@ -103,7 +103,7 @@ describe('register', () => {
       state: 'Rejected',
       step: { do: 'end', scope: 'everything' },
     });
-    await room.do.condemnProduction({ ...ref, scope: 'everything' });
+    await room.do.condemnProduction({ ...ref, scope: 'everything', after: -1 });
     await room.remove(ref, null);
     await room.do.recordEnd(ref);
     expect((await room.step(ref)).step).toEqual({ do: 'finish' });
@@ -135,7 +135,7 @@ describe('register', () => {
   it('takes a revision that wants no scouts any more', async () => {
     const ref = await room.register();
     await room.scout(ref, failing());
-    await room.do.condemnProduction({ ...ref, scope: 'everything' });
+    await room.do.condemnProduction({ ...ref, scope: 'everything', after: -1 });
     await room.do.recordEnd(ref);
     await room.register(definition({ scouts: { jobs: 0 } }));
     expect(await room.step(ref)).toMatchObject({ state: 'Active', step: { do: 'run' } });

@@ -63,7 +63,7 @@ describe('a production', () => {
         { job: 2, class: 'payload-error', reason: 'exit 1: no such table' },
       ],
     });
-    await room.do.condemnProduction({ ...ref, scope: 'everything' });
+    await room.do.condemnProduction({ ...ref, scope: 'everything', after: -1 });
     await room.remove(ref, null);
     await room.do.recordEnd(ref);
     expect(

@@ -1,0 +1,58 @@
+import path from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { fabrica as run } from '../client/cli/fabrica.js';
+import { independentAudit } from './independent-audit.js';
+import { smallProduction, startSystem, until, type TestSystem } from './running-system.js';
+
+let fabrica: TestSystem;
+beforeAll(async () => {
+  fabrica = await startSystem();
+});
+afterAll(async () => {
+  await fabrica.end();
+});
+
+const command = (...argv: string[]) =>
+  run(['--state', fabrica.folder, '--json', ...argv], { cwd: fabrica.folder });
+const audited = (production: string, state: string): Promise<void> =>
+  independentAudit(path.join(fabrica.folder, 'catalog.db'), production, '--state', state);
+
+test('a completed production is cleaned by its command, and nothing of it is left', async () => {
+  const handle = await fabrica.start(smallProduction('old'));
+  await until(handle, (progress) => progress.state === 'Scouting' || progress.state === 'Active');
+  const early = await command('clean', 'old', '--yes');
+  expect(early.code).toBe(1);
+  expect(early.err).toContain('cancel it first');
+  expect(await handle.result()).toMatchObject({ state: 'Completed' });
+
+  const unasked = await command('clean', 'old');
+  expect(unasked.code).toBe(2);
+  expect(unasked.err).toContain('--yes');
+  await audited('old', 'Completed');
+
+  const { code, out } = await command('clean', 'old', '--yes', '--wait', '--why', 'superseded');
+  expect(JSON.parse(out)).toMatchObject({ state: 'Cleaned', reason: 'superseded', changed: true });
+  expect(code).toBe(0);
+  await audited('old', 'Cleaned');
+  const again = await command('clean', 'old', '--yes');
+  expect(JSON.parse(again.out)).toMatchObject({ state: 'Cleaned', changed: false });
+}, 90_000);
+
+test('a cancelled production is cleaned by a plain signal with start', async () => {
+  const handle = await fabrica.start(
+    smallProduction('given-up', { scouts: { jobs: 0 }, behaviour: 'sleep(300);' }),
+  );
+  await until(handle, (progress) => (progress.jobs.Done ?? 0) > 1);
+  await handle.signal('cancel', 'not needed');
+  expect(await handle.result()).toMatchObject({ state: 'Cancelled' });
+  await audited('given-up', 'Cancelled');
+  const again = await fabrica.client.workflow.signalWithStart('production', {
+    taskQueue: 'fabrica',
+    workflowId: 'production/given-up',
+    args: [{ production: 'given-up' }],
+    signal: 'clean',
+    signalArgs: [],
+  });
+  expect(await again.result()).toMatchObject({ state: 'Cleaned', reason: 'cleaned by temporal' });
+  await audited('given-up', 'Cleaned');
+}, 90_000);
