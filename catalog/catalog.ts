@@ -1,6 +1,7 @@
 import type { Kysely, Transaction } from 'kysely';
 import type { Clock } from '../domain/clock.js';
 import { FabricaError, messageOf } from '../domain/errors.js';
+import { countChange, type Author } from './changes.js';
 import { forbiddenTransition, sqliteTrouble } from './dialect.js';
 import type { Tables } from './tables.js';
 import { writeFault } from './write-fault.js';
@@ -14,7 +15,10 @@ export class Catalog {
     readonly db: Kysely<Tables>,
     readonly file: string,
     readonly clock: Clock,
-    readonly epoch: string,
+    /** The present one. It changes only before any work begins: see `beginEpoch`. */
+    public epoch: string,
+    /** Which activity of a workflow makes the change that is just being made; null if none does. */
+    readonly author: () => Author | null = () => null,
   ) {}
 
   /** Runs reads outside a transaction; errors of the database become `FABRICA_CATALOG_*`. */
@@ -24,7 +28,14 @@ export class Catalog {
 
   /** Runs reads and writes in one transaction: all of them happen, or none. */
   async write<T>(work: (db: Db) => Promise<T>): Promise<T> {
-    return this.#translated(() => this.db.transaction().execute(work));
+    const author = this.author();
+    return this.#translated(() =>
+      this.db.transaction().execute(async (db) => {
+        const result = await work(db);
+        await countChange(db, author, this.clock.now());
+        return result;
+      }),
+    );
   }
 
   async close(): Promise<void> {

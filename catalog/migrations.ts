@@ -1,4 +1,5 @@
 import { sql, type Kysely, type Migration } from 'kysely';
+import { addEpochs } from './epochs.js';
 import { guardTransitions } from './transition-guards.js';
 
 /** The migrations of the catalog, oldest first. A released one never changes. */
@@ -6,6 +7,7 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-first': { up: createTables },
   // Repeat it in a new migration when the transitions of a state change.
   '0002-transition-guards': { up: guardTransitions },
+  '0007-epochs': { up: addEpochs },
 };
 
 async function createTables(db: Kysely<unknown>): Promise<void> {

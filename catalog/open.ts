@@ -3,9 +3,12 @@ import Database from 'better-sqlite3';
 import { Kysely, Migrator } from 'kysely';
 import { systemClock, type Clock } from '../domain/clock.js';
 import { FabricaError, messageOf } from '../domain/errors.js';
-import { epochAt } from '../domain/names.js';
-import { Catalog, catalogError } from './catalog.js';
+import { noteOf } from './backup-note.js';
+import { Catalog, catalogError, type Db } from './catalog.js';
+import { countChange, type Author } from './changes.js';
 import { CatalogSqliteDialect } from './dialect.js';
+import { beginEpoch, presentEpoch } from './epochs.js';
+import { behind, markFile, markOf, readMark, writeMark, type CatalogMark } from './mark.js';
 import { MIGRATIONS } from './migrations.js';
 import type { Tables } from './tables.js';
 
@@ -15,13 +18,21 @@ const BUSY_TIMEOUT = 5_000;
 const SILENT_TIMEOUT = 1_000;
 
 /**
- * Opens the catalog for the control process: creates it if it is not there, and brings its tables up to date.
- * Throws `FABRICA_CATALOG_CORRUPT`, `_NEWER`, `_READONLY` or `_LOCKED`; then nothing has been changed.
+ * Opens the catalog for the control process: creates it if it is not there, and brings its tables up to date. One that is not the one that
+ * was last worked with in its place, but a backup or an older copy, gets a new epoch.
+ * Throws `FABRICA_CATALOG_CORRUPT`, `_NEWER`, `_READONLY`, `_LOCKED`, or `_MISSING` where one was before; then nothing has been changed.
  */
-export async function openCatalog(options: { file: string; clock?: Clock }): Promise<Catalog> {
+export async function openCatalog(options: {
+  file: string;
+  clock?: Clock;
+  author?: () => Author | null;
+}): Promise<Catalog> {
   const clock = options.clock ?? systemClock;
+  const mark = readMark(options.file);
+  if (mark !== null && !existsSync(options.file)) throw lost(options.file, 'it is gone');
   const database = connect(options.file, {});
   try {
+    if (mark !== null && isEmpty(database)) throw lost(options.file, 'the file is empty');
     // Before anything else: WAL mode stays in a file, and this one may be somebody else's.
     refuseNewer(database, options.file);
     database.pragma('journal_mode = WAL');
@@ -29,7 +40,9 @@ export async function openCatalog(options: { file: string; clock?: Clock }): Pro
     database.pragma('foreign_keys = ON');
     const db = new Kysely<Tables>({ dialect: new CatalogSqliteDialect(database) });
     await migrate(db);
-    return new Catalog(db, options.file, clock, await ensureEpoch(db, clock));
+    const epoch = await db.transaction().execute((all) => epochOfFile(all, mark, clock.now()));
+    writeMark(options.file, await markOf(db));
+    return new Catalog(db, options.file, clock, epoch, options.author);
   } catch (error) {
     database.close();
     throw catalogError(error, options.file);
@@ -94,9 +107,25 @@ function connect(file: string, options: Database.Options): Database.Database {
   }
 }
 
+/** An empty catalog in the place of a lost one would call all that the lost one knew unknown. */
+function lost(file: string, how: string): FabricaError {
+  return new FabricaError(
+    'FABRICA_CATALOG_MISSING',
+    `There was a catalog at ${file}, and ${how}.`,
+    { file },
+    {
+      remedy: `Put a backup in its place with \`fabrica restore\`. To begin with nothing, remove ${markFile(file)} as well.`,
+    },
+  );
+}
+
 /** A file that was emptied, or whose first process died before it had made the tables. */
+function isEmpty(database: Database.Database): boolean {
+  return database.prepare('select 1 from sqlite_master limit 1').get() === undefined;
+}
+
 function refuseEmpty(database: Database.Database, file: string): void {
-  if (database.prepare('select 1 from sqlite_master limit 1').get() !== undefined) return;
+  if (!isEmpty(database)) return;
   throw new FabricaError('FABRICA_CATALOG_CORRUPT', `The catalog ${file} is empty.`, { file });
 }
 
@@ -129,16 +158,19 @@ async function migrate(db: Kysely<Tables>): Promise<void> {
   if (error !== undefined) throw error instanceof Error ? error : new Error(messageOf(error));
 }
 
-async function ensureEpoch(db: Kysely<Tables>, clock: Clock): Promise<string> {
-  await db
-    .insertInto('meta')
-    .values({ key: 'epoch', value: epochAt(clock.now()) })
-    .onConflict((conflict) => conflict.doNothing())
-    .execute();
-  const row = await db
-    .selectFrom('meta')
-    .select('value')
-    .where('key', '=', 'epoch')
-    .executeTakeFirstOrThrow();
-  return row.value;
+/** The present epoch of the file; a new one if it is a backup or an older copy of what was worked with last. */
+async function epochOfFile(db: Db, mark: CatalogMark | null, now: number): Promise<string> {
+  const epoch = await presentEpoch(db, now);
+  const note = await noteOf(db);
+  const why =
+    note !== null
+      ? `a backup of ${new Date(note.at).toISOString()} was put in the place of the catalog`
+      : mark === null
+        ? null
+        : behind(await markOf(db), mark);
+  // A start counts as well: a copy from before it is older, whatever comes of the start.
+  await countChange(db, null, now);
+  if (why === null) return epoch;
+  await db.deleteFrom('meta').where('key', '=', 'backup').execute();
+  return beginEpoch(db, { why, who: 'fabrica', known: mark?.epochs ?? [], now });
 }

@@ -36,12 +36,25 @@ export interface Tables {
   sites: SiteTable;
   storages: StorageTable;
   events: EventTable;
+  epochs: EpochTable;
 }
 
-/** `epoch`: see DESIGN "Epoch"; new after each restore. */
+/**
+ * `epoch`: the present one, new after each restore. `changes` and `last-change`: see `countChange`. `backup`: in a backup only, see
+ * `BackupNote`.
+ */
 export interface MetaTable {
   key: string;
   value: string;
+}
+
+export interface EpochTable {
+  epoch: string;
+  /** 0 where only its name is known. */
+  since: number;
+  why: string;
+  /** When `fabrica recover` had brought everything into it; null before. */
+  recovered_at: number | null;
 }
 
 export interface CampaignTable {
@@ -149,6 +162,8 @@ export interface BundleTable {
   /** JSON list of the storages that its jobs may stage out to. */
   destinations: string;
   placed_at: number;
+  /** The epoch in which it was placed: its CE jobs and its files have it in their names. */
+  epoch: Generated<string>;
 }
 
 export interface AttemptTable {
@@ -243,6 +258,8 @@ interface ResourceColumns {
   override_reason: string | null;
   override_until: number | null;
   updated_at: number;
+  /** Nothing of earlier epochs is left there, as of this epoch; empty: it was never asked. */
+  epoch: Generated<string>;
 }
 
 export interface SiteTable extends ResourceColumns {

@@ -101,9 +101,21 @@ export const ERRORS = {
     means: 'There is no catalog at the configured place.',
     remedy: 'Start `fabrica up` or `fabrica worker control` once; it creates the catalog.',
   },
+  FABRICA_CATALOG_IN_USE: {
+    retryable: true,
+    means: 'A process has the catalog open that is to be replaced.',
+    remedy:
+      'End `fabrica up`, `fabrica worker control` and whatever else has the catalog open, then ask again.',
+  },
+  FABRICA_BACKUP_TARGET: {
+    retryable: false,
+    means: 'A backup can not be written where it is to go, or something is there already.',
+    remedy: 'Name another file, or say --force to replace the one that is there.',
+  },
   FABRICA_CATALOG_EPOCH: {
     retryable: true,
-    means: 'The catalog belongs to another epoch than the running work: it was restored.',
+    means:
+      'The catalog belongs to another epoch than the running work: it, or the Temporal state, was restored.',
     remedy: 'Run `fabrica recover`.',
   },
   FABRICA_STORAGE_UNREACHABLE: {

@@ -8,6 +8,7 @@ import type { Configuration } from '../domain/configuration.js';
 import type { Log } from '../domain/log.js';
 import { CONTROL_QUEUE } from '../domain/names.js';
 import { builtFile } from './built-files.js';
+import { keepMark, warnOfNewEpoch } from './catalog-mark.js';
 import { createStorageWorkers, storagesOfControl } from './storage-workers.js';
 import type { TemporalEndpoint } from './temporal-connection.js';
 import { connectToTemporal } from './worker-connection.js';
@@ -40,7 +41,9 @@ export async function runControlWorker(options: ControlWorkerOptions): Promise<v
   const connection = await connectToTemporal(options);
   try {
     const catalog = await openCatalog({ file: catalogFile, clock });
+    const endMark = keepMark(catalog, log);
     try {
+      await warnOfNewEpoch(catalog, log);
       await catalog.write((db) => syncResources(db, configuration, clock.now()));
       // `doctor` finds control processes of different catalogs on one queue by it.
       const role = `fabrica control ${catalogTag(catalog)}`;
@@ -70,6 +73,7 @@ export async function runControlWorker(options: ControlWorkerOptions): Promise<v
       });
       await runWorkers([control, ...storages], options);
     } finally {
+      await endMark();
       await catalog.close();
     }
   } finally {

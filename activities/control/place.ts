@@ -139,6 +139,7 @@ export function placing(context: ControlContext) {
           ticket: input.ticket,
           placed_at: now,
           destinations: JSON.stringify(destinations),
+          epoch: catalog.epoch,
         };
         made.push(
           await insertBundle(

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { addAudit } from './commands/audit.js';
+import { addBackup } from './commands/backup.js';
 import { addClean } from './commands/clean.js';
 import { addDoctor } from './commands/doctor.js';
 import { addFailures } from './commands/failures.js';
@@ -14,6 +15,7 @@ import { addQuickstart } from './commands/quickstart.js';
 import { addRecover } from './commands/recover.js';
 import { addReplicas } from './commands/replicas.js';
 import { addRequests } from './commands/requests.js';
+import { addRestore } from './commands/restore.js';
 import { addSchema } from './commands/schema.js';
 import { addShow } from './commands/show.js';
 import { addSite } from './commands/site.js';
@@ -25,7 +27,8 @@ import { addGlobalOptions } from './global-options.js';
 import { examples, type Invocation } from './invocation.js';
 
 const GROUPS: readonly (readonly [heading: string, add: readonly Add[]])[] = [
-  ['Run the system:', [addUp, addWorker, addQuickstart, addDoctor, addRecover]],
+  ['Run the system:', [addUp, addWorker, addQuickstart, addDoctor]],
+  ['Keep it safe:', [addBackup, addRestore, addRecover]],
   ['Make productions:', [addNew, addSchema, addSubmit]],
   ['Look at them:', [addList, addShow, addWatch, addJobs, addJob, addFailures, addLog]],
   ['Look at data:', [addFiles, addReplicas, addAudit]],

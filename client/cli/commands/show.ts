@@ -1,11 +1,12 @@
 import type { Command } from 'commander';
+import { unrecovered } from '../../../catalog/epochs.js';
 import { viewProduction, type ProductionView } from '../../../catalog/views/production-view.js';
 import { listResources, type StorageResource } from '../../../catalog/views/resource-list.js';
 import { LIVE_PRODUCTION_STATES } from '../../../domain/states/production.js';
 import { whyNothingRuns } from '../../temporal/control-presence.js';
 import { EXIT } from '../exit-code.js';
 import { examples, limitOption, textArgument, type Invocation } from '../invocation.js';
-import { nothingRuns, obstaclesOf, type Obstacle } from '../pages/obstacles.js';
+import { nothingRuns, notRecovered, obstaclesOf, type Obstacle } from '../pages/obstacles.js';
 import { productionPage } from '../pages/production-page.js';
 import { waitsFor } from '../pages/waits-for.js';
 import type { Session } from '../session.js';
@@ -44,11 +45,15 @@ export function addShow(program: Command, invocation: Invocation): void {
     );
 }
 
-/** That no process works on a production which has something left to do. */
+/** That no process works on a production, or none may, which has something left to do. */
 async function processes(session: Session, { progress }: ProductionView): Promise<Obstacle[]> {
   if (!LIVE_PRODUCTION_STATES.includes(progress.state)) return [];
   const why = await whyNothingRuns(session.loaded, session.terminal.clock);
-  return why === null ? [] : [nothingRuns(why)];
+  const held = await (await session.catalog()).read(unrecovered);
+  return [
+    ...(why === null ? [] : [nothingRuns(why)]),
+    ...(held === null ? [] : [notRecovered(held.why)]),
+  ];
 }
 
 /** Something waits, and nothing is at a site that may change that. */

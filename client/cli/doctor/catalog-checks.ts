@@ -1,4 +1,5 @@
-import type { Catalog } from '../../../catalog/catalog.js';
+import type { Catalog, Db } from '../../../catalog/catalog.js';
+import { unrecovered } from '../../../catalog/epochs.js';
 import { catalogVersion, integrityProblems } from '../../../catalog/views/integrity.js';
 import { tryWriteLock } from '../../../catalog/views/write-lock.js';
 import { fabricaErrorOf } from '../../temporal/failures.js';
@@ -14,6 +15,7 @@ export async function checkCatalog(catalog: Catalog): Promise<Finding[]> {
   const problems = await catalog.read(integrityProblems);
   return [
     ok('catalog', `${file}, version ${version}, epoch ${catalog.epoch}`),
+    ...(await catalog.read(checkEpoch)),
     problems.length === 0
       ? ok('catalog integrity', 'the database finds nothing wrong in its file')
       : fail(
@@ -22,6 +24,19 @@ export async function checkCatalog(catalog: Catalog): Promise<Finding[]> {
           'Stop Fabrica, move the file away, restore a backup, and run `fabrica recover`.',
         ),
     checkWriteLock(file),
+  ];
+}
+
+/** Everything belongs to the present epoch. */
+async function checkEpoch(db: Db): Promise<Finding[]> {
+  const waiting = await unrecovered(db);
+  if (waiting === null) return [];
+  return [
+    fail(
+      'epoch',
+      `restored: ${waiting.why}; nothing runs`,
+      'Run `fabrica recover` (start `fabrica up` first).',
+    ),
   ];
 }
 

@@ -8,7 +8,7 @@ import { banText } from './ban-text.js';
 
 /** What keeps all waiting jobs of a production from going on until a person does something. */
 export interface Obstacle {
-  readonly kind: 'processes' | 'sites' | 'storages';
+  readonly kind: 'processes' | 'epoch' | 'sites' | 'storages';
   readonly text: string;
   readonly remedy: string;
   /** The sites or storages that it names. */
@@ -26,6 +26,16 @@ export function nothingRuns(why: string): Obstacle {
     kind: 'processes',
     text: `nothing runs: ${why}`,
     remedy: 'Start `fabrica up` (or `fabrica worker control`); it goes on where it was.',
+    resources: [],
+  };
+}
+
+/** The catalog or the Temporal state was restored, and all is held. */
+export function notRecovered(why: string): Obstacle {
+  return {
+    kind: 'epoch',
+    text: `nothing runs since a restore: ${why}`,
+    remedy: 'Run `fabrica recover`.',
     resources: [],
   };
 }

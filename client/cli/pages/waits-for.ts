@@ -9,8 +9,13 @@ export function waitsFor(
   now: number,
   obstacles: readonly Obstacle[] = [],
 ): string {
-  const stopped = obstacles.filter(({ kind }) => kind === 'processes').map(obstacleText);
+  const stopped = obstacles.filter(stopsAll).map(obstacleText);
   return [...stopped, inItsState(view, now, obstacles)].join(' ');
+}
+
+/** Told first, whatever the state. */
+function stopsAll({ kind }: Obstacle): boolean {
+  return kind === 'processes' || kind === 'epoch';
 }
 
 function inItsState(view: ProductionView, now: number, obstacles: readonly Obstacle[]): string {
@@ -82,7 +87,7 @@ function running(view: ProductionView, now: number, obstacles: readonly Obstacle
 /** The obstacles of sites and storages, each a sentence with a blank before it. */
 function placeless(obstacles: readonly Obstacle[]): string {
   return obstacles
-    .filter(({ kind }) => kind !== 'processes')
+    .filter((one) => !stopsAll(one))
     .map((obstacle) => ` ${obstacleText(obstacle)}`)
     .join('');
 }

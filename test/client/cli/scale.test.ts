@@ -84,7 +84,7 @@ async function fill(db: Db, id: number): Promise<void> {
       case when i % 10 = 0 then 2 else 1 end, 1, i, i * 100, 100, i, null, 0, '[]', 0 from n`.execute(
     db,
   );
-  await sql`insert into bundles values (1, ${id}, 0, 'fabrication', 'KMI', 't', 1, '[]', 0)`.execute(
+  await sql`insert into bundles (id, production_id, block, kind, site, ticket, jobs, destinations, placed_at) values (1, ${id}, 0, 'fabrication', 'KMI', 't', 1, '[]', 0)`.execute(
     db,
   );
   for (const attempt of [1, 2]) {
