@@ -37,7 +37,17 @@ const restricted = (folder, patterns = []) => ({
 });
 
 export default tseslint.config(
-  { ignores: ['dist/', 'node_modules/', '.fabrica/', 'examples/', '**/*.mjs', 'test/histories/'] },
+  {
+    ignores: [
+      'dist/',
+      'node_modules/',
+      '.fabrica/',
+      '.faults/',
+      'examples/',
+      '**/*.mjs',
+      'test/histories/',
+    ],
+  },
   ...tseslint.configs.strictTypeChecked,
   ...tseslint.configs.stylisticTypeChecked,
   {

@@ -288,7 +288,10 @@ export function settling(context: ControlContext) {
     };
   }
 
-  /** Notes what failed attempts may have left on any storage that they could write to. */
+  /**
+   * Notes what failed attempts may have left on any storage that they could write to, and good ones on those that they tried in vain: a
+   * storage that goes away in the middle of a write keeps a part of it.
+   */
   async function noteRemnants(
     db: Db,
     production: ProductionRow,
@@ -302,13 +305,14 @@ export function settling(context: ControlContext) {
     for (const { attempt: change, leaves } of judgements) {
       const attempt = open.get(change.report.job);
       // A job that never came to a site can have left nothing.
-      if (!leaves || attempt === undefined || change.report.step === 'submission') continue;
+      if (attempt === undefined || change.report.step === 'submission') continue;
       for (const output of outputsOf(revision, production.id, {
         kind: bundle.kind,
         level: attempt.level,
       })) {
         const path = physicalPath(catalog.epoch, outputLfn(output, attempt));
-        for (const storage of destinations) {
+        const tried = leaves ? destinations : triedInVain(destinations, change.report, output);
+        for (const storage of tried) {
           remnants.push({ storage, path, shape: 'file' });
           remnants.push({ storage, path: partialPath(path), shape: 'file' });
         }
@@ -318,7 +322,7 @@ export function settling(context: ControlContext) {
       db,
       { production: production.id, block: bundle.block },
       remnants,
-      'left by a failed attempt',
+      'left by an attempt',
       clock.now(),
     );
     return remnants.length;
@@ -344,6 +348,16 @@ export function settling(context: ControlContext) {
   }
 
   return { settle };
+}
+
+/** The destinations that came before the one that took an output. */
+function triedInVain(
+  destinations: readonly string[],
+  report: AttemptReport,
+  output: OutputRecipe,
+): readonly string[] {
+  const taken = report.outputs.find(({ level }) => level === output.level)?.storage;
+  return taken === undefined ? [] : destinations.slice(0, destinations.indexOf(taken));
 }
 
 /** The LFN of an output of an attempt. */

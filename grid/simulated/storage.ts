@@ -35,6 +35,15 @@ interface Row {
   readonly adler32: string;
 }
 
+/** Trouble that somebody makes while it is used, by a change of its database; it comes on top of the configured one. */
+interface Trouble {
+  readonly readOnly: number;
+  readonly isFull: number;
+  readonly isOut: number;
+  /** ms. */
+  readonly slowness: number;
+}
+
 /** Files that are put whole are kept whole up to this size, bytes: payloads and logs are read again. */
 const LARGEST_CONTENT = 16_000_000;
 
@@ -44,6 +53,11 @@ const SCHEMA = `
   ) without rowid;
   create table if not exists room (id integer primary key check (id = 1), used integer not null);
   insert into room values (1, 0) on conflict do nothing;
+  create table if not exists trouble (
+    id integer primary key check (id = 1), readOnly integer not null, isFull integer not null, isOut integer not null,
+    slowness integer not null
+  ) without rowid;
+  insert into trouble values (1, 0, 0, 0, 0) on conflict do nothing;
   create trigger if not exists file_made after insert on files
     begin update room set used = used + new.size; end;
   create trigger if not exists file_gone after delete on files
@@ -58,6 +72,7 @@ export class SimulatedStorage implements StorageElement {
   readonly kind = 'simulated';
   readonly #options: SimulatedStorageOptions;
   readonly #database: Database.Database;
+  readonly #readTrouble: Database.Statement<[], Trouble>;
   readonly #begin: number;
 
   constructor(options: SimulatedStorageOptions) {
@@ -68,6 +83,9 @@ export class SimulatedStorage implements StorageElement {
     this.#database.pragma('journal_mode = WAL');
     this.#database.pragma('synchronous = NORMAL');
     this.#database.exec(SCHEMA);
+    this.#readTrouble = this.#database.prepare<[], Trouble>(
+      'select readOnly, isFull, isOut, slowness from trouble',
+    );
     this.#begin = beginOf(this.#database, options.clock.now());
   }
 
@@ -235,7 +253,7 @@ export class SimulatedStorage implements StorageElement {
   async space(): Promise<Space> {
     await this.#answer('/');
     const { capacity } = this.#options;
-    return { total: capacity, free: Math.max(0, capacity - this.#used()) };
+    return { total: capacity, free: Math.max(0, this.#room()) };
   }
 
   async check(): Promise<void> {
@@ -257,7 +275,7 @@ export class SimulatedStorage implements StorageElement {
         if (known.size === file.size && known.adler32 === file.adler32) return;
         throw this.#failure('FABRICA_STORAGE_EXISTS', storagePath, 'holds another file there');
       }
-      if (this.#used() + file.size > this.#options.capacity) {
+      if (file.size > this.#room()) {
         throw this.#failure('FABRICA_STORAGE_FULL', storagePath, 'is full');
       }
       this.#database
@@ -267,8 +285,16 @@ export class SimulatedStorage implements StorageElement {
     write.immediate();
   }
 
-  #used(): number {
-    return this.#database.prepare<[], number>('select used from room').pluck().get() ?? 0;
+  /** Bytes that still fit in; below 0 where the capacity was made smaller. */
+  #room(): number {
+    if (this.#trouble().isFull === 1) return 0;
+    const used = this.#database.prepare<[], number>('select used from room').pluck().get() ?? 0;
+    return this.#options.capacity - used;
+  }
+
+  #trouble(): Trouble {
+    const row = this.#readTrouble.get();
+    return row ?? { readOnly: 0, isFull: 0, isOut: 0, slowness: 0 };
   }
 
   /** The checksum, or for some files another one. */
@@ -280,15 +306,17 @@ export class SimulatedStorage implements StorageElement {
 
   async #answer(storagePath: string): Promise<void> {
     if (storagePath !== '/') checkStoragePath(this.name, storagePath);
-    const { slowness, outages, speed, clock } = this.#options;
+    const { outages, speed, clock } = this.#options;
+    const trouble = this.#trouble();
+    const slowness = this.#options.slowness + trouble.slowness;
     if (slowness > 0) await delay(slowness);
-    if (isOut(outages, ((clock.now() - this.#begin) / 1000) * speed)) {
+    if (trouble.isOut === 1 || isOut(outages, ((clock.now() - this.#begin) / 1000) * speed)) {
       throw this.#failure('FABRICA_STORAGE_UNREACHABLE', storagePath, 'does not answer');
     }
   }
 
   #refuseWrites(storagePath: string): void {
-    if (!this.#options.readOnly) return;
+    if (!this.#options.readOnly && this.#trouble().readOnly === 0) return;
     throw this.#failure('FABRICA_STORAGE_READONLY', storagePath, 'refuses writes');
   }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """An audit of one ended production that shares no code with Fabrica: its own SQL on the catalog, its own walk over the storages.
 
-usage: audit.py CATALOG.db PRODUCTION [--expect-events N] [--content jsonl|none] [--state STATE]
+usage: audit.py CATALOG.db PRODUCTION [--expect-events N] [--content jsonl|simulated|none] [--state STATE]
 
 It compares what was asked (the definition), what is known (jobs, attempts, files, replicas) and what is there (every file below the
 root of every storage). Each problem is a line `kind: text`; the last line is a summary as JSON. Exit code 0: no problem; 1: some; 2: it
@@ -10,6 +10,8 @@ can not tell. It only reads. Needs Python 3.8 and nothing else, and must be able
 --state tells where the production should be: Completed (default), Rejected, Cancelled or Cleaned. Only a completed one is
 asked for its events, merges and copies; one that was rejected or cleaned must have left nothing at all.
 --content jsonl also reads the final files, lines of JSON with the number of the event as `event`.
+--content simulated works out for each file of simulated jobs which checksum its events, its seed and its inputs give. A simulated
+storage is a database NAME.db below its root, with the path, size and checksum of each file.
 """
 
 import argparse
@@ -95,13 +97,14 @@ class Known:
         self.copies = collections.defaultdict(list)
         for replica in self.replicas:
             self.copies[replica["file_id"]].append(replica)
-        self.inputs = rows("select job, file_id from job_inputs where production_id = ?", self.id)
+        self.inputs = rows("select job, position, file_id from job_inputs where production_id = ?", self.id)
         self.parents = rows(
             "select p.file_id, p.parent_id from file_parents p join files f on f.id = p.file_id where f.production_id = ?", self.id
         )
         self.waiting_transfers = rows("select * from transfers where production_id = ? and state = 'Waiting'", self.id)
         self.remnants = rows("select * from remnants")
         self.storages = {row["name"]: row for row in rows("select * from storages order by name")}
+        self.disks = {name: (Simulated if row["kind"] == "simulated" else Directory)(row) for name, row in self.storages.items()}
         self.seeds = rows(
             "select p.name, j.number, j.seed from jobs j join productions p on p.id = j.production_id "
             "where p.campaign = ? and j.kind in ('scout', 'fabrication')",
@@ -231,9 +234,8 @@ def check_replicas(known, problems, measured):
 
 def check_bytes(known, problems, replica, file, measured):
     place = f"{replica['path']} on {replica['storage']}"
-    path = physical(known, replica)
     try:
-        size, adler32, sha256 = measure(path)
+        size, adler32, sha256 = known.disks[replica["storage"]].measure(replica["path"])
     except OSError as error:
         problems.find("missing", f"{place} can not be read: {error.strerror}")
         return
@@ -253,18 +255,18 @@ def check_storages(known, problems, seen):
     for replica in known.replicas:
         paths[replica["storage"]].add(replica["path"])
     for name, storage in known.storages.items():
-        if not os.path.isdir(storage["root"]):
+        if not known.disks[name].is_there():
             if paths[name]:
                 problems.find("missing", f"the root {storage['root']} of {name} is not there")
             continue
-        for path, regular in walk(storage["root"]):
+        for path, regular in known.disks[name].walk():
             seen[name] += 1
             if path in paths[name] or known.is_debt(name, path):
                 if not regular:
                     problems.find("strange", f"{path} on {name} is no plain file")
                 continue
             explain_unknown(known, problems, name, path)
-        for epoch in sorted(os.listdir(storage["root"])):
+        for epoch in known.disks[name].epochs():
             claims = os.path.join(epoch, ".claims", f"prod{known.id:08d}")
             if os.path.isdir(os.path.join(storage["root"], claims)) and not known.is_debt(name, f"/{claims}"):
                 problems.find("claims", f"/{claims} on {name} is still there")
@@ -276,7 +278,7 @@ def explain_unknown(known, problems, storage, path):
         return
     if PROBE.match(path):
         time.sleep(1)
-        if not os.path.lexists(known.storages[storage]["root"].rstrip("/") + path):
+        if not known.disks[storage].has(path):
             return
     mine = production is not None and int(production[1]) == known.id
     name = os.path.basename(path)
@@ -412,7 +414,7 @@ def check_content(known, problems):
         for replica in known.copies[file["id"]]:
             place = f"{replica['path']} on {replica['storage']}"
             try:
-                with open(physical(known, replica), encoding="utf-8") as lines:
+                with open(known.disks[replica["storage"]].physical(replica["path"]), encoding="utf-8") as lines:
                     events = [json.loads(line)["event"] for line in lines]
             except (OSError, ValueError, KeyError, TypeError) as error:
                 problems.find("content", f"{place} is no list of events: {error!r}")
@@ -425,6 +427,21 @@ def check_content(known, problems):
     wanted = {event for job in known.of(*MAKES_EVENTS, state="Done") for event in range_of(job)}
     for level in known.levels:
         report_numbers(problems, f"all final {level} files", list(owners[level]), wanted)
+
+
+def check_simulated(known, problems):
+    """A simulated file is what its checksum says: that of the job's events and seed, and of its inputs in their order."""
+    outputs, inputs = {}, collections.defaultdict(list)
+    for row in sorted(known.inputs, key=lambda row: row["position"]):
+        inputs[row["job"]].append(row["file_id"])
+    for file in sorted(known.accepted, key=lambda file: file["kind"] == "merged"):
+        job = known.jobs[file["job"]]
+        words = [file["level"], job["seed"], job["first_event"], job["events"]]
+        words += [outputs.get(one, "?") for one in inputs[file["job"]]]
+        expected = hashlib.sha256("/".join(str(word) for word in words).encode()).hexdigest()[:8]
+        outputs[file["id"]] = expected
+        if file["adler32"] != expected:
+            problems.find("content", f"{file['lfn']} has the checksum {file['adler32']}, its events give {expected}")
 
 
 def report_numbers(problems, place, events, expected):
@@ -444,18 +461,69 @@ def range_of(job):
     return range(job["first_event"], job["first_event"] + job["events"])
 
 
-def physical(known, replica):
-    return known.storages[replica["storage"]]["root"].rstrip("/") + replica["path"]
+class Directory:
+    """A storage that is a directory."""
+
+    def __init__(self, storage):
+        self.root = storage["root"].rstrip("/")
+
+    def is_there(self):
+        return os.path.isdir(self.root)
+
+    def physical(self, path):
+        return self.root + path
+
+    def has(self, path):
+        return os.path.lexists(self.root + path)
+
+    def walk(self):
+        return walk(self.root)
+
+    def epochs(self):
+        return sorted(os.listdir(self.root))
+
+    def measure(self, path):
+        size, adler32, sha256 = 0, 1, hashlib.sha256()
+        with open(self.root + path, "rb") as file:
+            for part in iter(lambda: file.read(1 << 20), b""):
+                size += len(part)
+                adler32 = zlib.adler32(part, adler32)
+                sha256.update(part)
+        return size, f"{adler32:08x}", sha256.hexdigest()
 
 
-def measure(path):
-    size, adler32, sha256 = 0, 1, hashlib.sha256()
-    with open(path, "rb") as file:
-        for part in iter(lambda: file.read(1 << 20), b""):
-            size += len(part)
-            adler32 = zlib.adler32(part, adler32)
-            sha256.update(part)
-    return size, f"{adler32:08x}", sha256.hexdigest()
+class Simulated:
+    """A simulated storage: a database of paths, sizes and checksums, read once."""
+
+    def __init__(self, storage):
+        self.file = os.path.join(storage["root"], storage["name"] + ".db")
+        self.known = None
+
+    def is_there(self):
+        return os.path.isfile(self.file)
+
+    @property
+    def files(self):
+        if self.known is None:
+            db = sqlite3.connect(f"file:{urllib.parse.quote(os.path.abspath(self.file))}?mode=ro", uri=True)
+            self.known = {path: (size, adler32) for path, size, adler32 in db.execute("select path, size, adler32 from files")}
+            db.close()
+        return self.known
+
+    def has(self, path):
+        return path in self.files
+
+    def walk(self):
+        return [(path, True) for path in sorted(self.files)]
+
+    def epochs(self):
+        return []  # It has no directories, so a tree of claims without files is nothing.
+
+    def measure(self, path):
+        if not self.is_there() or not self.has(path):
+            raise FileNotFoundError(2, "it is not there")
+        size, adler32 = self.files[path]
+        return size, adler32, adler32
 
 
 def walk(root):
@@ -518,6 +586,8 @@ def audit(known, problems, options):
         check_final(known, problems)
         if options.content == "jsonl":
             check_content(known, problems)
+        if options.content == "simulated":
+            check_simulated(known, problems)
     if options.state in LEAVES_NOTHING:
         check_nothing_left(known, problems)
     check_replicas(known, problems, measured)
@@ -531,7 +601,7 @@ def main():
     parser.add_argument("catalog")
     parser.add_argument("production")
     parser.add_argument("--expect-events", type=int)
-    parser.add_argument("--content", choices=["jsonl", "none"], default="none")
+    parser.add_argument("--content", choices=["jsonl", "simulated", "none"], default="none")
     parser.add_argument("--state", choices=["Completed", "Rejected", "Cancelled", "Cleaned"], default="Completed")
     options = parser.parse_args()
     try:

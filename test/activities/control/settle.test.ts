@@ -100,6 +100,27 @@ describe('settle', () => {
     ]);
   });
 
+  it('has removed what a good attempt may have left on the storages that it tried in vain', async () => {
+    const { destinations } = order().recipe;
+    const last = destinations.at(-1)!;
+    const onLast: Outcome = (job, one) => {
+      const report = good(job, one);
+      return {
+        ...report,
+        outputs: report.outputs.map((output) => ({ ...output, storage: last })),
+      };
+    };
+    const answer = await settle(onLast);
+    expect(answer).toMatchObject({ requeued: 0, remnants: destinations.length > 1 });
+    const left = await room.rows<{ storage: string; n: number }>(
+      'select storage, count(*) as n from remnants group by storage',
+    );
+    // Two jobs, two outputs, each with its unfinished name, where it was tried first.
+    const inVain = destinations.slice(0, -1).sort();
+    expect(inVain.length).toBeGreaterThan(0);
+    expect(left).toEqual(inVain.map((storage) => ({ storage, n: 8 })));
+  });
+
   it('takes no notice of what comes from a fenced attempt', async () => {
     const stale = room.report(order(), good);
     await settle(failing({ state: 'lost', step: 'vanished' }));

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SimulatedStorage, type SimulatedStorageOptions } from '../../../grid/simulated/storage.js';
 import { failsWith, listed, put, storageConformance } from '../storage/conformance.js';
@@ -51,6 +52,27 @@ describe('a simulated storage', () => {
     expect(await far.stat('/mc/a.root', { checksum: true })).toMatchObject(file);
     await near.remove('/mc/a.root');
     expect(await near.space()).toEqual({ total: 1e9, free: 1e9 });
+  });
+
+  it('gets into trouble, and out of it, while it is used', async () => {
+    const near = storage('NEAR');
+    const file = { size: 5, adler32: '12345678' };
+    const database = new Database(path.join(folder, 'NEAR.db'));
+    const change = (set: string) => database.exec(`update trouble set ${set}`);
+    change('readOnly = 1');
+    await expect(near.make('/a', file)).rejects.toEqual(failsWith('FABRICA_STORAGE_READONLY'));
+    change('readOnly = 0, isFull = 1');
+    await expect(near.make('/a', file)).rejects.toEqual(failsWith('FABRICA_STORAGE_FULL'));
+    expect(await near.space()).toMatchObject({ free: 0 });
+    change('isFull = 0, isOut = 1');
+    await expect(near.stat('/a')).rejects.toEqual(failsWith('FABRICA_STORAGE_UNREACHABLE'));
+    change('isOut = 0, slowness = 50');
+    const began = performance.now();
+    await near.make('/a', file);
+    expect(performance.now() - began).toBeGreaterThan(40);
+    change('slowness = 0');
+    database.close();
+    expect(await near.stat('/a')).toMatchObject({ size: 5 });
   });
 
   it('gives a claim to one', async () => {
