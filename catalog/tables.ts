@@ -12,6 +12,7 @@ import type {
 } from '../domain/states/file.js';
 import type { JobKind, JobState } from '../domain/states/job.js';
 import type { ProductionState } from '../domain/states/production.js';
+import type { FindingKind, FindingState, SweepState } from '../domain/sweep.js';
 import type { ResourceState } from '../domain/states/resource.js';
 
 /**
@@ -33,6 +34,9 @@ export interface Tables {
   replicas: ReplicaTable;
   transfers: TransferTable;
   remnants: RemnantTable;
+  debtors: DebtorTable;
+  sweeps: SweepTable;
+  findings: FindingTable;
   sites: SiteTable;
   storages: StorageTable;
   events: EventTable;
@@ -236,7 +240,8 @@ export interface TransferTable {
 
 export interface RemnantTable {
   id: Generated<number>;
-  production_id: number;
+  /** Null for files that no production is known to have made. */
+  production_id: number | null;
   block: number;
   storage: string;
   path: string;
@@ -245,6 +250,54 @@ export interface RemnantTable {
   state: RemnantState;
   why: string;
   since: number;
+}
+
+/** A storage that has debts and did not answer, or refused a removal, when they were tried. */
+export interface DebtorTable {
+  storage: string;
+  /** In a row. */
+  tries: number;
+  tried_at: number;
+  /** Not tried again before, but when a person asks. */
+  next_at: number;
+  reason: string;
+}
+
+/** One comparison of a storage with the catalog. */
+export interface SweepTable {
+  id: Generated<number>;
+  storage: string;
+  /** Null for all productions. */
+  production_id: number | null;
+  /** 1 or 0. */
+  checksums: number;
+  repair: number;
+  who: string;
+  state: SweepState;
+  started_at: number;
+  ended_at: number | null;
+  /** Looked at. */
+  files: number;
+  /** Of other people: counted only. */
+  foreign_files: number;
+  reason: string;
+}
+
+/** What a sweep has found wrong, by place. */
+export interface FindingTable {
+  storage: string;
+  path: string;
+  kind: FindingKind;
+  state: FindingState;
+  /** The sweep that has seen it last. */
+  sweep: number;
+  production_id: number | null;
+  file_id: number | null;
+  /** Bytes that are there; null for a missing file. */
+  size: number | null;
+  why: string;
+  found_at: number;
+  updated_at: number;
 }
 
 interface ResourceColumns {

@@ -78,6 +78,20 @@ const storageSchema = z.discriminatedUnion('kind', [
   z.strictObject({ ...storageFields, ...simulatedStorageFields }),
 ]);
 
+const janitorSchema = z.strictObject({
+  every: durationSchema.default(3600).describe('How often debts are paid and old logs removed.'),
+  sweepEvery: durationSchema
+    .default(86_400)
+    .describe('How often each storage is compared with the catalog.'),
+  repair: z
+    .boolean()
+    .default(false)
+    .describe('Whether these comparisons also repair what they find.'),
+  minimumAge: durationSchema
+    .default(86_400)
+    .describe('An unknown file younger than this may be on its way, and is left alone.'),
+});
+
 const port = z.number().int().min(0).max(65_535).optional();
 
 const temporalSchema = z.strictObject({
@@ -103,6 +117,9 @@ export const configurationFields = z.strictObject({
     .default({})
     .describe('The catalog.'),
   lfn: lfnSchema.default(() => lfnSchema.parse({})).describe('Templates of logical file names.'),
+  janitor: janitorSchema
+    .default(() => janitorSchema.parse({}))
+    .describe('Cleaning up beside the productions.'),
   areas: z.array(nameSchema).min(1).max(100).describe('Names of the areas that sites are in.'),
   sites: z.array(siteSchema).min(1).max(1000).describe('Sites that run jobs.'),
   storages: z.array(storageSchema).min(1).max(1000).describe('Storages that hold files.'),

@@ -40,6 +40,10 @@ export function blockWorkflowId(production: string, block: number): string {
   return `production/${production}/block/${block}`;
 }
 
+/** Temporal's ids of what tidies up: the schedule, and the workflow that it starts. */
+export const JANITOR_SCHEDULE_ID = 'fabrica/janitor';
+export const JANITOR_WORKFLOW_ID = 'janitor';
+
 /** Task queues: one for workflows and control; per site one for submission and one for everything else; one per storage. */
 export const CONTROL_QUEUE = 'fabrica';
 export const siteQueue = (site: string): string => `site.${site}`;

@@ -9,6 +9,7 @@ import type { Log } from '../domain/log.js';
 import { CONTROL_QUEUE } from '../domain/names.js';
 import { builtFile } from './built-files.js';
 import { keepMark, warnOfNewEpoch } from './catalog-mark.js';
+import { keepJanitorSchedule } from './janitor-schedule.js';
 import { createStorageWorkers, storagesOfControl } from './storage-workers.js';
 import type { TemporalEndpoint } from './temporal-connection.js';
 import { connectToTemporal } from './worker-connection.js';
@@ -71,6 +72,7 @@ export async function runControlWorker(options: ControlWorkerOptions): Promise<v
         clock,
         log,
       });
+      await keepJanitorSchedule({ connection, namespace, configuration, log });
       await runWorkers([control, ...storages], options);
     } finally {
       await endMark();

@@ -53,6 +53,10 @@ export const CONTROL_SUMMARIES: Summaries<ControlActivities> = {
     `conclude the audit: ${counted(discrepancies.length, 'discrepancy', 'discrepancies')}`,
   listLive: () => 'what is live',
   recordSpace: ({ storage }) => `room on ${storage}`,
+  debtorsDue: () => 'which storages have debts',
+  planPayment: ({ storage }) => `what to remove from ${storage}`,
+  recordPayment: ({ storage, gone }) => `${counted(gone.length, 'debt')} on ${storage} paid`,
+  closePayment: ({ storage }) => `debts on ${storage}: for this time`,
   storagesToMeasure: () => 'which storages to measure',
 };
 
@@ -75,6 +79,7 @@ export const STORAGE_SUMMARIES: Summaries<StorageActivities> = {
   verifyFiles: ({ storage, files }) => `verify ${counted(files.length, 'file')} on ${storage}`,
   copyFiles: ({ storage, files }) => `copy ${counted(files.length, 'file')} to ${storage}`,
   removeFiles: ({ storage, paths }) => `remove ${counted(paths.length, 'file')} from ${storage}`,
+  removeEach: ({ storage, paths }) => `remove ${counted(paths.length, 'debt')} from ${storage}`,
   listFiles: ({ storage, directory }) => `list ${directory} on ${storage}`,
   measureSpace: ({ storage }) => `measure the room on ${storage}`,
   probeStorage: ({ storage }) => `write, read and remove a file on ${storage}`,

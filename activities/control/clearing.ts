@@ -10,6 +10,7 @@ import {
 } from '../../catalog/remnants.js';
 import { recordEvent } from '../../catalog/events.js';
 import { claimDirectory } from '../../domain/lfn.js';
+import { noteUnpaid } from './debts.js';
 import { finalPlans } from './distribution.js';
 import {
   productionFor,
@@ -118,6 +119,7 @@ export function clearing(context: ControlContext) {
     await catalog.write(async (db) => {
       const production = await productionFor(context, db, input);
       await declareDebt(db, production.id, input.storage, input.reason, clock.now());
+      await noteUnpaid(context, db, input.storage, input.reason);
       await recordEvent(db, {
         at: clock.now(),
         who: 'fabrica',

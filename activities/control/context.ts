@@ -41,3 +41,12 @@ export async function productionFor(
   }
   return getProduction(db, ref.production);
 }
+
+/** The same for work on storages that belongs to no production: throws `FABRICA_CATALOG_EPOCH`, which ends it. */
+export function requireEpoch({ catalog }: ControlContext, epoch: string): void {
+  if (epoch === catalog.epoch) return;
+  throw new FabricaError(
+    'FABRICA_CATALOG_EPOCH',
+    `This work was begun in epoch ${epoch}, but the catalog is of epoch ${catalog.epoch}.`,
+  );
+}

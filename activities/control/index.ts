@@ -3,6 +3,7 @@ import { auditing } from './audit.js';
 import { clearing } from './clearing.js';
 import { commanding } from './commands.js';
 import type { ControlContext } from './context.js';
+import { payingDebts } from './debts.js';
 import { distributing } from './distribution.js';
 import { ending } from './ending.js';
 import { stepping } from './next-step.js';
@@ -28,6 +29,7 @@ export function createControlActivities(context: ControlContext) {
     ...auditing(context),
     ...recovering(context),
     ...spaceKeeping(context),
+    ...payingDebts(context),
   });
 }
 

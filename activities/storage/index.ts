@@ -86,18 +86,35 @@ export function createStorageActivities(context: {
   }): Promise<void> {
     const storage = storages.get(input.storage);
     await storage.check();
-    for (const { path, shape } of input.paths) {
-      if (shape === 'tree') await storage.removeTree(path);
-      else await storage.remove(path);
-      if (shape === 'file' && (await storage.stat(path)) !== null) {
-        throw new FabricaError(
-          'FABRICA_STORAGE_UNREACHABLE',
-          `${path} is still on ${input.storage} after its removal.`,
-          { storage: input.storage, path },
-        );
+    for (const one of input.paths) {
+      await removeOne(storage, one);
+      heedCancellation();
+    }
+  }
+
+  /**
+   * Removes what it can, and answers what it can not, each with the reason. Throws if the storage does not answer, or refuses many in
+   * a row.
+   */
+  async function removeEach(input: {
+    storage: string;
+    paths: readonly { path: string; shape: 'file' | 'tree' }[];
+  }): Promise<{ refused: { path: string; reason: string }[] }> {
+    const storage = storages.get(input.storage);
+    await storage.check();
+    const refused: { path: string; reason: string }[] = [];
+    let inARow = 0;
+    for (const one of input.paths) {
+      try {
+        await removeOne(storage, one);
+        inARow = 0;
+      } catch (error) {
+        if (++inARow === MANY) throw error;
+        refused.push({ path: one.path, reason: messageOf(error).slice(0, 300) });
       }
       heedCancellation();
     }
+    return { refused };
   }
 
   /** Files below a directory: one page of at most `limit` paths in order, those after `after`. */
@@ -107,25 +124,13 @@ export function createStorageActivities(context: {
     after: string;
     limit: number;
   }): Promise<{ paths: string[]; more: boolean }> {
-    const page: string[] = [];
-    let more = false;
-    for await (const { path } of storages.get(input.storage).list(input.directory)) {
+    const paths: string[] = [];
+    for await (const { path } of storages.get(input.storage).list(input.directory, input.after)) {
       heedCancellation();
-      if (path <= input.after) continue;
-      page.push(path);
-      // Twice the page at most is held, then the larger half is given up again.
-      if (page.length > 2 * input.limit) {
-        page.sort();
-        page.length = input.limit;
-        more = true;
-      }
+      if (paths.length === input.limit) return { paths, more: true };
+      paths.push(path);
     }
-    page.sort();
-    if (page.length > input.limit) {
-      page.length = input.limit;
-      more = true;
-    }
-    return { paths: page, more };
+    return { paths, more: false };
   }
 
   /** Free and total bytes. */
@@ -141,7 +146,10 @@ export function createStorageActivities(context: {
   }
 
   return withHeartbeat(
-    withFailures({ verifyFiles, copyFiles, removeFiles, listFiles, measureSpace, probeStorage }),
+    withFailures({
+      ...{ verifyFiles, copyFiles, removeFiles, removeEach, listFiles },
+      ...{ measureSpace, probeStorage },
+    }),
   );
 }
 
@@ -150,6 +158,23 @@ export type StorageActivities = ReturnType<typeof createStorageActivities>;
 /** Stops here if this work is not wanted any more. */
 function heedCancellation(): void {
   Context.current().cancellationSignal.throwIfAborted();
+}
+
+/** So many refused removals in a row are no accident of single files. */
+const MANY = 50;
+
+async function removeOne(
+  storage: StorageElement,
+  { path, shape }: { readonly path: string; readonly shape: 'file' | 'tree' },
+): Promise<void> {
+  if (shape === 'tree') return storage.removeTree(path);
+  await storage.remove(path);
+  if ((await storage.stat(path)) === null) return;
+  throw new FabricaError(
+    'FABRICA_STORAGE_UNREACHABLE',
+    `${path} is still on ${storage.name} after its removal.`,
+    { storage: storage.name, path },
+  );
 }
 
 async function verify(

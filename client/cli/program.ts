@@ -3,9 +3,11 @@ import { Command } from 'commander';
 import { addAudit } from './commands/audit.js';
 import { addBackup } from './commands/backup.js';
 import { addClean } from './commands/clean.js';
+import { addDebts } from './commands/debts.js';
 import { addDoctor } from './commands/doctor.js';
 import { addFailures } from './commands/failures.js';
 import { addFiles } from './commands/files.js';
+import { addJanitor } from './commands/janitor.js';
 import { addJob } from './commands/job.js';
 import { addJobs } from './commands/jobs.js';
 import { addList } from './commands/list.js';
@@ -31,7 +33,7 @@ const GROUPS: readonly (readonly [heading: string, add: readonly Add[]])[] = [
   ['Keep it safe:', [addBackup, addRestore, addRecover]],
   ['Make productions:', [addNew, addSchema, addSubmit]],
   ['Look at them:', [addList, addShow, addWatch, addJobs, addJob, addFailures, addLog]],
-  ['Look at data:', [addFiles, addReplicas, addAudit]],
+  ['Look at data:', [addFiles, addReplicas, addAudit, addDebts, addJanitor]],
   ['Steer:', [addRequests, addClean, addSite]],
 ];
 type Add = (program: Command, invocation: Invocation) => void;

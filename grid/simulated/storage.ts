@@ -234,13 +234,13 @@ export class SimulatedStorage implements StorageElement {
       .run(...below(directory));
   }
 
-  async *list(directory: string): AsyncIterable<StoredFile> {
+  async *list(directory: string, begin = ''): AsyncIterable<StoredFile> {
     await this.#answer(directory);
     const page = this.#database.prepare<[string, string], Row>(
       'select path, size, adler32 from files where path > ? and path < ? order by path limit 1000',
     );
     const [start, end] = below(directory);
-    let after = start;
+    let after = begin > start ? begin : start;
     for (;;) {
       const rows = page.all(after, end);
       for (const row of rows) yield { path: row.path, size: row.size };

@@ -32,9 +32,12 @@ export class DirectoryStorage implements StorageElement {
   readonly kind = 'directory';
   readonly name: string;
   readonly #root: string;
+  readonly #names: number;
 
-  constructor(options: { name: string; root: string }) {
+  /** @param options `namesAtOnce`: so many names of one directory are held at once, about (default 10,000) */
+  constructor(options: { name: string; root: string; namesAtOnce?: number }) {
     this.name = options.name;
+    this.#names = options.namesAtOnce ?? 10_000;
     this.#root = path.resolve(options.root);
   }
 
@@ -121,24 +124,48 @@ export class DirectoryStorage implements StorageElement {
     });
   }
 
-  /** Reads one directory after the other, so that memory holds the names of open directories only. Links are not followed. */
-  async *list(directory: string): AsyncGenerator<StoredFile> {
+  /** Reads one directory after the other, so that memory holds some names of the open ones only. Links are not followed. */
+  async *list(directory: string, after = ''): AsyncGenerator<StoredFile> {
     if (directory !== '/') checkStoragePath(this.name, directory);
     const top = await this.#translated(directory, () => this.#locate(directory));
-    const waiting = top === null ? [] : [directory === '/' ? '' : directory];
-    for (let folder = waiting.pop(); folder !== undefined; folder = waiting.pop()) {
-      for await (const entry of this.#entries(folder)) {
-        const entryPath = `${folder}/${entry.name}`;
-        if (entry.isDirectory()) {
-          waiting.push(entryPath);
-        } else if (entry.isFile()) {
-          const stats = await this.#translated(entryPath, () =>
-            statOrNull(this.#root + entryPath, true),
-          );
-          if (stats?.isFile() === true) yield { path: entryPath, size: stats.size };
+    if (top === null) return;
+    const open = [await this.#openFolder(directory === '/' ? '' : directory, after)];
+    for (let folder = open.at(-1); folder !== undefined; folder = open.at(-1)) {
+      const entry = folder.entries.shift();
+      if (entry === undefined) {
+        open.pop();
+        if (folder.more !== null) {
+          open.push(await this.#openFolder(folder.path, after, folder.more));
         }
+      } else if (entry.folder) {
+        open.push(await this.#openFolder(entry.path, after));
+      } else {
+        const stats = await this.#translated(entry.path, () =>
+          statOrNull(this.#root + entry.path, true),
+        );
+        if (stats?.isFile() !== true) continue;
+        yield { path: entry.path, size: stats.size, modifiedAt: Math.floor(stats.mtimeMs) };
       }
     }
+  }
+
+  /** The next files and folders of a folder that may hold paths after `after`, in order; `from` is the key of the last one before. */
+  async #openFolder(folder: string, after: string, from = ''): Promise<OpenFolder> {
+    let entries: FolderEntry[] = [];
+    let cut = false;
+    for await (const entry of this.#entries(folder)) {
+      if (!entry.isDirectory() && !entry.isFile()) continue;
+      const one = entryOf(`${folder}/${entry.name}`, entry.isDirectory());
+      if (one.key <= from || (one.key <= after && !(one.folder && after.startsWith(one.key))))
+        continue;
+      entries.push(one);
+      if (entries.length < 2 * this.#names) continue;
+      entries = entries.sort(byKey).slice(0, this.#names);
+      cut = true;
+    }
+    cut ||= entries.length > this.#names;
+    entries = entries.sort(byKey).slice(0, this.#names);
+    return { path: folder, entries, more: cut ? (entries.at(-1)?.key ?? null) : null };
   }
 
   async space(): Promise<Space> {
@@ -331,6 +358,29 @@ export class DirectoryStorage implements StorageElement {
     }
   }
 }
+
+interface FolderEntry {
+  readonly path: string;
+  /** What sorts it as its path, or the paths below it, would be sorted. */
+  readonly key: string;
+  readonly folder: boolean;
+}
+
+interface OpenFolder {
+  readonly path: string;
+  readonly entries: FolderEntry[];
+  /** The key after which its next entries begin; null after the last ones. */
+  readonly more: string | null;
+}
+
+const entryOf = (entryPath: string, folder: boolean): FolderEntry => ({
+  path: entryPath,
+  key: folder ? `${entryPath}/` : entryPath,
+  folder,
+});
+
+const byKey = (a: FolderEntry, b: FolderEntry): number =>
+  a.key < b.key ? -1 : a.key > b.key ? 1 : 0;
 
 /** An error of the file system as one of Fabrica's. */
 function storageError(storage: string, storagePath: string, error: unknown): FabricaError {

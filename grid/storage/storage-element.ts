@@ -6,6 +6,8 @@ export interface StoredFile {
   readonly size: number;
   /** Present where it was asked for. */
   readonly adler32?: string;
+  /** When it was written, ms since 1970: in lists, where the storage tells it. */
+  readonly modifiedAt?: number;
 }
 
 export interface Space {
@@ -57,8 +59,11 @@ export interface StorageElement {
   /** Afterwards nothing is below the directory, nor the directory itself. */
   removeTree(directory: string): Promise<void>;
 
-  /** Every file below a directory, in no order; nothing if the directory is not there. Includes temporary files of unfinished writes. */
-  list(directory: string): AsyncIterable<StoredFile>;
+  /**
+   * Every file below a directory in the order of their paths, those after the path `after` only; nothing if the directory is not there.
+   * Includes temporary files of unfinished writes. Memory does not grow with the number of files, and what lies before `after` is not read.
+   */
+  list(directory: string, after?: string): AsyncIterable<StoredFile>;
 
   space(): Promise<Space>;
 

@@ -8,12 +8,14 @@ import { standaloneActivities } from '../../temporal/standalone-activities.js';
 import type { Session } from '../session.js';
 import { checkBans } from './ban-checks.js';
 import { checkCatalog } from './catalog-checks.js';
+import { checkDebts } from './debt-checks.js';
 import { fail, type Finding } from './finding.js';
 import { checkProductions } from './production-checks.js';
 import { checkSites, checkStorages } from './resource-checks.js';
 import {
   checkControlCatalogs,
   checkFairness,
+  checkJanitor,
   checkPollers,
   checkSearchAttributes,
   reachable,
@@ -27,6 +29,7 @@ export async function examine(session: Session): Promise<Finding[]> {
   if (catalog !== null) {
     findings.push(...(await guarded('catalog', async () => checkCatalog(catalog))));
     findings.push(...(await guarded('bans', async () => checkBans(catalog, session.now))));
+    findings.push(...(await guarded('debts', async () => checkDebts(catalog))));
     findings.push(...(await guarded('productions', async () => checkProductions(catalog))));
   }
   const temporal = await opened('temporal', findings, async () => session.temporal());
@@ -94,6 +97,7 @@ async function examineWork(
   return [
     ...(await guarded('sites', async () => checkSites(configuration, activities))),
     ...(await guarded('storages', async () => checkStorages(configuration, activities))),
+    ...(await guarded('janitor', async () => [await checkJanitor(client)])),
     ...(await guarded('workflow tasks', async () => checkStuckWorkflows(client))),
     ...(catalog === null
       ? []

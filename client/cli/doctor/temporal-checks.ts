@@ -1,10 +1,11 @@
-import type { Connection } from '@temporalio/client';
+import { ScheduleNotFoundError, type Client, type Connection } from '@temporalio/client';
 import type { Catalog } from '../../../catalog/catalog.js';
-import { CONTROL_QUEUE } from '../../../domain/names.js';
+import { CONTROL_QUEUE, JANITOR_SCHEDULE_ID } from '../../../domain/names.js';
 import { SEARCH_ATTRIBUTES } from '../../../domain/search-attributes.js';
 import { proveFairness } from '../../../worker/fairness.js';
 import type { TemporalEndpoint } from '../../../worker/temporal-connection.js';
 import { pollersOf, type QueueType } from '../../temporal/pollers.js';
+import { timeText } from '../text.js';
 import { fail, ok, warn, type Finding } from './finding.js';
 
 /** How a control process names itself: with the tag of its catalog. */
@@ -97,4 +98,25 @@ export async function checkControlCatalogs(
 /** A server that answers. */
 export function reachable(endpoint: TemporalEndpoint): Finding {
   return ok('temporal', `${endpoint.address}, namespace ${endpoint.namespace}`);
+}
+
+/** The janitor is started by itself. */
+export async function checkJanitor(client: Client): Promise<Finding> {
+  const check = 'janitor';
+  const remedy = 'Start a control process again: it makes the schedule.';
+  try {
+    const { info, state } = await client.schedule.getHandle(JANITOR_SCHEDULE_ID).describe();
+    const next = info.nextActionTimes[0];
+    if (state.paused) {
+      return warn(
+        check,
+        `its schedule is paused${state.note === undefined ? '' : `: ${state.note}`}`,
+        `\`temporal schedule toggle --unpause -s ${JANITOR_SCHEDULE_ID}\``,
+      );
+    }
+    return ok(check, `runs next at ${timeText(next?.getTime() ?? null)}`);
+  } catch (error) {
+    if (error instanceof ScheduleNotFoundError) return warn(check, 'it has no schedule', remedy);
+    throw error;
+  }
 }

@@ -20,8 +20,8 @@ export const put = (
 
 export async function listed(target: StorageElement, directory: string): Promise<StoredFile[]> {
   const files: StoredFile[] = [];
-  for await (const file of target.list(directory)) files.push(file);
-  return files.sort((a, b) => (a.path < b.path ? -1 : 1));
+  for await (const { path, size } of target.list(directory)) files.push({ path, size });
+  return files;
 }
 
 async function contentOf(source: Readable): Promise<string> {
@@ -152,6 +152,21 @@ export function storageConformance(
     ]);
     expect(await listed(near, '/none')).toEqual([]);
     expect(await listed(near, '/mc/a')).toEqual([]);
+  });
+
+  it('lists in the order of the paths, after any of them', async () => {
+    const { near } = storages();
+    // A directory comes where its paths come: `-` and `.` sort before `/`, `0` after it.
+    const paths = ['/mc/a', '/mc/b-c', '/mc/b.x/d', '/mc/b/-', '/mc/b/c/d', '/mc/b0', '/mc/b0-/e'];
+    for (const file of [...paths].reverse()) await put(near, file, file);
+    for (const [i, after] of ['', ...paths].entries()) {
+      const found: string[] = [];
+      for await (const file of near.list('/mc', after)) found.push(file.path);
+      expect(found).toEqual(paths.slice(i));
+    }
+    const below: string[] = [];
+    for await (const file of near.list('/', '/mc/b/b')) below.push(file.path);
+    expect(below).toEqual(paths.slice(4));
   });
 
   it('tells how much room it has', async () => {

@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DirectoryStorage, prepareDirectoryStorage } from '../../../grid/storage/directory.js';
 import { createStorageElements } from '../../../grid/storage/storage-elements.js';
@@ -63,6 +64,44 @@ describe('a directory storage', () => {
     await storage.removeTree('/mc');
     expect(everything()).toEqual([]);
     expect(existsSync(at('near'))).toBe(true);
+  });
+
+  it('lists in the order of the paths however many names of a directory it holds', async () => {
+    const part = fc.constantFrom('a', 'b', 'ab', 'a-', 'a.b', 'a0', '_', '0');
+    const trees = fc.uniqueArray(fc.array(part, { minLength: 1, maxLength: 4 }), {
+      selector: (parts) => parts.join('/'),
+      maxLength: 25,
+    });
+    await fc.assert(
+      fc.asyncProperty(trees, fc.integer({ min: 1, max: 4 }), fc.nat(), async (tree, names, n) => {
+        rmSync(at('near', 'tree'), { recursive: true, force: true });
+        for (const parts of tree) {
+          const folder = at('near', 'tree', ...parts.slice(0, -1).map((name) => `${name}+`));
+          mkdirSync(folder, { recursive: true });
+          writeFileSync(path.join(folder, parts.at(-1) ?? ''), '');
+        }
+        const all = tree
+          .map(
+            (parts) =>
+              `/tree/${parts.map((p, i) => (i < parts.length - 1 ? `${p}+` : p)).join('/')}`,
+          )
+          .sort();
+        const few = new DirectoryStorage({ name: 'NEAR', root: at('near'), namesAtOnce: names });
+        const from = n % (all.length + 1);
+        const found: string[] = [];
+        for await (const file of few.list('/tree', all[from - 1] ?? '')) found.push(file.path);
+        expect(found).toEqual(all.slice(from));
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it('tells when a file was written', async () => {
+    await put(storage, '/mc/a', '1');
+    for await (const { modifiedAt } of storage.list('/mc')) {
+      expect(modifiedAt).toBeGreaterThan(Date.now() - 60_000);
+      expect(modifiedAt).toBeLessThanOrEqual(Date.now());
+    }
   });
 
   it('lists unfinished files too, and follows no links', async () => {
