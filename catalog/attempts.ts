@@ -1,6 +1,6 @@
 import { sql, type Selectable } from 'kysely';
 import type { AttemptKey, AttemptReport } from '../domain/bundle.js';
-import type { FailureClass } from '../domain/failure-class.js';
+import type { Blame, FailureClass } from '../domain/failure-class.js';
 import { ATTEMPT_TRANSITIONS, type AttemptState } from '../domain/states/attempt.js';
 import { assertTransition } from '../domain/transition.js';
 import type { Db } from './catalog.js';
@@ -99,6 +99,7 @@ export async function openAttempts(db: Db, bundle: number) {
       'j.state as job_state',
       'j.attempt as job_attempt',
       'j.charged',
+      'j.uncharged',
       'j.seed',
       'j.first_event',
       'j.events',
@@ -138,7 +139,20 @@ export interface AttemptChange {
   readonly from: AttemptState;
   readonly state: AttemptState;
   readonly class: FailureClass | null;
+  readonly blame: Blame | null;
+  readonly rule: string | null;
+  readonly evidence: Evidence | null;
   readonly report: AttemptReport;
+}
+
+/** What speaks for a verdict; empty parts are left out. */
+export interface Evidence {
+  /** What the rule has found: a line of the log, or the exit code. */
+  readonly found?: string;
+  /** Why another one than usual for the class is blamed. */
+  readonly because?: string;
+  /** Passive rules that fit. */
+  readonly passive?: readonly { readonly rule: string; readonly class: FailureClass }[];
 }
 
 /** Applies changes to attempts of one production, each checked against the transition table. */
@@ -157,12 +171,15 @@ export async function changeAttempts(
     );
   }
   const rows = rowsOf(
-    changes.map(({ state, class: failure, report }) => ({
+    changes.map(({ state, class: failure, blame, rule, evidence, report }) => ({
       production,
       job: report.job,
       attempt: report.attempt,
       state,
       class: failure,
+      blame,
+      rule,
+      evidence: evidence === null ? null : JSON.stringify(evidence),
       started_at: report.startedAt,
       ended_at: report.endedAt,
       ce_id: report.ceId,
@@ -181,6 +198,9 @@ export async function changeAttempts(
       attempt: 'integer',
       state: 'text',
       class: 'text',
+      blame: 'text',
+      rule: 'text',
+      evidence: 'text',
       started_at: 'integer',
       ended_at: 'integer',
       ce_id: 'text',
@@ -196,7 +216,8 @@ export async function changeAttempts(
   );
   await sql`
     update attempts
-    set state = r.state, class = r.class, started_at = coalesce(r.started_at, attempts.started_at),
+    set state = r.state, class = r.class, blame = r.blame, rule = r.rule, evidence = r.evidence,
+        started_at = coalesce(r.started_at, attempts.started_at),
         ended_at = r.ended_at, ce_id = r.ce_id, node = r.node, step = r.step, exit_code = r.exit_code,
         reason = r.reason, log_tail = r.log_tail, wall_seconds = r.wall_seconds, cpu_seconds = r.cpu_seconds,
         memory_mb = r.memory_mb
@@ -206,7 +227,7 @@ export async function changeAttempts(
   );
 }
 
-/** How often each of these jobs has failed by its payload before. */
+/** How often each of these jobs has failed by its payload before, as far as is known now. */
 export async function payloadFailures(
   db: Db,
   production: number,
@@ -219,7 +240,50 @@ export async function payloadFailures(
     .where('production_id', '=', production)
     .where('job', 'in', [...jobs])
     .where('class', 'in', ['payload-error', 'payload-crash'])
+    .where('blame', '=', 'payload')
     .groupBy('job')
     .execute();
   return new Map(rows.map((row) => [row.job, row.failures]));
+}
+
+/** Jobs that have passed at a site: failures elsewhere that look like the payload's were the fault of those sites. */
+export async function acquitPayload(
+  db: Db,
+  production: number,
+  passed: readonly { readonly job: number; readonly site: string }[],
+  classes: readonly FailureClass[],
+): Promise<void> {
+  if (passed.length === 0) return;
+  const failed = await db
+    .selectFrom('attempts')
+    .select(['job', 'attempt', 'site', 'evidence'])
+    .where('production_id', '=', production)
+    .where(
+      'job',
+      'in',
+      passed.map((one) => one.job),
+    )
+    .where('class', 'in', [...classes])
+    .where('blame', '=', 'payload')
+    .execute();
+  const sites = new Map(passed.map((one) => [one.job, one.site]));
+  const acquitted = failed.flatMap(({ job, attempt, site, evidence }) => {
+    const passedAt = sites.get(job);
+    if (passedAt === undefined || passedAt === site) return [];
+    const known = JSON.parse(evidence ?? '{}') as Evidence;
+    const because = `the job has passed at ${passedAt}`;
+    return [{ production, job, attempt, evidence: JSON.stringify({ ...known, because }) }];
+  });
+  if (acquitted.length === 0) return;
+  const rows = rowsOf(acquitted, {
+    production: 'integer',
+    job: 'integer',
+    attempt: 'integer',
+    evidence: 'text',
+  });
+  await sql`
+    update attempts set blame = 'site', evidence = r.evidence from ${rows} as r
+    where attempts.production_id = r.production and attempts.job = r.job and attempts.attempt = r.attempt`.execute(
+    db,
+  );
 }

@@ -24,6 +24,10 @@ export interface NewJob {
   readonly events: number;
   readonly file_index: number;
   readonly level: string | null;
+  /** 1 for the definition's full limits from the first attempt on. */
+  readonly raised?: number;
+  /** The job that it is a part of. */
+  readonly split_from?: number;
 }
 
 /** Adds jobs of one kind to a block, in state `Waiting`. */
@@ -34,7 +38,7 @@ export async function insertJobs(
   jobs: readonly NewJob[],
 ): Promise<void> {
   const rows = rowsOf(
-    jobs.map((job) => ({ ...job })),
+    jobs.map((job) => ({ raised: 0, split_from: null, ...job })),
     {
       number: 'integer',
       seed: 'integer',
@@ -42,13 +46,15 @@ export async function insertJobs(
       events: 'integer',
       file_index: 'integer',
       level: 'text',
+      raised: 'integer',
+      split_from: 'integer',
     },
   );
   await sql`
-    insert into jobs (production_id, number, block, kind, state, attempt, charged, seed, first_event,
-                      events, file_index, level, not_before, avoid, raised)
-    select ${key.production}, r.number, ${key.block}, ${kind}, 'Waiting', 0, 0, r.seed, r.first_event,
-           r.events, r.file_index, r.level, 0, '[]', 0
+    insert into jobs (production_id, number, block, kind, state, attempt, charged, uncharged, seed, first_event,
+                      events, file_index, level, not_before, avoid, raised, split_from)
+    select ${key.production}, r.number, ${key.block}, ${kind}, 'Waiting', 0, 0, 0, r.seed, r.first_event,
+           r.events, r.file_index, r.level, 0, '[]', r.raised, r.split_from
     from ${rows} as r`.execute(db);
 }
 
@@ -124,6 +130,7 @@ export interface JobChange {
   readonly from: JobState;
   readonly state: JobState;
   readonly charged: number;
+  readonly uncharged: number;
   readonly not_before: number;
   readonly avoid: string;
   readonly raised: number;
@@ -151,6 +158,7 @@ export async function changeJobs(
       number: 'integer',
       state: 'text',
       charged: 'integer',
+      uncharged: 'integer',
       not_before: 'integer',
       avoid: 'text',
       raised: 'integer',
@@ -158,7 +166,7 @@ export async function changeJobs(
   );
   await sql`
     update jobs
-    set state = r.state, charged = r.charged, not_before = r.not_before, avoid = r.avoid, raised = r.raised
+    set state = r.state, charged = r.charged, uncharged = r.uncharged, not_before = r.not_before, avoid = r.avoid, raised = r.raised
     from ${rows} as r
     where jobs.production_id = r.production and jobs.number = r.number`.execute(db);
 }
@@ -172,7 +180,7 @@ export async function moveJobs(
   to: JobState,
 ): Promise<number[]> {
   assertTransition(JOB_TRANSITIONS, `jobs of production ${key.production}`, from, to);
-  const fresh = to === 'Waiting' ? { charged: 0, not_before: 0, avoid: '[]' } : {};
+  const fresh = to === 'Waiting' ? { charged: 0, uncharged: 0, not_before: 0, avoid: '[]' } : {};
   const rows = await db
     .updateTable('jobs')
     .set({ state: to, ...fresh })

@@ -2,12 +2,14 @@ import { sql, type Kysely, type Migration } from 'kysely';
 import { addEpochs } from './epochs.js';
 import { addSweeps } from './sweeps-migration.js';
 import { guardTransitions } from './transition-guards.js';
+import { addVerdicts } from './verdicts-migration.js';
 
 /** The migrations of the catalog, oldest first. A released one never changes. */
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-first': { up: createTables },
   // Repeat it in a new migration when the transitions of a state change.
   '0002-transition-guards': { up: guardTransitions },
+  '0003-verdicts': { up: addVerdicts },
   '0005-sweeps': { up: addSweeps },
   '0007-epochs': { up: addEpochs },
 };

@@ -167,6 +167,8 @@ export async function changeProductionState(
     reason: change.why,
     updated_at: change.now,
     finished_at: FINAL.includes(change.to) ? change.now : null,
+    // What has held it counts no more once it goes on.
+    judged_from: from === 'Held' && !parks ? change.now : production.judged_from,
   };
   await db.updateTable('productions').set(update).where('id', '=', production.id).execute();
   Object.assign(production, update);

@@ -38,7 +38,7 @@ export async function reprocessJobs(
   await condemnAll(db, invalid);
   await db
     .updateTable('jobs')
-    .set({ state: 'Waiting', not_before: 0, charged: 0, avoid: '[]' })
+    .set({ state: 'Waiting', not_before: 0, charged: 0, uncharged: 0, avoid: '[]' })
     .where('production_id', '=', production)
     .where('number', 'in', jobs)
     .where('state', '=', 'Done')

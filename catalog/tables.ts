@@ -1,5 +1,5 @@
 import type { ColumnType, Generated } from 'kysely';
-import type { FailureClass } from '../domain/failure-class.js';
+import type { Blame, FailureClass } from '../domain/failure-class.js';
 import type { FailureStep } from '../domain/bundle.js';
 import type { AttemptState } from '../domain/states/attempt.js';
 import type { BlockState } from '../domain/states/block.js';
@@ -37,6 +37,8 @@ export interface Tables {
   debtors: DebtorTable;
   sweeps: SweepTable;
   findings: FindingTable;
+  tallies: TallyTable;
+  exclusions: ExclusionTable;
   sites: SiteTable;
   storages: StorageTable;
   events: EventTable;
@@ -89,6 +91,8 @@ export interface ProductionTable {
   created_at: number;
   updated_at: number;
   finished_at: number | null;
+  /** Failures before this time hold it no more: it has been released since. */
+  judged_from: ColumnType<number, never, number>;
 }
 
 export interface RevisionTable {
@@ -130,8 +134,9 @@ export interface JobTable {
   state: JobState;
   /** Number of the latest attempt; 0 before the first. */
   attempt: number;
-  /** Attempts that count against the definition's limit. */
+  /** Attempts that count against the definition's limit, and those that failed by sites, storages or Fabrica; since the last release. */
   charged: number;
+  uncharged: Generated<number>;
   seed: number;
   first_event: number;
   events: number;
@@ -145,6 +150,8 @@ export interface JobTable {
   avoid: string;
   /** 1 once a limit has ended it: it then gets the definition's full limits. */
   raised: number;
+  /** The job that was too big, of whose events these are a part. */
+  split_from: Generated<number | null>;
 }
 
 export interface JobInputTable {
@@ -185,6 +192,12 @@ export interface AttemptTable {
   step: FailureStep | null;
   exit_code: number | null;
   class: FailureClass | null;
+  /** Who is to blame, as far as is known now: a later success elsewhere may acquit the payload. */
+  blame: ColumnType<Blame | null, never, Blame | null>;
+  /** The rule of diagnosis that gave the class. */
+  rule: ColumnType<string | null, never, string | null>;
+  /** `Evidence` as JSON; null if there is nothing to tell. */
+  evidence: ColumnType<string | null, never, string | null>;
   reason: string;
   log_tail: string;
   wall_seconds: number | null;
@@ -298,6 +311,25 @@ export interface FindingTable {
   why: string;
   found_at: number;
   updated_at: number;
+}
+
+/** How many attempts have ended in one way at one site in ten minutes. `class` is empty for good ones. */
+export interface TallyTable {
+  production_id: number;
+  /** Its begin, ms. */
+  period: number;
+  site: string;
+  class: FailureClass | '';
+  attempts: number;
+}
+
+/** A site that a production leaves out because too much of it failed there. */
+export interface ExclusionTable {
+  production_id: number;
+  site: string;
+  why: string;
+  since: number;
+  until: number;
 }
 
 interface ResourceColumns {

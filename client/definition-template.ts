@@ -94,9 +94,27 @@ scouts:
 
 # What happens to failed jobs.
 retries:
-  attempts: 5 # attempts of a job, the first one included, 1 to 50; default 5
+  attempts: 5 # attempts of a job that fail by the payload or its limits, 1 to 50; default 5
+  systemAttempts: 20 # attempts that may fail by sites and storages besides, 1 to 500; default 20
+  split: true # divide a job that the full limits do not suffice for; default true
   backoff: 1m # wait before the second attempt; doubles each time; default 1m
   maximumBackoff: 1h # longest wait; default 1h
+
+# Rules that tell what a failure is, besides the built-in ones; the narrowest that fits wins (default none).
+diagnosis: []
+#  - id: no-conditions # name of the rule
+#    step: payload # where it failed: submission, stage-in, environment, payload, check, stage-out...
+#    exitCodes: [66] # of the payload
+#    pattern: 'globaltag .* not found' # regular expression (RE2) searched in the reason and the end of the log
+#    class: environment # what it is then; site: and release: narrow the rule further
+#    active: false # only tell what it would have judged; default true
+
+# When too many failures stop it: a site is left out, or the whole production held.
+holding:
+  failureRate: 0.5 # share of failed attempts, 0 to 1; default 0.5
+  attempts: 50 # attempts that must have ended before it is judged; default 50
+  classes: {} # shares of attempts that may fail in a class, such as memory: 0.1; default none
+  window: 1h # how far back it looks, and how long a site is left out; default 1h
 
 # Share of the jobs that may be given up without asking a person, 0 to 1; default 0.
 tolerance: 0

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { durationSchema, nameSchema, plainText } from './definition.js';
+import { diagnosisSchema } from './diagnosis-rule.js';
+import { durationSchema, nameSchema, plainText } from './fields.js';
 import { BELLE2_LFN_SCHEME, templateFault } from './lfn.js';
 import type { FieldPath, Problem } from './problem.js';
 import { simulatedComputeSchema, simulatedStorageFields, simulationSchema } from './simulation.js';
@@ -123,6 +124,9 @@ export const configurationFields = z.strictObject({
   areas: z.array(nameSchema).min(1).max(100).describe('Names of the areas that sites are in.'),
   sites: z.array(siteSchema).min(1).max(1000).describe('Sites that run jobs.'),
   storages: z.array(storageSchema).min(1).max(1000).describe('Storages that hold files.'),
+  diagnosis: diagnosisSchema.describe(
+    'Rules that tell what a failure is, for all productions, besides the built-in ones.',
+  ),
   simulation: simulationSchema
     .default(() => simulationSchema.parse({}))
     .describe('What simulated sites and storages share.'),
@@ -143,11 +147,12 @@ export interface SoundConfiguration {
   readonly areas?: readonly string[] | undefined;
   readonly sites?: readonly Partial<SiteConfiguration>[] | undefined;
   readonly storages?: readonly Partial<StorageConfiguration>[] | undefined;
+  readonly diagnosis?: Configuration['diagnosis'] | undefined;
 }
 
 /** Every rule that these fields break; what is not there is not judged. */
 export function configurationProblems(config: SoundConfiguration): Problem[] {
-  const { areas, sites, storages } = config;
+  const { areas, diagnosis, sites, storages } = config;
   return [
     ...repetitions(areas ?? [], (i) => ['areas', i]),
     ...repetitions(names(sites), (i) => ['sites', i, 'name']),
@@ -160,6 +165,10 @@ export function configurationProblems(config: SoundConfiguration): Problem[] {
     ),
     ...[...(sites ?? []).entries()].flatMap(([i, site]) => nearStorages(i, site, storages)),
     ...purposes(storages),
+    ...repetitions(diagnosis?.map(({ id }) => id) ?? [], (i) => ['diagnosis', i, 'id']),
+    ...(diagnosis ?? []).flatMap((rule, i) =>
+      unknown(['diagnosis', i, 'site'], 'site', rule.site, sites && names(sites)),
+    ),
   ];
 }
 

@@ -20,6 +20,7 @@ export function definitionProblems(definition: SoundDefinition): Problem[] {
     ...jobProblems(definition),
     ...retryProblems(definition),
     ...mergeProblems(definition),
+    ...repeatedRules(definition),
     ...repeated(['sites'], definition.sites),
     ...repeated(['distribution', 'areas'], definition.distribution?.areas),
   ];
@@ -166,6 +167,21 @@ function retryProblems({ retries }: SoundDefinition): Problem[] {
       remedy: 'lower backoff or raise maximumBackoff',
     },
   ];
+}
+
+function repeatedRules({ diagnosis }: SoundDefinition): Problem[] {
+  const ids = (diagnosis ?? []).map(({ id }) => id);
+  return ids.flatMap((id, i) =>
+    ids.indexOf(id) === i
+      ? []
+      : [
+          {
+            path: ['diagnosis', i, 'id'],
+            text: `names the rule ${id} again`,
+            remedy: 'give each rule a name of its own',
+          },
+        ],
+  );
 }
 
 function mergeProblems({ merge }: SoundDefinition): Problem[] {

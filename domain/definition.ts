@@ -1,7 +1,9 @@
 import { z } from 'zod';
-import { FILE_NAME_PATTERN, LFN_PATTERN, NAME_PATTERN } from './names.js';
 import { ADLER32_PATTERN } from './adler32.js';
-import { DURATION_PATTERN, parseDuration, parseSize, SIZE_PATTERN } from './quantity.js';
+import { diagnosisSchema } from './diagnosis-rule.js';
+import { FAILURE_CLASSES } from './failure-class.js';
+import { durationSchema, nameSchema, plainText, sizeSchema } from './fields.js';
+import { FILE_NAME_PATTERN, LFN_PATTERN } from './names.js';
 
 /**
  * The definition of a production: what a manager writes. Everything a person may set is here, with its meaning, unit and
@@ -12,26 +14,6 @@ import { DURATION_PATTERN, parseDuration, parseSize, SIZE_PATTERN } from './quan
 export const MAX_JOBS = 10_000_000;
 /** Pythia accepts seeds from 1 to 9x10^8. */
 export const MAX_SEED = 900_000_000;
-
-const CONTROL = /[\p{Cc}\u2028\u2029]/u;
-
-/** Text of one line, without control characters: it ends up in terminals, reports and job scripts. */
-export const plainText = (max: number) =>
-  z
-    .string()
-    .max(max)
-    .refine((text) => !CONTROL.test(text), 'must not hold control characters or line breaks')
-    .refine((text) => text.isWellFormed(), 'must be well-formed Unicode');
-
-/** A name as in `NAME_PATTERN`. */
-export const nameSchema = z
-  .string()
-  .min(1)
-  .max(63)
-  .regex(
-    NAME_PATTERN,
-    'must be letters, digits, dot, dash and underscore, beginning with a letter or digit, without ".."',
-  );
 
 const FILE_NAME_RULE =
   'must end in a plain file name (letters, digits, dot, dash, underscore; not wrapper.*, fabrica-report.*, log, report: the job has files of these names)';
@@ -45,40 +27,6 @@ const payloadPath = plainText(4096)
     const name = path.slice(path.lastIndexOf('/') + 1);
     return name.length <= 100 && FILE_NAME_PATTERN.test(name);
   }, FILE_NAME_RULE);
-
-const DURATION_RULE =
-  'must be a duration such as 90s, 30m, 2h or 1d12h, or a number of seconds, above 0 and at most a year';
-
-/** Seconds; written as `90s`, `2h`, `1d12h` or a number of seconds. */
-export const durationSchema = z.union(
-  [
-    z.number().positive(DURATION_RULE).max(31_536_000, DURATION_RULE),
-    z
-      .string()
-      .max(100)
-      .regex(DURATION_PATTERN, DURATION_RULE)
-      .transform((text) => parseDuration(text) ?? 0)
-      .refine((seconds) => seconds > 0 && seconds <= 31_536_000, DURATION_RULE),
-  ],
-  DURATION_RULE,
-);
-
-const SIZE_RULE =
-  'must be a size such as 500 MB or 1.2 GB, or a whole number of bytes, from 1 B to 1 PB';
-
-/** Bytes; written as `500 MB`, `1.2GB` or a number of bytes. */
-export const sizeSchema = z.union(
-  [
-    z.number().int().positive(SIZE_RULE).max(1e15, SIZE_RULE),
-    z
-      .string()
-      .max(100)
-      .regex(SIZE_PATTERN, SIZE_RULE)
-      .transform((text) => parseSize(text) ?? 0)
-      .refine((bytes) => bytes > 0 && bytes <= 1e15, SIZE_RULE),
-  ],
-  SIZE_RULE,
-);
 
 /** Arguments are data: no shell ever reads them. A NUL can not be part of an argument; the first is the program. */
 const argumentList = z
@@ -193,11 +141,45 @@ const retriesSchema = z.strictObject({
     .min(1)
     .max(50)
     .default(5)
-    .describe('Attempts of a job, the first one included.'),
+    .describe('Attempts of a job that fail by the payload or its limits, the first one included.'),
+  systemAttempts: z
+    .number()
+    .int()
+    .min(1)
+    .max(500)
+    .default(20)
+    .describe('Attempts that may fail by sites and storages besides.'),
+  split: z
+    .boolean()
+    .default(true)
+    .describe('Divide a job that the full limits do not suffice for.'),
   backoff: durationSchema
     .default(60)
     .describe('Wait before the second attempt; doubles each time.'),
   maximumBackoff: durationSchema.default(3600).describe('Longest wait.'),
+});
+
+const holdingSchema = z.strictObject({
+  failureRate: z
+    .number()
+    .gt(0)
+    .max(1)
+    .default(0.5)
+    .describe('Share of failed attempts from which on a site is left out, or the production held.'),
+  attempts: z
+    .number()
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .default(50)
+    .describe('Attempts that must have ended before it is judged.'),
+  classes: z
+    .partialRecord(z.enum(FAILURE_CLASSES), z.number().gt(0).max(1))
+    .default({})
+    .describe('Shares of attempts that may fail in a class, where one is to be watched by itself.'),
+  window: durationSchema
+    .default(3600)
+    .describe('How far back it looks, and how long a site is left out.'),
 });
 
 const validationSchema = z.strictObject({
@@ -263,6 +245,12 @@ export const definitionSchema = z.strictObject({
   retries: retriesSchema
     .default(() => retriesSchema.parse({}))
     .describe('What happens to failed jobs.'),
+  diagnosis: diagnosisSchema.describe(
+    'Rules that tell what a failure is, besides the built-in ones; the narrowest that fits wins.',
+  ),
+  holding: holdingSchema
+    .default(() => holdingSchema.parse({}))
+    .describe('When too many failures stop it.'),
   tolerance: z
     .number()
     .min(0)

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { durationSchema, sizeSchema } from './definition.js';
+import { durationSchema, sizeSchema } from './fields.js';
 import { FAILURE_CLASSES, type FailureClass } from './failure-class.js';
 
 /** Simulated sites and storages in `fabrica.yaml`: nothing runs there, and what would happen is drawn. Times are simulated ones. */

@@ -1,81 +1,114 @@
-import type { AttemptReport, FailureStep } from '../domain/bundle.js';
+import type { RE2JS } from 're2js';
+import type { AttemptReport } from '../domain/bundle.js';
+import { compilePattern, type DiagnosisRule } from '../domain/diagnosis-rule.js';
 import type { FailureClass } from '../domain/failure-class.js';
+import { DIAGNOSIS_RULES } from './diagnosis-rules.js';
 
-/**
- * Which class a failed attempt gets. Rules are data; the narrowest that fits wins: one with a pattern before one with an
- * exit code before one with a step alone, and earlier before later among equals.
- */
-export interface DiagnosisRule {
-  readonly id: string;
-  readonly step: FailureStep;
-  /** Exit codes of the payload that it is for; all if left out. */
-  readonly exitCodes?: readonly number[];
-  /** Searched in the reason and the log tail. */
-  readonly pattern?: RegExp;
-  readonly class: FailureClass;
-}
-
-/** 128 + signal: SIGILL 4, SIGABRT 6, SIGBUS 7, SIGFPE 8, SIGSEGV 11. */
-const CRASH_EXITS = [132, 134, 135, 136, 139];
-
-export const DIAGNOSIS_RULES: readonly DiagnosisRule[] = [
-  {
-    id: 'node-disk-full',
-    step: 'payload',
-    pattern: /No space left on device|ENOSPC/,
-    class: 'node',
-  },
-  { id: 'input-gone', step: 'stage-in', pattern: /^input-missing/m, class: 'input-missing' },
-  { id: 'input-damaged', step: 'stage-in', pattern: /^input-corrupt/m, class: 'input-corrupt' },
-  {
-    id: 'out-of-memory',
-    step: 'payload',
-    pattern: /std::bad_alloc|MemoryError|heap out of memory/,
-    class: 'memory',
-  },
-  { id: 'program-missing', step: 'payload', exitCodes: [126, 127], class: 'environment' },
-  { id: 'payload-crashed', step: 'payload', exitCodes: CRASH_EXITS, class: 'payload-crash' },
-  // SIGTERM and SIGKILL that neither the payload nor Fabrica sent: the node or its batch system did.
-  { id: 'ended-by-node', step: 'payload', exitCodes: [137, 143], class: 'node' },
-  { id: 'payload-failed', step: 'payload', class: 'payload-error' },
-  { id: 'not-submitted', step: 'submission', class: 'submission' },
-  { id: 'twin', step: 'claim', class: 'control' },
-  { id: 'stage-in', step: 'stage-in', class: 'input-missing' },
-  { id: 'environment', step: 'environment', class: 'environment' },
-  { id: 'wall-limit', step: 'wall-limit', class: 'wall-time' },
-  { id: 'memory-limit', step: 'memory-limit', class: 'memory' },
-  { id: 'bad-output', step: 'check', class: 'bad-output' },
-  { id: 'stage-out', step: 'stage-out', class: 'stage-out' },
-  { id: 'wrapper-failed', step: 'wrapper', class: 'node' },
-  { id: 'vanished', step: 'vanished', class: 'lost' },
-  { id: 'ended-from-outside', step: 'killed', class: 'node' },
-  { id: 'unexplained', step: 'none', class: 'node' },
-];
-
-/** The class, and the rule that gave it. */
+/** What a failed attempt is, and why. */
 export interface Diagnosis {
   readonly class: FailureClass;
+  /** The rule that gave it: `id`, or `definition:id`, `configuration:id` for rules that people have added. */
   readonly rule: string;
+  /** What the rule has found: the line with its pattern, or the exit code; empty if the step alone told. */
+  readonly found: string;
+  /** Passive rules that would have judged otherwise, or the same, the narrowest first. */
+  readonly passive: readonly { readonly rule: string; readonly class: FailureClass }[];
 }
 
-const narrowness = (rule: DiagnosisRule): number =>
-  (rule.pattern === undefined ? 0 : 2) + (rule.exitCodes === undefined ? 0 : 1);
+/** What is judged: a report that is not `done`, and where it comes from. */
+export interface DiagnosisCase extends Pick<
+  AttemptReport,
+  'step' | 'exitCode' | 'reason' | 'logTail'
+> {
+  readonly site: string;
+  readonly release: string;
+}
 
-const NARROWEST_FIRST = [...DIAGNOSIS_RULES].sort((a, b) => narrowness(b) - narrowness(a));
+interface ReadyRule {
+  readonly name: string;
+  readonly rule: DiagnosisRule;
+  readonly pattern: RE2JS | null;
+}
 
-/** Judges a report that is not `done`. */
-export function diagnose(
-  report: Pick<AttemptReport, 'step' | 'exitCode' | 'reason' | 'logTail'>,
-): Diagnosis {
-  const text = `${report.reason}\n${report.logTail}`;
-  const rule = NARROWEST_FIRST.find(
-    (candidate) =>
-      candidate.step === report.step &&
-      (candidate.exitCodes === undefined ||
-        (report.exitCode !== null && candidate.exitCodes.includes(report.exitCode))) &&
-      (candidate.pattern === undefined || candidate.pattern.test(text)),
+/** Characters of the line that a pattern was found in. */
+const FOUND = 200;
+
+/**
+ * Rules in the order in which they are asked. The narrowest that fits wins: a site counts more than a release, that more than a pattern,
+ * that more than an exit code, and each more than everything below it. Among equally narrow ones those of the definition come before those of
+ * the configuration, and the built-in ones last; then the order in which they stand.
+ */
+export class Diagnostician {
+  readonly #rules: readonly ReadyRule[];
+
+  constructor(
+    added: {
+      readonly definition?: readonly DiagnosisRule[];
+      readonly configuration?: readonly DiagnosisRule[];
+    } = {},
+  ) {
+    const ready = (prefix: string) => (rule: DiagnosisRule) => ({
+      name: `${prefix}${rule.id}`,
+      rule,
+      pattern: rule.pattern === undefined ? null : compilePattern(rule.pattern),
+    });
+    const all = [
+      ...(added.definition ?? []).map(ready('definition:')),
+      ...(added.configuration ?? []).map(ready('configuration:')),
+      ...BUILT_IN,
+    ];
+    this.#rules = all.sort((a, b) => narrowness(b.rule) - narrowness(a.rule));
+  }
+
+  /** Judges a failure; every one gets a class. */
+  diagnose(failure: DiagnosisCase): Diagnosis {
+    const text = `${failure.reason}\n${failure.logTail}`;
+    const passive: { rule: string; class: FailureClass }[] = [];
+    for (const { name, rule, pattern } of this.#rules) {
+      const found = fits(rule, failure) ? trace(rule, pattern, failure, text) : null;
+      if (found === null) continue;
+      if (rule.active) return { class: rule.class, rule: name, found, passive };
+      passive.push({ rule: name, class: rule.class });
+    }
+    return { class: 'node', rule: 'unexplained', found: '', passive };
+  }
+}
+
+const BUILT_IN: readonly ReadyRule[] = DIAGNOSIS_RULES.map((rule) => ({
+  name: rule.id,
+  rule,
+  pattern: rule.pattern === undefined ? null : compilePattern(rule.pattern),
+}));
+
+function narrowness({ site, release, pattern, exitCodes }: DiagnosisRule): number {
+  const given = [site, release, pattern, exitCodes];
+  return given.reduce((sum, one) => 2 * sum + (one === undefined ? 0 : 1), 0);
+}
+
+function fits(rule: DiagnosisRule, failure: DiagnosisCase): boolean {
+  return (
+    (rule.step === undefined || rule.step === failure.step) &&
+    (rule.site === undefined || rule.site === failure.site) &&
+    (rule.release === undefined || rule.release === failure.release) &&
+    (rule.exitCodes === undefined ||
+      (failure.exitCode !== null && rule.exitCodes.includes(failure.exitCode)))
   );
-  return rule === undefined
-    ? { class: 'node', rule: 'unexplained' }
-    : { class: rule.class, rule: rule.id };
+}
+
+/** What the rule has found in the failure; null if its pattern is not there. */
+function trace(
+  rule: DiagnosisRule,
+  pattern: RE2JS | null,
+  { exitCode }: DiagnosisCase,
+  text: string,
+): string | null {
+  if (pattern === null) return rule.exitCodes === undefined ? '' : `exit code ${exitCode ?? '-'}`;
+  const matcher = pattern.matcher(text);
+  if (!matcher.find()) return null;
+  const from = text.lastIndexOf('\n', Math.max(0, matcher.start() - 1)) + 1;
+  const end = text.indexOf('\n', matcher.start());
+  const line = text.slice(from, end === -1 ? undefined : end);
+  const at = matcher.start() - from;
+  const begin = Math.max(0, Math.min(at - FOUND / 4, line.length - FOUND));
+  return line.slice(begin, begin + FOUND).trim();
 }

@@ -4,17 +4,17 @@ import type { Db } from '../../catalog/catalog.js';
 import { condemnBlock } from '../../catalog/discard.js';
 import { changeJobs } from '../../catalog/jobs.js';
 import { changeProductionState, revisionOf } from '../../catalog/productions.js';
-import { countRemnants, insertRemnants, type Removal } from '../../catalog/remnants.js';
+import { countRemnants, insertRemnants } from '../../catalog/remnants.js';
 import { condemnSandboxes } from '../../catalog/sandbox.js';
 import { attemptRanges, type AttemptReport, type BundleHandle } from '../../domain/bundle.js';
 import { counted } from '../../domain/counted.js';
-import { claimDirectory, partialPath, physicalPath } from '../../domain/lfn.js';
+import { claimDirectory } from '../../domain/lfn.js';
 import type { JobState } from '../../domain/states/job.js';
 import type { ProductionState } from '../../domain/states/production.js';
+import { possibleRemnants } from './attempt-outputs.js';
 import { productionFor, type ControlContext, type ProductionRef } from './context.js';
 import { destinationsOf, outputsOf } from './orders.js';
 import { storedPayloads } from './register.js';
-import { outputLfn } from './settle.js';
 
 /** Ending a production or a block before its time. */
 export function ending(context: ControlContext) {
@@ -64,6 +64,9 @@ export function ending(context: ControlContext) {
           from: attempt.state,
           state: 'Cancelled' as const,
           class: null,
+          blame: null,
+          rule: null,
+          evidence: null,
           report: endedReport(attempt, input.reason, clock.now()),
         })),
       );
@@ -75,22 +78,21 @@ export function ending(context: ControlContext) {
           from: attempt.job_state,
           state: gone,
           charged: attempt.charged,
+          uncharged: attempt.uncharged,
           not_before: 0,
           avoid: attempt.avoid,
           raised: attempt.raised,
         })),
       );
-      const remnants: Removal[] = open.flatMap((attempt) =>
-        outputsOf(revision, production.id, { kind: bundle.kind, level: attempt.level }).flatMap(
-          (output) => {
-            const path = physicalPath(catalog.epoch, outputLfn(output, attempt));
-            return destinationsOf(bundle).flatMap((storage) => [
-              { storage, path, shape: 'file' as const },
-              { storage, path: partialPath(path), shape: 'file' as const },
-            ]);
-          },
-        ),
-      );
+      const remnants = open.flatMap((attempt) => {
+        const outputs = outputsOf(revision, production.id, {
+          kind: bundle.kind,
+          level: attempt.level,
+        });
+        return outputs.flatMap((output) =>
+          possibleRemnants(catalog.epoch, attempt, output, destinationsOf(bundle)),
+        );
+      });
       const key = { production: production.id, block: bundle.block };
       await insertRemnants(db, key, remnants, input.reason, clock.now());
       await recountBlock(db, key);

@@ -19,6 +19,7 @@ import {
   type SiteRow,
   type StorageRow,
 } from '../../catalog/resources.js';
+import { exclusionsAt } from '../../catalog/tallies.js';
 import { waitingShares } from '../../catalog/shares.js';
 import type { BundleOrder } from '../../domain/bundle.js';
 import type { Definition } from '../../domain/definition.js';
@@ -162,6 +163,7 @@ export function placing(context: ControlContext) {
   ): Promise<PlacementSite[]> {
     const open = await openAtSites(db, production.id);
     const now = clock.now();
+    const excluded = await exclusionsAt(db, production, now);
     return sites.map((site) => {
       const state = effectiveState(site, now);
       const listed = definition.sites.length === 0 || definition.sites.includes(site.name);
@@ -169,7 +171,7 @@ export function placing(context: ControlContext) {
         state === 'Banned' || state === 'Probing'
           ? `${state}${site.override_reason === null ? '' : `: ${site.override_reason}`}`
           : listed
-            ? ''
+            ? (excluded.get(site.name)?.why ?? '')
             : 'not in the definition';
       return {
         name: site.name,

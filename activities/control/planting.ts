@@ -1,15 +1,14 @@
 import { blocksByHome, blocksOf, insertBlock, type BlockRow } from '../../catalog/blocks.js';
-import { counted } from '../../domain/counted.js';
 import type { Db } from '../../catalog/catalog.js';
 import { recordEvent } from '../../catalog/events.js';
 import { insertJobs, nextJobNumbers } from '../../catalog/jobs.js';
-import { changeProductionState, takeSeeds, type ProductionRow } from '../../catalog/productions.js';
+import { changeProductionState, type ProductionRow } from '../../catalog/productions.js';
 import { allSites, allStorages, effectiveState, nearStorages } from '../../catalog/resources.js';
-import { MAX_SEED } from '../../domain/definition.js';
-import { FabricaError } from '../../domain/errors.js';
+import { counted } from '../../domain/counted.js';
 import type { JobKind } from '../../domain/states/job.js';
 import { chooseHome, type HomeCandidate } from '../../policy/home-storage.js';
 import type { BlockPlan } from '../../policy/job-plan.js';
+import { freshSeeds } from './seeds.js';
 
 /** Makes a block with its jobs, their numbers and never-used seeds; null if no storage can be its home now. */
 export async function plantBlock(
@@ -26,15 +25,7 @@ export async function plantBlock(
     return null;
   }
   const { number, index } = await nextJobNumbers(db, production.id, 'events');
-  const seed = await takeSeeds(db, production.campaign, plan.jobEvents.length);
-  if (seed + plan.jobEvents.length > MAX_SEED) {
-    throw new FabricaError(
-      'FABRICA_DEFINITION_INVALID',
-      `Campaign ${production.campaign} has used all ${MAX_SEED} seeds.`,
-      { production: production.name },
-      { remedy: 'Use another campaign.' },
-    );
-  }
+  const seed = await freshSeeds(db, production, plan.jobEvents.length);
   const blocks = await blocksOf(db, production.id);
   const planted = await insertBlock(db, {
     production_id: production.id,

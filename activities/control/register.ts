@@ -212,6 +212,11 @@ async function checkNames(db: Db, definition: Definition): Promise<void> {
       );
     }
   });
+  definition.diagnosis.forEach(({ site }, i) => {
+    if (site !== undefined && !sites.some((one) => one.name === site)) {
+      problems.push(`diagnosis[${i}].site: no site is named ${site}`);
+    }
+  });
   definition.distribution.areas.forEach((name, i) => {
     if (!areas.has(name)) {
       problems.push(

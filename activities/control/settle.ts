@@ -1,4 +1,5 @@
 import {
+  acquitPayload,
   changeAttempts,
   closedAttempts,
   openAttempts,
@@ -7,33 +8,34 @@ import {
   type BundleRow,
   type OpenAttempt,
 } from '../../catalog/attempts.js';
-import { recountBlock } from '../../catalog/blocks.js';
+import { countsOf, getBlock, recountBlock } from '../../catalog/blocks.js';
 import type { Db } from '../../catalog/catalog.js';
 import { recordEvent } from '../../catalog/events.js';
-import { insertFiles, type NewFile } from '../../catalog/files.js';
+import { insertFiles } from '../../catalog/files.js';
 import { inputsOf, type JobInput } from '../../catalog/job-inputs.js';
-import { changeJobs, waitingJobs, type JobChange } from '../../catalog/jobs.js';
-import {
-  learnJobSeconds,
-  revisionOf,
-  type ProductionRow,
-  type Revision,
-} from '../../catalog/productions.js';
+import { changeJobs, waitingJobs } from '../../catalog/jobs.js';
+import { learnJobSeconds, revisionOf, type ProductionRow } from '../../catalog/productions.js';
 import { progressOf } from '../../catalog/progress.js';
-import { insertRemnants, type Removal } from '../../catalog/remnants.js';
+import { insertRemnants } from '../../catalog/remnants.js';
+import { addTallies, type Ended } from '../../catalog/tallies.js';
 import {
   attemptRanges,
   type AttemptRange,
   type AttemptReport,
   type OutputRecipe,
 } from '../../domain/bundle.js';
+import type { Definition } from '../../domain/definition.js';
 import type { FailureClass } from '../../domain/failure-class.js';
-import { lfnOf, partialPath, physicalPath } from '../../domain/lfn.js';
 import type { ProductionProgress } from '../../domain/progress.js';
-import { diagnose } from '../../policy/diagnosis.js';
-import { decideRetry } from '../../policy/retry.js';
+import { blameFor, DOUBTFUL, type SiteTally } from '../../policy/blame.js';
+import { Diagnostician, type Diagnosis } from '../../policy/diagnosis.js';
+import { possibleRemnants } from './attempt-outputs.js';
+import { checkedReport } from './checked-report.js';
 import { productionFor, type BlockRef, type ControlContext } from './context.js';
+import { heedFailureRates, recentTallies } from './failure-rates.js';
+import { done, failed, retired, running, type Judgement } from './judgement.js';
 import { destinationsOf, outputsOf } from './orders.js';
+import { plantParts } from './splits.js';
 
 export interface SettleAnswer {
   /** Attempts of the bundle that are still open. */
@@ -47,17 +49,6 @@ export interface SettleAnswer {
   /** True if merges could not read their inputs: the outputs of the block must be verified. */
   readonly badInputs: boolean;
   readonly progress: ProductionProgress;
-}
-
-/** What one report comes to. */
-interface Judgement {
-  readonly attempt: AttemptChange;
-  readonly job: JobChange | null;
-  readonly files: readonly NewFile[];
-  readonly failure: FailureClass | null;
-  /** It may have left something on a storage. */
-  readonly leaves: boolean;
-  readonly parked: string;
 }
 
 /** Recording what came back from a site: diagnosis, decision, registration of outputs. */
@@ -90,13 +81,17 @@ export function settling(context: ControlContext) {
           })
           .map((report) => [report.job, report]),
       );
-      const judgements = await judge(db, production, bundle, open, [...fresh.values()]);
-
-      await changeAttempts(
+      const reports = [...fresh.values()];
+      const { judgements, definition, tallies } = await judge(
         db,
-        production.id,
-        judgements.map((one) => one.attempt),
+        production,
+        bundle,
+        open,
+        reports,
       );
+
+      const before = countsOf(await getBlock(db, key)).failures;
+      await changeAttempts(db, production.id, withFewTails(before, judgements));
       await changeJobs(
         db,
         production.id,
@@ -109,6 +104,8 @@ export function settling(context: ControlContext) {
         judgements.flatMap((one) => one.files),
         clock.now(),
       );
+      await acquitPayload(db, production.id, passedElsewhere(bundle.site, judgements), DOUBTFUL);
+      await plantParts(db, production, key, tooBig(open, judgements), clock.now());
       const remnants = await noteRemnants(db, production, bundle, open, judgements);
       await logParked(db, production, bundle, judgements);
       const failures: Partial<Record<FailureClass, number>> = {};
@@ -116,6 +113,7 @@ export function settling(context: ControlContext) {
         if (failure !== null) failures[failure] = (failures[failure] ?? 0) + 1;
       }
       await recountBlock(db, key, failures);
+      await heedFailureRates(db, production, definition, tallies, clock.now());
       if (bundle.kind !== 'merge') {
         await learnJobSeconds(
           db,
@@ -151,141 +149,76 @@ export function settling(context: ControlContext) {
     bundle: BundleRow,
     open: ReadonlyMap<number, OpenAttempt>,
     reports: readonly AttemptReport[],
-  ): Promise<Judgement[]> {
-    const revision = await revisionOf(db, production);
+  ): Promise<{
+    judgements: Judgement[];
+    definition: Definition;
+    tallies: readonly SiteTally[];
+  }> {
+    const { definition, ...revision } = await revisionOf(db, production);
     const numbers = reports.map((report) => report.job);
-    const failedBefore = await payloadFailures(db, production.id, numbers);
     const inputs =
       bundle.kind === 'merge'
         ? await inputsOf(db, production.id, numbers)
         : new Map<number, JobInput[]>();
-    const full = production.estimate === null || bundle.kind === 'merge';
-    return reports.flatMap((given) => {
-      const attempt = open.get(given.job);
-      if (attempt === undefined) return [];
-      if (bundle.kind === 'merge' && !inputs.has(given.job)) return [retired(attempt, given)];
-      const outputs = outputsOf(revision, production.id, {
+    const outputs = (attempt: OpenAttempt): OutputRecipe[] =>
+      outputsOf({ definition, ...revision }, production.id, {
         kind: bundle.kind,
         level: attempt.level,
       });
+    const cases = reports.flatMap((given) => {
+      const attempt = open.get(given.job);
+      if (attempt === undefined) return [];
+      const retires = bundle.kind === 'merge' && !inputs.has(given.job);
       const report = checkedReport(given, attempt, {
-        outputs,
+        outputs: outputs(attempt),
         destinations: destinationsOf(bundle),
         epoch: catalog.epoch,
-        countEvents: revision.definition.validation.countEvents,
+        countEvents: definition.validation.countEvents,
         wanted:
           inputs.get(given.job)?.reduce((sum, file) => sum + (file.events ?? 0), 0) ??
           attempt.events,
       });
-      switch (report.state) {
-        case 'running':
-          return [running(attempt, report)];
-        case 'done':
-          return [done(attempt, report, outputs)];
-        case 'failed':
-        case 'lost':
-        case 'killed':
-          return [
-            failed(attempt, report, revision, {
-              // A release begins the count anew.
-              payloadFailures: attempt.charged === 0 ? 0 : (failedBefore.get(report.job) ?? 0),
-              full: full || attempt.raised === 1,
-            }),
-          ];
-      }
+      return [{ attempt, report, retires }];
     });
-  }
 
-  function running(attempt: OpenAttempt, report: AttemptReport): Judgement {
-    return {
-      attempt: { from: attempt.state, state: 'Running', class: null, report },
-      job: attempt.job_state === 'Running' ? null : jobChange(attempt, { state: 'Running' }),
-      files: [],
-      failure: null,
-      leaves: false,
-      parked: '',
-    };
-  }
-
-  /** A merge whose inputs were found bad while it ran: the verification has given them to others. */
-  function retired(attempt: OpenAttempt, report: AttemptReport): Judgement {
-    if (report.state === 'running') return running(attempt, report);
-    return {
-      attempt: { from: attempt.state, state: 'Cancelled', class: null, report },
-      job: jobChange(attempt, { state: 'Cancelled' }),
-      files: [],
-      failure: null,
-      leaves: true,
-      parked: '',
-    };
-  }
-
-  function done(
-    attempt: OpenAttempt,
-    report: AttemptReport,
-    outputs: readonly OutputRecipe[],
-  ): Judgement {
-    return {
-      attempt: { from: attempt.state, state: 'Done', class: null, report },
-      job: jobChange(attempt, { state: 'Done' }),
-      files: outputs.flatMap((output) => {
-        const staged = report.outputs.find((one) => one.level === output.level);
-        if (staged === undefined) return [];
-        const { storage, path, size, adler32 } = staged;
-        const lfn = outputLfn(output, attempt);
-        const { job, attempt: number, events } = attempt;
-        return [
-          { lfn, job, attempt: number, level: output.level, size, adler32, events, storage, path },
-        ];
-      }),
-      failure: null,
-      leaves: false,
-      parked: '',
-    };
-  }
-
-  function failed(
-    attempt: OpenAttempt,
-    report: AttemptReport,
-    revision: Revision,
-    history: { payloadFailures: number; full: boolean },
-  ): Judgement {
-    const { retries } = revision.definition;
-    const verdict = diagnose(report);
-    const decision = decideRetry({
-      class: verdict.class,
-      attempt: attempt.attempt,
-      charged: attempt.charged,
-      payloadFailures: history.payloadFailures,
-      raised: history.full,
-      attempts: retries.attempts,
-      backoff: retries.backoff,
-      maximumBackoff: retries.maximumBackoff,
+    const diagnostician = new Diagnostician({
+      definition: definition.diagnosis,
+      configuration: context.configuration.diagnosis,
     });
-    const avoid = new Set(JSON.parse(attempt.avoid) as string[]);
-    if (decision.action === 'retry' && decision.avoidSite) avoid.add(attempt.site);
-    return {
-      attempt: {
-        from: attempt.state,
-        state: report.state === 'lost' ? 'Lost' : 'Failed',
-        class: verdict.class,
-        report,
-      },
-      job:
-        decision.action === 'park'
-          ? jobChange(attempt, { state: 'Parked', charged: attempt.charged + 1 })
-          : jobChange(attempt, {
-              state: 'Waiting',
-              charged: attempt.charged + (decision.charge ? 1 : 0),
-              not_before: clock.now() + Math.round(decision.seconds * 1000),
-              avoid: JSON.stringify([...avoid]),
-              raised: decision.raise ? 1 : attempt.raised,
+    const ended = cases.map(({ attempt, report, retires }) => ({
+      attempt,
+      report,
+      retires,
+      diagnosis:
+        retires || report.state === 'running' || report.state === 'done'
+          ? null
+          : diagnostician.diagnose({
+              ...report,
+              site: bundle.site,
+              release: definition.dataset.release,
             }),
-      files: [],
-      failure: verdict.class,
-      leaves: true,
-      parked: decision.action === 'park' ? decision.why : '',
-    };
+    }));
+    const now = clock.now();
+    await addTallies(db, production, endedNow(bundle.site, ended), now);
+    const tallies = ended.some(({ diagnosis }) => diagnosis !== null)
+      ? await recentTallies(db, production, definition, now)
+      : [];
+    const failedBefore = await payloadFailures(db, production.id, numbers);
+    const judgements = ended.map(({ attempt, report, retires, diagnosis }) => {
+      if (retires) return retired(attempt, report);
+      if (report.state === 'running') return running(attempt, report);
+      if (diagnosis === null) return done(attempt, report, outputs(attempt));
+      return failed(attempt, report, definition.retries, {
+        diagnosis,
+        verdict: blameFor(diagnosis.class, bundle.site, tallies),
+        // A release begins the count anew.
+        payloadFailures: attempt.charged === 0 ? 0 : (failedBefore.get(report.job) ?? 0),
+        full: production.estimate === null || bundle.kind === 'merge' || attempt.raised === 1,
+        divisible: bundle.kind !== 'merge' && production.estimate !== null,
+        now,
+      });
+    });
+    return { judgements, definition, tallies };
   }
 
   /**
@@ -301,23 +234,18 @@ export function settling(context: ControlContext) {
   ): Promise<number> {
     const revision = await revisionOf(db, production);
     const destinations = destinationsOf(bundle);
-    const remnants: Removal[] = [];
-    for (const { attempt: change, leaves } of judgements) {
-      const attempt = open.get(change.report.job);
+    const remnants = judgements.flatMap(({ attempt: { report }, leaves }) => {
+      const attempt = open.get(report.job);
       // A job that never came to a site can have left nothing.
-      if (attempt === undefined || change.report.step === 'submission') continue;
-      for (const output of outputsOf(revision, production.id, {
+      if (attempt === undefined || report.step === 'submission') return [];
+      return outputsOf(revision, production.id, {
         kind: bundle.kind,
         level: attempt.level,
-      })) {
-        const path = physicalPath(catalog.epoch, outputLfn(output, attempt));
-        const tried = leaves ? destinations : triedInVain(destinations, change.report, output);
-        for (const storage of tried) {
-          remnants.push({ storage, path, shape: 'file' });
-          remnants.push({ storage, path: partialPath(path), shape: 'file' });
-        }
-      }
-    }
+      }).flatMap((output) => {
+        const tried = leaves ? destinations : triedInVain(destinations, report, output);
+        return possibleRemnants(catalog.epoch, attempt, output, tried);
+      });
+    });
     await insertRemnants(
       db,
       { production: production.id, block: bundle.block },
@@ -360,70 +288,54 @@ function triedInVain(
   return taken === undefined ? [] : destinations.slice(0, destinations.indexOf(taken));
 }
 
-/** The LFN of an output of an attempt. */
-export function outputLfn(
-  output: OutputRecipe,
-  attempt: Pick<OpenAttempt, 'job' | 'attempt' | 'file_index'>,
-): string {
-  return lfnOf(output.naming, {
-    index: attempt.file_index,
-    job: attempt.job,
-    attempt: attempt.attempt,
+/** How the attempts of a batch have ended, to be counted. */
+function endedNow(
+  site: string,
+  batch: readonly { readonly report: AttemptReport; readonly diagnosis: Diagnosis | null }[],
+): Ended[] {
+  const counts = new Map<Ended['class'], number>();
+  for (const { report, diagnosis } of batch) {
+    if (diagnosis === null && report.state !== 'done') continue;
+    const key = diagnosis?.class ?? '';
+    counts.set(key, (counts.get(key) ?? 0) + 1);
+  }
+  return [...counts].map(([failure, attempts]) => ({ site, class: failure, attempts }));
+}
+
+/** The ends of logs that the catalog keeps, of each class in a block; all of them are archived. */
+const KEPT_TAILS = 20;
+
+/** Only the first failures of a class keep the end of their log here. */
+function withFewTails(
+  before: Readonly<Partial<Record<FailureClass, number>>>,
+  judgements: readonly Judgement[],
+): AttemptChange[] {
+  const seen = { ...before };
+  return judgements.map(({ attempt, failure }) => {
+    if (failure === null) return attempt;
+    seen[failure] = (seen[failure] ?? 0) + 1;
+    return seen[failure] <= KEPT_TAILS
+      ? attempt
+      : { ...attempt, report: { ...attempt.report, logTail: '' } };
   });
 }
 
-function jobChange(
-  attempt: OpenAttempt,
-  change: Partial<JobChange> & Pick<JobChange, 'state'>,
-): JobChange {
-  return {
-    number: attempt.job,
-    from: attempt.job_state,
-    charged: attempt.charged,
-    not_before: 0,
-    avoid: attempt.avoid,
-    raised: attempt.raised,
-    ...change,
-  };
+/** Jobs that passed after their first attempt. */
+function passedElsewhere(
+  site: string,
+  judgements: readonly Judgement[],
+): { job: number; site: string }[] {
+  return judgements.flatMap(({ attempt: { report, state } }) =>
+    state === 'Done' && report.attempt > 1 ? [{ job: report.job, site }] : [],
+  );
 }
 
-/** A `done` report that does not stand up to what the catalog knows of the job becomes a failed check. */
-function checkedReport(
-  report: AttemptReport,
-  attempt: OpenAttempt,
-  expected: {
-    outputs: readonly OutputRecipe[];
-    destinations: readonly string[];
-    epoch: string;
-    countEvents: boolean;
-    wanted: number;
-  },
-): AttemptReport {
-  if (report.state !== 'done') return report;
-  const bad = (reason: string): AttemptReport => ({
-    ...report,
-    state: 'failed',
-    step: 'check',
-    reason,
+function tooBig(
+  open: ReadonlyMap<number, OpenAttempt>,
+  judgements: readonly Judgement[],
+): { attempt: OpenAttempt; why: string }[] {
+  return judgements.flatMap(({ split, failure, attempt: { report } }) => {
+    const attempt = open.get(report.job);
+    return split && attempt !== undefined ? [{ attempt, why: failure ?? '' }] : [];
   });
-  for (const output of expected.outputs) {
-    const staged = report.outputs.filter((one) => one.level === output.level);
-    const path = physicalPath(expected.epoch, outputLfn(output, attempt));
-    if (staged.length !== 1 || staged[0]?.path !== path) {
-      return bad(`output ${output.level} is not reported at ${path}`);
-    }
-    if (!expected.destinations.includes(staged[0].storage)) {
-      return bad(`output ${output.level} is on ${staged[0].storage}, where it was not to go`);
-    }
-    if (staged[0].size === 0) return bad(`output ${output.level} is empty`);
-  }
-  if (report.outputs.length !== expected.outputs.length)
-    return bad('more outputs than were asked for');
-  if (report.events === null && expected.countEvents) {
-    return bad('the payload did not report its events in fabrica-report.json');
-  }
-  if (report.events !== null && report.events !== expected.wanted) {
-    return bad(`the payload reports ${report.events} events, ${expected.wanted} were asked for`);
-  }
-  return report;
 }

@@ -52,7 +52,9 @@ export function staging(context: ControlContext) {
       const verdict =
         input.stage === 'events'
           ? judgeParked({
-              total: blocks.flatMap((one) => Object.values(one.jobs)).reduce((a, b) => a + b, 0),
+              total: blocks
+                .flatMap(({ jobs }) => Object.entries(jobs))
+                .reduce((all, [state, count]) => all + (state === 'Split' ? 0 : count), 0),
               waived: sum((one) => one.jobs.Waived),
               parked: counts.jobs.Parked ?? 0,
               tolerance: definition.tolerance,

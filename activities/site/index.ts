@@ -46,8 +46,9 @@ const LOOK_APART = 100;
 const REPORT_AFTER = { failures: 1_000, least: 1_500, most: 60_000 };
 /** A report goes into a Temporal history; a fuller one returns early. Characters of JSON. */
 const REPORT_SIZE = 400_000;
-/** Log tails beyond the first few of a bundle tell nothing new. */
+/** Log tails beyond the first few of a bundle are for the diagnosis alone: the last lines tell it. */
 const LOG_TAILS = 20;
+const SHORT_TAIL = 1000;
 
 /** Activities on the queues `site.<SITE>` (`submission`) and `site.<SITE>.io` (`io`). */
 export function createSiteActivities(context: SiteContext) {
@@ -106,7 +107,10 @@ export function createSiteActivities(context: SiteContext) {
           continue;
         }
         const report = await attemptReport(key, status, compute, storages);
-        const short = ended.size < LOG_TAILS ? report : { ...report, logTail: '' };
+        const short =
+          ended.size < LOG_TAILS
+            ? report
+            : { ...report, logTail: report.logTail.slice(-SHORT_TAIL) };
         ended.set(key.job, short);
         size += JSON.stringify(short).length;
         firstEnd ??= clock.now();

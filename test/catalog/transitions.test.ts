@@ -54,7 +54,7 @@ describe('a forbidden change of state is refused with everything in its transact
   });
 
   it('of one job among many', async () => {
-    const job = { charged: 0, not_before: 0, avoid: '[]', raised: 0 };
+    const job = { charged: 0, uncharged: 0, not_before: 0, avoid: '[]', raised: 0 };
     await refused((db) =>
       changeJobs(db, 1, [
         { ...job, number: 1, from: 'Waiting', state: 'Submitted' },
@@ -74,7 +74,10 @@ describe('a forbidden change of state is refused with everything in its transact
       changeAttempts(
         db,
         1,
-        reports.map((report) => ({ from: 'Failed', state: 'Done', class: null, report })),
+        reports.map((report) => ({
+          ...{ from: 'Failed', state: 'Done', report },
+          ...{ class: null, blame: null, rule: null, evidence: null },
+        })),
       ),
     );
   });

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readDefinition } from '../../client/definition-file.js';
 import { payloadName } from '../../domain/definition-rules.js';
-import { diagnose } from '../../policy/diagnosis.js';
+import { Diagnostician } from '../../policy/diagnosis.js';
 import { temporaryFolder } from '../worker/temporary-folder.js';
 import { fabricate, merge, type JobRun } from './job-run.js';
 import { planOf } from './plan.js';
@@ -75,7 +75,11 @@ describe('a job of the quickstart', () => {
     expect(log).toContain('THIS FAILURE IS ON PURPOSE');
     expect(log).toContain(`expect the class ${failure}`);
     const logTail = log.slice(-4096);
-    expect(diagnose({ step, exitCode, reason: report.reason, logTail }).class).toBe(failure);
+    const verdict = new Diagnostician().diagnose({
+      ...{ step, exitCode, reason: report.reason, logTail },
+      ...{ site: 'here', release: 'now' },
+    });
+    expect(verdict.class).toBe(failure);
   });
 
   it('forgets events on purpose: job 19 reports fewer than it was asked for', () => {

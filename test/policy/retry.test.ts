@@ -1,14 +1,23 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { BLAME_OF, FAILURE_CLASSES, type FailureClass } from '../../domain/failure-class.js';
+import {
+  BLAME_OF,
+  BLAMES,
+  FAILURE_CLASSES,
+  type FailureClass,
+} from '../../domain/failure-class.js';
 import { decideRetry, type FailureCase } from '../../policy/retry.js';
 
 const failure = (more: Partial<FailureCase> & Pick<FailureCase, 'class'>): FailureCase => ({
+  blame: BLAME_OF[more.class],
   attempt: 1,
   charged: 0,
+  uncharged: 0,
   payloadFailures: 0,
   raised: false,
+  divisible: false,
   attempts: 5,
+  systemAttempts: 20,
   backoff: 60,
   maximumBackoff: 3600,
   ...more,
@@ -20,16 +29,16 @@ const FIRST: Readonly<
 > = {
   'payload-error': { avoidSite: true, charge: true, raise: false },
   'payload-crash': { avoidSite: true, charge: true, raise: false },
-  'input-missing': { avoidSite: true, charge: true, raise: false },
-  'input-corrupt': { avoidSite: true, charge: true, raise: false },
-  environment: { avoidSite: true, charge: true, raise: false },
-  node: { avoidSite: true, charge: true, raise: false },
+  'input-missing': { avoidSite: true, charge: false, raise: false },
+  'input-corrupt': { avoidSite: true, charge: false, raise: false },
+  environment: { avoidSite: true, charge: false, raise: false },
+  node: { avoidSite: true, charge: false, raise: false },
   'wall-time': { avoidSite: false, charge: true, raise: true },
   memory: { avoidSite: false, charge: true, raise: true },
-  'disk-limit': { avoidSite: true, charge: true, raise: false },
-  'stage-out': { avoidSite: true, charge: true, raise: false },
-  submission: { avoidSite: true, charge: true, raise: false },
-  lost: { avoidSite: true, charge: true, raise: false },
+  'disk-limit': { avoidSite: true, charge: true, raise: true },
+  'stage-out': { avoidSite: true, charge: false, raise: false },
+  submission: { avoidSite: true, charge: false, raise: false },
+  lost: { avoidSite: true, charge: false, raise: false },
   'bad-output': { avoidSite: true, charge: true, raise: false },
   catalog: { avoidSite: false, charge: false, raise: false },
   control: { avoidSite: false, charge: false, raise: false },
@@ -66,31 +75,61 @@ describe('decideRetry', () => {
     },
   );
 
+  it.each(['wall-time', 'memory', 'disk-limit'] as const)(
+    'divides a job that the full limits do not suffice for (%s), even after its last attempt',
+    (one) => {
+      const big = failure({ class: one, charged: 4, raised: true, divisible: true });
+      expect(decideRetry(big)).toEqual({ action: 'split' });
+      expect(decideRetry({ ...big, raised: false, charged: 0 }).action).toBe('retry');
+    },
+  );
+
   it('parks the failure of the last attempt', () => {
-    expect(decideRetry(failure({ class: 'node', charged: 3 })).action).toBe('retry');
-    expect(decideRetry(failure({ class: 'node', charged: 4 }))).toEqual({
+    expect(decideRetry(failure({ class: 'bad-output', charged: 3 })).action).toBe('retry');
+    expect(decideRetry(failure({ class: 'bad-output', charged: 4 }))).toEqual({
       action: 'park',
-      why: 'node; all 5 attempts are used',
+      why: 'bad-output; all 5 attempts are used',
     });
-    expect(decideRetry(failure({ class: 'node', attempts: 1 })).action).toBe('park');
+    expect(decideRetry(failure({ class: 'bad-output', attempts: 1 })).action).toBe('park');
   });
 
-  it('doubles the back-off with each charged attempt, up to the maximum', () => {
-    const waits = [0, 1, 2, 3, 4, 5, 6, 7].map((charged) => {
-      const decision = decideRetry(failure({ class: 'lost', charged, attempts: 50 }));
+  it('never lets a site or a storage use up the attempts of a job, and ends in the end', () => {
+    const lost = failure({ class: 'lost', attempts: 1, charged: 0, uncharged: 18 });
+    expect(decideRetry(lost)).toMatchObject({ action: 'retry', charge: false });
+    expect(decideRetry({ ...lost, uncharged: 19 })).toEqual({
+      action: 'park',
+      why: 'lost; sites and storages have failed it 20 times',
+    });
+  });
+
+  it('neither charges a payload failure that is the fault of the site, nor takes it for a second one', () => {
+    const acquitted = failure({ class: 'payload-error', blame: 'site', payloadFailures: 1 });
+    expect(decideRetry(acquitted)).toMatchObject({ action: 'retry', charge: false });
+  });
+
+  it('doubles the back-off with each failure of the same kind, up to the maximum', () => {
+    const waits = [0, 1, 2, 3, 4, 5, 6, 7].map((count) => {
+      const decision = decideRetry(failure({ class: 'lost', uncharged: count, charged: 3 }));
       return decision.action === 'retry' ? decision.seconds : null;
     });
     expect(waits).toEqual([60, 120, 240, 480, 960, 1920, 3600, 3600]);
+    expect(decideRetry(failure({ class: 'bad-output', charged: 1, uncharged: 9 }))).toMatchObject({
+      seconds: 120,
+    });
   });
 
   const cases = fc
     .record({
       class: fc.constantFrom(...FAILURE_CLASSES),
+      blame: fc.constantFrom(...BLAMES),
       attempt: fc.integer({ min: 1, max: 899 }),
       charged: fc.nat(60),
+      uncharged: fc.nat(600),
       payloadFailures: fc.nat(3),
       raised: fc.boolean(),
+      divisible: fc.boolean(),
       attempts: fc.integer({ min: 1, max: 50 }),
+      systemAttempts: fc.integer({ min: 1, max: 500 }),
       backoff: fc.integer({ min: 1, max: 1000 }),
       more: fc.nat(10_000),
     })
@@ -100,19 +139,19 @@ describe('decideRetry', () => {
     fc.assert(
       fc.property(cases, (one) => {
         const decision = decideRetry(one);
-        if (decision.action === 'park') return;
+        if (decision.action !== 'retry') return;
         expect(decision.seconds).toBeGreaterThanOrEqual(one.backoff);
         expect(decision.seconds).toBeLessThanOrEqual(one.maximumBackoff);
       }),
     );
   });
 
-  it('never charges what Fabrica is to blame for', () => {
+  it('charges a job only with what its payload or its limits did', () => {
     fc.assert(
       fc.property(cases, (one) => {
         const decision = decideRetry(one);
-        if (decision.action === 'park') return;
-        expect(decision.charge).toBe(BLAME_OF[one.class] !== 'fabrica');
+        if (decision.action !== 'retry') return;
+        expect(decision.charge).toBe(one.blame === 'payload' || one.blame === 'definition');
       }),
     );
   });
@@ -123,22 +162,26 @@ describe('decideRetry', () => {
   });
 
   it('ends every job within its attempts, whatever befalls it but faults of Fabrica', () => {
-    const charged = FAILURE_CLASSES.filter((one) => BLAME_OF[one] !== 'fabrica');
+    const others = FAILURE_CLASSES.filter((one) => BLAME_OF[one] !== 'fabrica');
     fc.assert(
       fc.property(
-        fc.infiniteStream(fc.constantFrom(...charged)),
+        fc.infiniteStream(fc.constantFrom(...others)),
         fc.integer({ min: 1, max: 50 }),
-        (classes, attempts) => {
-          const job = { charged: 0, payloadFailures: 0, raised: false };
+        fc.integer({ min: 1, max: 50 }),
+        (classes, attempts, systemAttempts) => {
+          const job = { charged: 0, uncharged: 0, payloadFailures: 0, raised: false };
           for (let attempt = 1; ; attempt++) {
-            expect(attempt).toBeLessThanOrEqual(attempts);
+            expect(attempt).toBeLessThan(attempts + systemAttempts);
             const next = classes.next();
             if (next.done === true) return;
-            const decision = decideRetry(failure({ class: next.value, attempts, ...job }));
-            if (decision.action === 'park') return;
-            job.charged += 1;
+            const decision = decideRetry(
+              failure({ class: next.value, attempts, systemAttempts, ...job }),
+            );
+            if (decision.action !== 'retry') return;
+            if (decision.charge) job.charged += 1;
+            else job.uncharged += 1;
             job.raised ||= decision.raise;
-            if (BLAME_OF[next.value] === 'payload') job.payloadFailures += 1;
+            if (next.value.startsWith('payload')) job.payloadFailures += 1;
           }
         },
       ),

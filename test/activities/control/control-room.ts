@@ -68,7 +68,7 @@ export function definition(
       ...fabrication,
     },
     scouts: { jobs: 2, ...scouts },
-    retries: { attempts: 3, backoff: 60, maximumBackoff: 600 },
+    retries: { attempts: 3, systemAttempts: 3, backoff: 60, maximumBackoff: 600 },
     ...(merge === null
       ? {}
       : { merge: { command: ['./join', '{output}', '{inputs}'], targetEvents: 20, ...merge } }),

@@ -1,0 +1,51 @@
+import type { OpenAttempt } from '../../catalog/attempts.js';
+import type { AttemptReport, OutputRecipe } from '../../domain/bundle.js';
+import { physicalPath } from '../../domain/lfn.js';
+import { outputLfn } from './attempt-outputs.js';
+
+/** What a good report of an attempt must tell. */
+export interface ExpectedReport {
+  readonly outputs: readonly OutputRecipe[];
+  readonly destinations: readonly string[];
+  readonly epoch: string;
+  /** The payload must tell its events. */
+  readonly countEvents: boolean;
+  /** Events that the job was to make, or to join. */
+  readonly wanted: number;
+}
+
+/** A `done` report that does not stand up to what the catalog knows of the job becomes a failed check. */
+export function checkedReport(
+  report: AttemptReport,
+  attempt: OpenAttempt,
+  expected: ExpectedReport,
+): AttemptReport {
+  const fault = report.state === 'done' ? faultOf(report, attempt, expected) : null;
+  return fault === null ? report : { ...report, state: 'failed', step: 'check', reason: fault };
+}
+
+function faultOf(
+  report: AttemptReport,
+  attempt: OpenAttempt,
+  expected: ExpectedReport,
+): string | null {
+  for (const output of expected.outputs) {
+    const staged = report.outputs.filter((one) => one.level === output.level);
+    const path = physicalPath(expected.epoch, outputLfn(output, attempt));
+    if (staged.length !== 1 || staged[0]?.path !== path) {
+      return `output ${output.level} is not reported at ${path}`;
+    }
+    if (!expected.destinations.includes(staged[0].storage)) {
+      return `output ${output.level} is on ${staged[0].storage}, where it was not to go`;
+    }
+    if (staged[0].size === 0) return `output ${output.level} is empty`;
+  }
+  if (report.outputs.length !== expected.outputs.length) return 'more outputs than were asked for';
+  if (report.events === null && expected.countEvents) {
+    return 'the payload did not report its events in fabrica-report.json';
+  }
+  if (report.events !== null && report.events !== expected.wanted) {
+    return `the payload reports ${report.events} events, ${expected.wanted} were asked for`;
+  }
+  return null;
+}
