@@ -35,6 +35,26 @@ export class CatalogView {
     );
   }
 
+  /** Attempts that ended after a time (ms since 1970) and are recorded; null if the catalog can not be read now. */
+  endedSince(time: number): number | null {
+    return this.#asked(
+      (db) =>
+        db
+          .prepare<[number], number>('select count(*) from attempts where ended_at > ?')
+          .pluck()
+          .get(time) ?? null,
+    );
+  }
+
+  /** Attempts after the first of their job; null if the catalog can not be read now. */
+  repeatedAttempts(): number | null {
+    return this.#asked(
+      (db) =>
+        db.prepare<[], number>('select count(*) from attempts where attempt > 1').pluck().get() ??
+        null,
+    );
+  }
+
   #asked<T>(ask: (db: Database.Database) => T | null): T | null {
     if (!existsSync(this.#file)) return null;
     try {

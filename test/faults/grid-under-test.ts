@@ -6,6 +6,14 @@ import type { Grid } from './fault-kinds.js';
 export const SITES = ['KMI', 'PNNL', 'UVic'] as const;
 export const STORAGES = SITES.flatMap((site) => [`${site}-TMP`, `${site}-DISK`]);
 
+/** What a system under test is to have: all storages, and these sites. */
+export interface Layout {
+  readonly grid: Grid;
+  readonly sites: readonly string[];
+  /** Of each site. */
+  readonly slots: number;
+}
+
 const areaOf = (site: string): string => (site === 'KMI' ? 'asia' : 'america');
 
 /** Where a storage is; its parent is a volume of its own. */
@@ -13,7 +21,7 @@ export const storageRoot = (folder: string, storage: string): string =>
   path.join(folder, 'storages', storage, 'root');
 
 /** `fabrica.yaml` of a run in a folder; JSON is YAML. */
-export function configurationText(folder: string, grid: Grid, slots: number): string {
+export function configurationText(folder: string, { grid, sites, slots }: Layout): string {
   return JSON.stringify({
     state: path.join(folder, 'state'),
     catalog: { file: path.join(folder, 'catalog', 'catalog.db') },
@@ -31,7 +39,7 @@ export function configurationText(folder: string, grid: Grid, slots: number): st
         'bad-output': 0.01,
       },
     },
-    sites: SITES.map((name) => ({
+    sites: sites.map((name) => ({
       name,
       area: areaOf(name),
       slots,
@@ -73,7 +81,7 @@ const MERGE = `
   fs.writeFileSync(output, text);
   fs.writeFileSync('fabrica-report.json', JSON.stringify({ events: text.split('\\n').length - 1 }));`;
 
-export const EVENTS: Record<Grid, number> = { local: 1800, simulated: 90_000 };
+export const EVENTS: Record<Grid, number> = { local: 1800, simulated: 45_000 };
 
 /** The nth production of a run. Each has a campaign of its own, so that all have the same seeds. */
 export function definitionOf(grid: Grid, n: number): DefinitionInput {

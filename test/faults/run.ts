@@ -1,11 +1,11 @@
-import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { traitsOf, type FaultKind, type Grid } from './fault-kinds.js';
 import type { Injected } from './fault.js';
-import { definitionOf, EVENTS, productionName } from './grid-under-test.js';
+import { definitionOf, EVENTS, productionName, SITES } from './grid-under-test.js';
 import { INJECTIONS } from './injections/index.js';
+import { independentAudit } from './independent-audit.js';
 import { differences, jobsLeftAtSites, madeBy, type Made } from './made.js';
 import { Operator } from './operator.js';
 import { planFaults, type PlannedFault } from './plan.js';
@@ -61,7 +61,7 @@ const PROCESSES_END_MS = 20_000;
 /** One seed: a system of its own, productions, the planned faults, and the comparison with an undisturbed run. */
 export async function run(options: RunOptions): Promise<RunResult> {
   const began = Date.now();
-  const world = new World(options.grid, SLOTS[options.grid]);
+  const world = new World({ grid: options.grid, sites: SITES, slots: SLOTS[options.grid] });
   const stop = (): void => {
     world.undoAll();
     world.killAll();
@@ -226,7 +226,10 @@ class Run {
   async #compare(n: number): Promise<void> {
     const { grid, reference } = this.#options;
     const name = productionName(n);
-    const { problems, attempts } = await independentAudit(this.#world.catalogFile, name, grid);
+    const { problems, attempts } = await independentAudit(this.#world.catalogFile, name, {
+      events: EVENTS[grid],
+      content: grid === 'local' ? 'jsonl' : 'simulated',
+    });
     for (const [state, count] of Object.entries(attempts)) {
       this.attempts[state] = (this.attempts[state] ?? 0) + count;
     }
@@ -236,29 +239,4 @@ class Run {
     if (reference === null) return;
     this.deviations.push(...differences(made, reference).map((one) => `${name}: ${one}`));
   }
-}
-
-/** What the audit that shares no code with Fabrica finds. */
-function independentAudit(
-  catalogFile: string,
-  production: string,
-  grid: Grid,
-): Promise<{ problems: string[]; attempts: Record<string, number> }> {
-  const words = [
-    ...[path.resolve('test/independent-audit/audit.py'), catalogFile, production],
-    ...['--expect-events', String(EVENTS[grid])],
-    ...['--content', grid === 'local' ? 'jsonl' : 'simulated'],
-  ];
-  return new Promise((resolve) => {
-    execFile('python3', words, { maxBuffer: 1e8 }, (error, stdout, stderr) => {
-      const lines = stdout.trimEnd().split('\n');
-      const last = lines.pop() ?? '';
-      const summary = (last.startsWith('{') ? JSON.parse(last) : {}) as {
-        attempts?: Record<string, number>;
-      };
-      const problems = lines.map((line) => `audit: ${line}`);
-      if (error !== null && problems.length === 0) problems.push(`audit: ${last} ${stderr}`.trim());
-      resolve({ problems, attempts: summary.attempts ?? {} });
-    });
-  });
 }

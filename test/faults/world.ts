@@ -5,7 +5,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { CatalogView } from './catalog-view.js';
 import type { Grid } from './fault-kinds.js';
-import { configurationText, storageRoot, STORAGES } from './grid-under-test.js';
+import { configurationText, storageRoot, STORAGES, type Layout } from './grid-under-test.js';
 import { everyProcessOf, signal } from './processes.js';
 import { Upkeep } from './upkeep.js';
 import { unmount, Volume } from './volume.js';
@@ -36,8 +36,8 @@ export class World {
   readonly env: NodeJS.ProcessEnv;
   readonly #undos = new Set<() => void>();
 
-  constructor(grid: Grid, slots: number) {
-    this.grid = grid;
+  constructor(layout: Layout) {
+    this.grid = layout.grid;
     this.folder = mkdtempSync(path.join(tmpdir(), 'fabrica-faults-'));
     this.state = path.join(this.folder, 'state');
     this.clockFolder = path.join(this.folder, 'clock');
@@ -53,7 +53,7 @@ export class World {
         return [name, volume];
       }),
     );
-    writeFileSync(this.#configuration, configurationText(this.folder, grid, slots));
+    writeFileSync(this.#configuration, configurationText(this.folder, layout));
     this.env = {
       ...process.env,
       FABRICA_FAULTS_CLOCK: this.clockFolder,
