@@ -11,6 +11,10 @@ import { checkStoragePath, isWithin } from './storage-path.js';
 /** What an unfinished write is called until it is whole: this, a unique part, `-`, and the name. */
 export const PART_PREFIX = '.part-';
 
+const PROBE = /^\.part-[0-9a-f]{12}-check$/;
+/** Nobody still works with an older probe, ms. */
+const PROBE_LIFE = 60_000;
+
 /** Bytes read at once. */
 const CHUNK = 1024 * 1024;
 
@@ -179,12 +183,26 @@ export class DirectoryStorage implements StorageElement {
     await this.#translated('/', async () => {
       await this.#requireRoot();
       const probe = path.join(this.#root, `${PART_PREFIX}${unique()}-check`);
+      const handle = await fs.open(probe, 'wx');
       try {
-        await fs.writeFile(probe, 'x', { flag: 'wx' });
+        // Its name goes first: who is killed while the disk is slow leaves nothing.
+        await fs.unlink(probe);
+        await handle.writeFile('x');
+        await this.#removeOldProbes((await handle.stat()).mtimeMs);
       } finally {
-        await fs.rm(probe, { force: true });
+        await handle.close();
       }
     });
+  }
+
+  /** Probes of processes that were killed all the same. `now` is the file system's time, ms. */
+  async #removeOldProbes(now: number): Promise<void> {
+    for (const name of await fs.readdir(this.#root)) {
+      if (!PROBE.test(name)) continue;
+      const file = path.join(this.#root, name);
+      const stats = await statOrNull(file, true);
+      if (stats !== null && now - stats.mtimeMs > PROBE_LIFE) await fs.rm(file, { force: true });
+    }
   }
 
   async #write(source: Readable, storagePath: string, expected: Expected): Promise<void> {

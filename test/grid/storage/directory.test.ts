@@ -7,6 +7,7 @@ import {
   renameSync,
   rmSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -147,6 +148,16 @@ describe('a directory storage', () => {
     renameSync(at('elsewhere'), at('near'));
     await expect(storage.check()).resolves.toBeUndefined();
     expect(everything()).toEqual(['a']);
+  });
+
+  it('leaves nothing of its checks, and removes what a killed one has left', async () => {
+    writeFileSync(at('near', '.part-0123456789ab-check'), 'x');
+    writeFileSync(at('near', '.part-ba9876543210-check'), 'x');
+    const old = Date.now() / 1000 - 3600;
+    utimesSync(at('near', '.part-0123456789ab-check'), old, old);
+    await storage.check();
+    // The other may be just another process's.
+    expect(everything()).toEqual(['.part-ba9876543210-check']);
   });
 
   it('says that it is full, or read-only', async () => {
