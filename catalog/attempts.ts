@@ -1,7 +1,11 @@
 import { sql, type Selectable } from 'kysely';
 import type { AttemptKey, AttemptReport } from '../domain/bundle.js';
 import type { Blame, FailureClass } from '../domain/failure-class.js';
-import { ATTEMPT_TRANSITIONS, type AttemptState } from '../domain/states/attempt.js';
+import {
+  ATTEMPT_TRANSITIONS,
+  OPEN_ATTEMPT_STATES,
+  type AttemptState,
+} from '../domain/states/attempt.js';
 import { assertTransition } from '../domain/transition.js';
 import type { Db } from './catalog.js';
 import { rowsOf } from './dialect.js';
@@ -16,7 +20,7 @@ export type BundleRow = Selectable<BundleTable>;
  */
 export async function insertBundle(
   db: Db,
-  bundle: Omit<BundleRow, 'id' | 'jobs'>,
+  bundle: Omit<BundleRow, 'id' | 'jobs' | 'submitted_at' | 'cleared_at' | 'log_file'>,
   jobs: readonly number[],
 ): Promise<BundleRow> {
   const row = await db
@@ -59,7 +63,7 @@ export async function bundlesOfTicket(
     .execute();
 }
 
-/** Bundles with attempts that are still open: of one block, or of the whole production. */
+/** Bundles that have open attempts or are not cleared: of one block, or of the whole production. */
 export async function openBundles(
   db: Db,
   production: number,
@@ -70,15 +74,7 @@ export async function openBundles(
     .selectAll()
     .where('production_id', '=', production)
     .$if(block !== undefined, (query) => query.where('block', '=', block ?? 0))
-    .where((eb) =>
-      eb.exists(
-        eb
-          .selectFrom('attempts')
-          .select('attempts.job')
-          .whereRef('attempts.bundle', '=', 'bundles.id')
-          .where('attempts.state', 'in', ['Submitted', 'Running']),
-      ),
-    )
+    .where('cleared_at', 'is', null)
     .orderBy('id')
     .execute();
 }
@@ -115,23 +111,37 @@ export async function openAttempts(db: Db, bundle: number) {
 }
 export type OpenAttempt = Awaited<ReturnType<typeof openAttempts>>[number];
 
-/** The attempts of a bundle for these jobs that have ended, in order of the jobs, with the failure of each. */
+/** An attempt that has ended, with what tells whether its log is kept. */
+export type EndedAttempt = AttemptKey &
+  Pick<AttemptRow, 'state' | 'step'> & { readonly class: FailureClass | null };
+
+/** The attempts of a bundle for these jobs that have ended, in order of the jobs. */
 export async function closedAttempts(
   db: Db,
   bundle: BundleRow,
   jobs: readonly number[],
-): Promise<(AttemptKey & { readonly class: FailureClass | null })[]> {
+): Promise<EndedAttempt[]> {
   const numbers = rowsOf(
     [...new Set(jobs)].map((number) => ({ number })),
     { number: 'integer' },
   );
-  const { rows } = await sql<AttemptKey & { class: FailureClass | null }>`
-    select a.job, a.attempt, a.class from ${numbers} as r
+  const { rows } = await sql<EndedAttempt>`
+    select a.job, a.attempt, a.state, a.step, a.class from ${numbers} as r
     cross join attempts a
     where a.production_id = ${bundle.production_id} and a.job = r.number and a.bundle = ${bundle.id}
       and a.state not in ('Submitted', 'Running')
     order by a.job`.execute(db);
   return rows;
+}
+
+/** All attempts of a bundle, in order of their jobs. */
+export async function attemptsOfBundle(db: Db, bundle: number): Promise<EndedAttempt[]> {
+  return db
+    .selectFrom('attempts')
+    .select(['job', 'attempt', 'state', 'step', 'class'])
+    .where('bundle', '=', bundle)
+    .orderBy('job')
+    .execute();
 }
 
 /** What an attempt's report changes in its row. */
@@ -155,11 +165,12 @@ export interface Evidence {
   readonly passive?: readonly { readonly rule: string; readonly class: FailureClass }[];
 }
 
-/** Applies changes to attempts of one production, each checked against the transition table. */
+/** Applies changes to attempts of one production, each checked against the transition table. An end that nobody has seen is `now`. */
 export async function changeAttempts(
   db: Db,
   production: number,
   changes: readonly AttemptChange[],
+  now: number,
 ): Promise<void> {
   if (changes.length === 0) return;
   for (const { from, state, report } of changes) {
@@ -181,7 +192,8 @@ export async function changeAttempts(
       rule,
       evidence: evidence === null ? null : JSON.stringify(evidence),
       started_at: report.startedAt,
-      ended_at: report.endedAt,
+      ended_at: report.endedAt ?? (isOpen(state) ? null : now),
+      settled_at: isOpen(state) ? null : now,
       ce_id: report.ceId,
       node: report.node,
       step: report.step,
@@ -203,6 +215,7 @@ export async function changeAttempts(
       evidence: 'text',
       started_at: 'integer',
       ended_at: 'integer',
+      settled_at: 'integer',
       ce_id: 'text',
       node: 'text',
       step: 'text',
@@ -218,7 +231,7 @@ export async function changeAttempts(
     update attempts
     set state = r.state, class = r.class, blame = r.blame, rule = r.rule, evidence = r.evidence,
         started_at = coalesce(r.started_at, attempts.started_at),
-        ended_at = r.ended_at, ce_id = r.ce_id, node = r.node, step = r.step, exit_code = r.exit_code,
+        ended_at = r.ended_at, settled_at = r.settled_at, ce_id = r.ce_id, node = r.node, step = r.step, exit_code = r.exit_code,
         reason = r.reason, log_tail = r.log_tail, wall_seconds = r.wall_seconds, cpu_seconds = r.cpu_seconds,
         memory_mb = r.memory_mb
     from ${rows} as r
@@ -226,6 +239,9 @@ export async function changeAttempts(
     db,
   );
 }
+
+const isOpen = (state: AttemptState): boolean =>
+  (OPEN_ATTEMPT_STATES as readonly AttemptState[]).includes(state);
 
 /** How often each of these jobs has failed by its payload before, as far as is known now. */
 export async function payloadFailures(

@@ -1,5 +1,6 @@
 import { sql, type Kysely, type Migration } from 'kysely';
 import { addEpochs } from './epochs.js';
+import { addLogs } from './log-migration.js';
 import { addSweeps } from './sweeps-migration.js';
 import { guardTransitions } from './transition-guards.js';
 import { addVerdicts } from './verdicts-migration.js';
@@ -10,6 +11,7 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   // Repeat it in a new migration when the transitions of a state change.
   '0002-transition-guards': { up: guardTransitions },
   '0003-verdicts': { up: addVerdicts },
+  '0004-logs': { up: addLogs },
   '0005-sweeps': { up: addSweeps },
   '0007-epochs': { up: addEpochs },
 };

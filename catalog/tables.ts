@@ -175,6 +175,12 @@ export interface BundleTable {
   placed_at: number;
   /** The epoch in which it was placed: its CE jobs and its files have it in their names. */
   epoch: Generated<string>;
+  /** When its site had taken it; null before, and if it never did. */
+  submitted_at: number | null;
+  /** When the site had confirmed that nothing of it is left there; null before. */
+  cleared_at: number | null;
+  /** The archive of its logs; null if there is none. */
+  log_file: number | null;
 }
 
 export interface AttemptTable {
@@ -187,6 +193,8 @@ export interface AttemptTable {
   placed_at: number;
   started_at: number | null;
   ended_at: number | null;
+  /** When its end was recorded. */
+  settled_at: number | null;
   ce_id: string;
   node: string;
   step: FailureStep | null;
@@ -203,6 +211,8 @@ export interface AttemptTable {
   wall_seconds: number | null;
   cpu_seconds: number | null;
   memory_mb: number | null;
+  /** 1: its log is in the archive of its bundle. */
+  log_kept: 0 | 1;
 }
 
 export interface FileTable {

@@ -149,6 +149,11 @@ export interface BundleReport {
   readonly open: number;
 }
 
+/** Answer of `submitJobs`: those that the site refused, and when it had taken the others (ms). */
+export interface SubmissionReport extends BundleReport {
+  readonly submittedAt: number;
+}
+
 /** The jobs of ranges, one by one. */
 export function* jobsOf(ranges: Iterable<JobRange>): Generator<JobOrder> {
   for (const range of ranges) {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { diagnosisSchema } from './diagnosis-rule.js';
-import { durationSchema, nameSchema, plainText } from './fields.js';
+import { durationSchema, nameSchema, plainText, sizeSchema } from './fields.js';
 import { BELLE2_LFN_SCHEME, templateFault } from './lfn.js';
 import type { FieldPath, Problem } from './problem.js';
 import { simulatedComputeSchema, simulatedStorageFields, simulationSchema } from './simulation.js';
@@ -93,6 +93,23 @@ const janitorSchema = z.strictObject({
     .describe('An unknown file younger than this may be on its way, and is left alone.'),
 });
 
+const logsSchema = z.strictObject({
+  sampleOfGood: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.01)
+    .describe('Share of the good jobs whose logs are kept; those of failed ones always are.'),
+  keepFor: durationSchema.default(90 * 86_400).describe('How long archives of logs are kept.'),
+  storage: nameSchema
+    .optional()
+    .describe('Storage for them; default: that where the outputs of the block are collected.'),
+  largest: sizeSchema
+    .refine((bytes) => bytes >= 10_000 && bytes <= 100_000_000, 'must be from 10 kB to 100 MB')
+    .default(1_000_000)
+    .describe('What is kept of one log; a longer one loses its middle.'),
+});
+
 const port = z.number().int().min(0).max(65_535).optional();
 
 const temporalSchema = z.strictObject({
@@ -127,6 +144,7 @@ export const configurationFields = z.strictObject({
   diagnosis: diagnosisSchema.describe(
     'Rules that tell what a failure is, for all productions, besides the built-in ones.',
   ),
+  logs: logsSchema.default(() => logsSchema.parse({})).describe('The logs of jobs.'),
   simulation: simulationSchema
     .default(() => simulationSchema.parse({}))
     .describe('What simulated sites and storages share.'),
@@ -148,11 +166,12 @@ export interface SoundConfiguration {
   readonly sites?: readonly Partial<SiteConfiguration>[] | undefined;
   readonly storages?: readonly Partial<StorageConfiguration>[] | undefined;
   readonly diagnosis?: Configuration['diagnosis'] | undefined;
+  readonly logs?: { readonly storage?: string | undefined } | undefined;
 }
 
 /** Every rule that these fields break; what is not there is not judged. */
 export function configurationProblems(config: SoundConfiguration): Problem[] {
-  const { areas, diagnosis, sites, storages } = config;
+  const { areas, diagnosis, logs, sites, storages } = config;
   return [
     ...repetitions(areas ?? [], (i) => ['areas', i]),
     ...repetitions(names(sites), (i) => ['sites', i, 'name']),
@@ -168,6 +187,12 @@ export function configurationProblems(config: SoundConfiguration): Problem[] {
     ...repetitions(diagnosis?.map(({ id }) => id) ?? [], (i) => ['diagnosis', i, 'id']),
     ...(diagnosis ?? []).flatMap((rule, i) =>
       unknown(['diagnosis', i, 'site'], 'site', rule.site, sites && names(sites)),
+    ),
+    ...unknown(
+      ['logs', 'storage'],
+      'storage',
+      logs?.storage,
+      storages?.map(({ name }) => name),
     ),
   ];
 }

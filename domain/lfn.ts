@@ -164,6 +164,21 @@ export function sandboxLfn(scheme: LfnScheme, sha256: string, name: string): str
   return `${scheme.prefix}/sandbox/${sha256.slice(0, 2)}/${sha256}/${name}`;
 }
 
+/** The directory, as an LFN, that holds the log archives of a production and nothing else. */
+export function logDirectory(scheme: LfnScheme, production: number): string {
+  return `${scheme.prefix}/log/prod${digits(production, 8)}`;
+}
+
+/** The LFN of the archive of a bundle's logs. */
+export function logLfn(
+  scheme: LfnScheme,
+  key: { production: number; block: number; bundle: number },
+): string {
+  const { production, block, bundle } = key;
+  const directory = `${logDirectory(scheme, production)}/block${digits(block, 4)}`;
+  return `${directory}/bundle${digits(bundle, 8)}.tar.gz`;
+}
+
 /** Where an unfinished write of this path may lie: what job wrappers write to before they publish an output. */
 export function partialPath(path: string): string {
   const slash = path.lastIndexOf('/');

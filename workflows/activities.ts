@@ -105,6 +105,20 @@ export function endingAt(site: string): SiteIoActivities {
   );
 }
 
+/** Archiving logs: as long as storages are asked, and their bytes take; what comes after it waits. */
+export function archivingAt(site: string): SiteIoActivities {
+  return summarized<SiteIoActivities>(
+    {
+      taskQueue: siteIoQueue(site),
+      startToCloseTimeout: '2 hours',
+      heartbeatTimeout: HEARTBEAT,
+      scheduleToCloseTimeout: '7 days',
+      retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '5 minutes' },
+    },
+    SITE_IO_SUMMARIES,
+  );
+}
+
 /** Work on a storage. `patience` is how long an unreachable one is tried. */
 export function storageAt(
   storage: string,

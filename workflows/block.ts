@@ -43,7 +43,10 @@ export async function block(input: BlockInput): Promise<BlockOutcome> {
   const life = new BlockLife(input);
   const opened = await control.openBlock(life.ref);
   if (opened.state === 'Finished' || opened.state === 'Discarded') return FINISHED;
-  if (opened.state === 'Clearing') return life.clear();
+  if (opened.state === 'Clearing') {
+    await life.tidyUp(opened.bundles);
+    return life.clear();
+  }
 
   // What an earlier life of this block has left at sites is flown once, in the stage it belongs to.
   let events = opened.bundles.filter((bundle) => bundle.kind !== 'merge');
@@ -170,6 +173,11 @@ class BlockLife {
     }
     if (flights.remnants) await removeCondemned(this.ref, this.ref.block, '2 minutes');
     return reprocessed;
+  }
+
+  /** Ends what bundles have left undone, when no stage of the block is left that would. */
+  async tidyUp(bundles: readonly BundleOrder[]): Promise<void> {
+    await Promise.all(bundles.map((order) => fly(order, this.#priority, () => undefined)));
   }
 
   /** Has the storages verify the files of a stage; returns how many jobs must run again. */

@@ -8,8 +8,16 @@ import {
   type BundleHandle,
   type BundleOrder,
 } from '../domain/bundle.js';
+import type { ArchiveAnswer, BundleClosing } from '../domain/log-archive.js';
 import type { ProductionProgress } from '../domain/progress.js';
-import { control, endingAt, submissionAt, watchingAt, type QueuePriority } from './activities.js';
+import {
+  archivingAt,
+  control,
+  endingAt,
+  submissionAt,
+  watchingAt,
+  type QueuePriority,
+} from './activities.js';
 
 /** What a flight tells its block each time something has been recorded. */
 export interface FlightNews {
@@ -20,8 +28,8 @@ export interface FlightNews {
 }
 
 /**
- * A bundle's way: submitted, watched, and each report settled, until none of its attempts is open. Submitting what has been submitted
- * before does nothing, so a flight may begin anew in any later life of its block.
+ * A bundle's way: submitted, watched, and each report settled, until none of its attempts is open; then tidied up. Submitting what has been
+ * submitted before does nothing, so a flight may begin anew in any later life of its block. An order without attempts is only tidied up.
  */
 export async function fly(
   order: BundleOrder,
@@ -40,17 +48,24 @@ export async function fly(
 
   let open: readonly AttemptRange[] = handle.attempts;
   let recorded: readonly AttemptRange[] = [];
+  let closing: BundleClosing | null = null;
+  let submittedAt: number | null = null;
   const running = new Set<number>();
-  const settle = async (reports: readonly AttemptReport[]): Promise<void> => {
-    const answer = await control.settle({ ...handle, reports });
+  const forgotten = new Set<number>();
+  const settle = async (reports: readonly AttemptReport[]): Promise<BundleClosing | null> => {
+    const answer = await control.settle({ ...handle, reports, submittedAt });
     open = answer.open;
     recorded = answer.closed;
     for (const report of reports) if (report.state === 'running') running.add(report.job);
     tell(answer);
+    return answer.closing;
   };
 
-  const refused = await submit(order, handle, priority);
-  if (refused.length > 0) await settle(refused);
+  if (open.length > 0) {
+    const answer = await submit(order, handle, priority);
+    submittedAt = answer.submittedAt;
+    if (answer.reports.length > 0) closing = await settle(answer.reports);
+  }
   while (open.length > 0) {
     const report = await watching.watchJobs({
       ...handle,
@@ -58,10 +73,43 @@ export async function fly(
       recorded,
       running: attemptRanges([...attemptsOf(open)].filter((key) => running.has(key.job))),
     });
-    await settle(report.reports);
+    for (const { job } of attemptsOf(recorded)) forgotten.add(job);
+    closing = await settle(report.reports);
   }
-  if (recorded.length > 0) {
-    await endingAt(order.site).forgetJobs({ ...handle, attempts: recorded });
+  closing ??= await settle([]);
+  await tidyUp(handle, closing, { submittedAt, forgotten });
+}
+
+/**
+ * The end of a bundle: its logs go to a storage, its site forgets what it still has of it, and the catalog learns of both. Logs that nobody
+ * takes hold nothing up.
+ */
+async function tidyUp(
+  handle: BundleHandle,
+  closing: BundleClosing | null,
+  known: { readonly submittedAt: number | null; readonly forgotten: ReadonlySet<number> },
+): Promise<void> {
+  if (closing === null) return;
+  const answer = closing.logs.length === 0 ? NO_LOGS : await archive(handle, closing);
+  const left = [...attemptsOf(closing.attempts)].filter(({ job }) => !known.forgotten.has(job));
+  if (left.length > 0) {
+    await endingAt(handle.site).forgetJobs({ ...handle, attempts: attemptRanges(left) });
+  }
+  await control.closeBundle({ ...handle, ...answer, submittedAt: known.submittedAt });
+}
+
+const NO_LOGS: ArchiveAnswer = { archived: null, lost: '' };
+
+async function archive(
+  handle: BundleHandle,
+  { logs, archive: order }: BundleClosing,
+): Promise<ArchiveAnswer> {
+  try {
+    const input = { ...handle, attempts: logs, archive: order };
+    return await archivingAt(handle.site).archiveLogs(input);
+  } catch (error) {
+    if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
+    return { archived: null, lost: error.cause?.message ?? error.message };
   }
 }
 
@@ -70,18 +118,21 @@ async function submit(
   order: BundleOrder,
   handle: BundleHandle,
   priority: number,
-): Promise<readonly AttemptReport[]> {
+): Promise<{ reports: readonly AttemptReport[]; submittedAt: number | null }> {
   const key: QueuePriority = order.kind === 'scout' ? 1 : order.kind === 'merge' ? 2 : 3;
   try {
     const site = submissionAt(order.site, { production: order.production, priority, key });
-    const answer = await site.submitJobs(order);
-    return answer.reports;
+    return await site.submitJobs(order);
   } catch (error) {
     if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
     // Some may have been submitted before the failure: ended by name, so that the next attempts are the only ones.
     await endingAt(order.site).endJobs(handle);
     const reason = error.cause?.message ?? error.message;
-    return [...attemptsOf(handle.attempts)].map((attempt) => notSubmitted(attempt, reason));
+    const attempts = [...attemptsOf(handle.attempts)];
+    return {
+      reports: attempts.map((attempt) => notSubmitted(attempt, reason)),
+      submittedAt: null,
+    };
   }
 }
 
@@ -105,10 +156,12 @@ function notSubmitted(key: { job: number; attempt: number }, reason: string): At
   };
 }
 
-/** Ends a bundle whatever happens to the workflow meanwhile, and records its attempts as cancelled. */
+/** Ends a bundle whatever happens to the workflow meanwhile, records its open attempts as cancelled, and tidies up. */
 export async function endBundle(handle: BundleHandle, reason: string): Promise<void> {
   await CancellationScope.nonCancellable(async () => {
-    await endingAt(handle.site).endJobs(handle);
-    await control.recordEnded({ ...handle, reason });
+    if (handle.attempts.length > 0) await endingAt(handle.site).endJobs(handle);
+    const closing = await control.recordEnded({ ...handle, reason });
+    const ended = new Set([...attemptsOf(handle.attempts)].map(({ job }) => job));
+    await tidyUp(handle, closing, { submittedAt: null, forgotten: ended });
   });
 }

@@ -38,6 +38,7 @@ export const CONTROL_SUMMARIES: Summaries<ControlActivities> = {
   confirmRemovals: ({ storage, paths }) => `${counted(paths.length, 'file')} gone from ${storage}`,
   recordDebt: ({ storage }) => `${storage} does not answer: a debt`,
   finishBlock: ({ block }) => `block ${block} is finished`,
+  closeBundle: ({ bundle }) => `bundle ${bundle} is cleared`,
   openHandles: () => 'which bundles are still at sites',
   recordEnded: ({ bundle }) => `bundle ${bundle} is ended`,
   condemnProduction: ({ scope }) => `condemn ${scope}`,
@@ -71,6 +72,8 @@ export const SITE_IO_SUMMARIES: Summaries<SiteIoActivities> = {
   endJobs: (bundle) =>
     `bundle ${bundle.bundle}: end ${counted(attempts(bundle.attempts), 'job')} at ${bundle.site}`,
   forgetJobs: (bundle) => `bundle ${bundle.bundle}: tidy up at ${bundle.site}`,
+  archiveLogs: (bundle) =>
+    `bundle ${bundle.bundle}: archive ${counted(attempts(bundle.attempts), 'log')}`,
   readLog: ({ job }) => `log of job ${job}`,
   checkSite: () => 'does the site take jobs',
 };
@@ -82,5 +85,6 @@ export const STORAGE_SUMMARIES: Summaries<StorageActivities> = {
   removeEach: ({ storage, paths }) => `remove ${counted(paths.length, 'debt')} from ${storage}`,
   listFiles: ({ storage, directory }) => `list ${directory} on ${storage}`,
   measureSpace: ({ storage }) => `measure the room on ${storage}`,
+  readArchivedLog: ({ job }) => `log of job ${job} from its archive`,
   probeStorage: ({ storage }) => `write, read and remove a file on ${storage}`,
 };

@@ -6,9 +6,10 @@ import { knownPaths } from '../../catalog/known-paths.js';
 import { countRemnants } from '../../catalog/remnants.js';
 import { allStorages } from '../../catalog/resources.js';
 import { recordEvent } from '../../catalog/events.js';
+import { counted } from '../../domain/counted.js';
 import type { Discrepancy } from '../../domain/audit.js';
 import type { Definition } from '../../domain/definition.js';
-import { physicalDirectory } from '../../domain/lfn.js';
+import { logDirectory, physicalDirectory, physicalPath } from '../../domain/lfn.js';
 import type { ProductionState } from '../../domain/states/production.js';
 import { auditCounts } from '../../policy/audit.js';
 import { productionFor, type ControlContext, type ProductionRef } from './context.js';
@@ -55,6 +56,7 @@ export function auditing(context: ControlContext) {
           }
         }
       }
+      directories.add(physicalPath(catalog.epoch, logDirectory(revision.scheme, production.id)));
       return {
         storages: (await allStorages(db)).map((storage) => storage.name),
         directories: [...directories],
@@ -82,7 +84,7 @@ export function auditing(context: ControlContext) {
   ): Promise<AuditConclusion> {
     return catalog.write(async (db) => {
       const production = await productionFor(context, db, input);
-      const { definition } = await revisionOf(db, production);
+      const { definition, scheme } = await revisionOf(db, production);
       const blocks = await blocksOf(db, production.id);
       const counts = await productionCounts(db, production.id);
       const ended = ['Completing', 'Completed'].includes(production.state);
@@ -101,9 +103,12 @@ export function auditing(context: ControlContext) {
         ...input.discrepancies,
       ];
       const debts = (await countRemnants(db, production.id)).filter((one) => one.state === 'Debt');
-      const passed = discrepancies.length === 0;
+      // What is known of the jobs is all in the catalog: their logs only tell more of it.
+      const logs = `${physicalPath(catalog.epoch, logDirectory(scheme, production.id))}/`;
+      const ofLogs = discrepancies.filter(({ path }) => path?.startsWith(logs) === true).length;
+      const passed = discrepancies.length === ofLogs;
       const reason = passed
-        ? summary(counts, production.events, ended, debts)
+        ? summary(counts, production.events, ended, debts, ofLogs)
         : `the audit found ${discrepancies.length} discrepancies: ${discrepancies[0]?.text ?? ''}`;
       const now = clock.now();
       await recordEvent(db, {
@@ -143,6 +148,7 @@ function summary(
   asked: number,
   ended: boolean,
   debts: readonly { storage: string; remnants: number }[],
+  ofLogs: number,
 ): string {
   const parts = [
     ended
@@ -155,5 +161,6 @@ function summary(
     );
   }
   for (const { storage, remnants } of debts) parts.push(`${remnants} remnants wait on ${storage}`);
+  if (ofLogs > 0) parts.push(`${counted(ofLogs, 'archive')} of logs missing, damaged or unknown`);
   return parts.join('; ');
 }

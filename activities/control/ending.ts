@@ -3,15 +3,18 @@ import { blocksOf, changeBlockState, recountBlock, type BlockKey } from '../../c
 import type { Db } from '../../catalog/catalog.js';
 import { condemnBlock } from '../../catalog/discard.js';
 import { changeJobs } from '../../catalog/jobs.js';
+import { condemnLogs, logsOfProduction } from '../../catalog/logs.js';
 import { changeProductionState, revisionOf } from '../../catalog/productions.js';
 import { countRemnants, insertRemnants } from '../../catalog/remnants.js';
 import { condemnSandboxes } from '../../catalog/sandbox.js';
 import { attemptRanges, type AttemptReport, type BundleHandle } from '../../domain/bundle.js';
 import { counted } from '../../domain/counted.js';
 import { claimDirectory } from '../../domain/lfn.js';
+import type { BundleClosing } from '../../domain/log-archive.js';
 import type { JobState } from '../../domain/states/job.js';
 import type { ProductionState } from '../../domain/states/production.js';
 import { possibleRemnants } from './attempt-outputs.js';
+import { closingOf } from './closing.js';
 import { productionFor, type ControlContext, type ProductionRef } from './context.js';
 import { destinationsOf, outputsOf } from './orders.js';
 import { storedPayloads } from './register.js';
@@ -20,7 +23,7 @@ import { storedPayloads } from './register.js';
 export function ending(context: ControlContext) {
   const { catalog, clock } = context;
 
-  /** Bundles whose jobs may still be at a site. */
+  /** Bundles of which something may still be at a site, with their open attempts. */
   async function openHandles(
     input: ProductionRef & { block: number | null },
   ): Promise<BundleHandle[]> {
@@ -42,12 +45,12 @@ export function ending(context: ControlContext) {
 
   /**
    * The site has confirmed that no job of the bundle runs any more: its open attempts are `Cancelled`, what they may have left is
-   * noted for removal, and their jobs wait again (or are `Cancelled` with the production).
+   * noted for removal, and their jobs wait again (or are `Cancelled` with the production). Answers what is left to do.
    */
   async function recordEnded(
     input: ProductionRef & { bundle: number; reason: string },
-  ): Promise<void> {
-    await catalog.write(async (db) => {
+  ): Promise<BundleClosing | null> {
+    return catalog.write(async (db) => {
       const production = await productionFor(context, db, input);
       const revision = await revisionOf(db, production);
       const bundle = await db
@@ -69,6 +72,7 @@ export function ending(context: ControlContext) {
           evidence: null,
           report: endedReport(attempt, input.reason, clock.now()),
         })),
+        clock.now(),
       );
       await changeJobs(
         db,
@@ -96,6 +100,7 @@ export function ending(context: ControlContext) {
       const key = { production: production.id, block: bundle.block };
       await insertRemnants(db, key, remnants, input.reason, clock.now());
       await recountBlock(db, key);
+      return closingOf(context, db, production, bundle);
     });
   }
 
@@ -114,6 +119,10 @@ export function ending(context: ControlContext) {
         const { definition } = await revisionOf(db, production);
         const lfns = storedPayloads(definition).map((payload) => payload.lfn);
         await condemnSandboxes(db, production.id, lfns, now);
+        // Those of a rejected one tell its manager why; they expire like all others.
+        if (production.state === 'Cleaning') {
+          await condemnLogs(db, await logsOfProduction(db, production.id));
+        }
       }
       let jobs = 0;
       for (const block of await blocksOf(db, production.id)) {

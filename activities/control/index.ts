@@ -1,6 +1,7 @@
 import { withFailures } from '../application-failure.js';
 import { auditing } from './audit.js';
 import { clearing } from './clearing.js';
+import { bundleClosing } from './closing.js';
 import { commanding } from './commands.js';
 import type { ControlContext } from './context.js';
 import { payingDebts } from './debts.js';
@@ -25,6 +26,7 @@ export function createControlActivities(context: ControlContext) {
     ...distributing(context),
     ...clearing(context),
     ...ending(context),
+    ...bundleClosing(context),
     ...commanding(context),
     ...auditing(context),
     ...recovering(context),

@@ -26,11 +26,14 @@ import {
 } from '../../domain/bundle.js';
 import type { Definition } from '../../domain/definition.js';
 import type { FailureClass } from '../../domain/failure-class.js';
+import type { BundleClosing } from '../../domain/log-archive.js';
 import type { ProductionProgress } from '../../domain/progress.js';
 import { blameFor, DOUBTFUL, type SiteTally } from '../../policy/blame.js';
 import { Diagnostician, type Diagnosis } from '../../policy/diagnosis.js';
+import { keepsLog } from '../../policy/log-keeping.js';
 import { possibleRemnants } from './attempt-outputs.js';
 import { checkedReport } from './checked-report.js';
+import { closingOf, noteSubmission } from './closing.js';
 import { productionFor, type BlockRef, type ControlContext } from './context.js';
 import { heedFailureRates, recentTallies } from './failure-rates.js';
 import { done, failed, retired, running, type Judgement } from './judgement.js';
@@ -40,8 +43,10 @@ import { plantParts } from './splits.js';
 export interface SettleAnswer {
   /** Attempts of the bundle that are still open. */
   readonly open: readonly AttemptRange[];
-  /** Attempts that were reported and are closed, now or before, for the site to forget. */
+  /** Attempts that were reported and are closed, now or before, for the site to forget: all but those whose logs are kept. */
   readonly closed: readonly AttemptRange[];
+  /** What is left to do when no attempt is open any more; null before. */
+  readonly closing: BundleClosing | null;
   /** Jobs of the block's stage that wait, those that wait again among them. */
   readonly requeued: number;
   /** True if remnants of failed attempts wait to be removed. */
@@ -61,7 +66,12 @@ export function settling(context: ControlContext) {
    * the first one learns the same from the second.
    */
   async function settle(
-    input: BlockRef & { bundle: number; reports: readonly AttemptReport[] },
+    input: BlockRef & {
+      bundle: number;
+      reports: readonly AttemptReport[];
+      /** When the site had taken the bundle, if that is news. */
+      submittedAt?: number | null;
+    },
   ): Promise<SettleAnswer> {
     return catalog.write(async (db) => {
       const production = await productionFor(context, db, input);
@@ -91,7 +101,8 @@ export function settling(context: ControlContext) {
       );
 
       const before = countsOf(await getBlock(db, key)).failures;
-      await changeAttempts(db, production.id, withFewTails(before, judgements));
+      await changeAttempts(db, production.id, withFewTails(before, judgements), clock.now());
+      await noteSubmission(db, bundle, input.submittedAt ?? null);
       await changeJobs(
         db,
         production.id,
@@ -125,14 +136,19 @@ export function settling(context: ControlContext) {
       }
 
       const stage = bundle.kind === 'merge' ? 'merge' : 'events';
+      const { sampleOfGood } = context.configuration.logs;
       const closed = await closedAttempts(
         db,
         bundle,
         input.reports.map((report) => report.job),
       );
+      const left = await openAttempts(db, bundle.id);
       return {
-        open: attemptRanges(await openAttempts(db, bundle.id)),
-        closed: attemptRanges(closed),
+        open: attemptRanges(left),
+        closed: attemptRanges(
+          closed.filter((one) => !keepsLog({ production: production.id, ...one }, sampleOfGood)),
+        ),
+        closing: left.length > 0 ? null : await closingOf(context, db, production, bundle),
         requeued: (await waitingJobs(db, key, stage)).waiting,
         remnants: remnants > 0,
         badInputs:

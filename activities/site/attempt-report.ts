@@ -7,6 +7,7 @@ import {
   type WrapperReport,
 } from '../../grid/compute/wrapper.js';
 import type { StorageElements } from '../../grid/storage/storage-element.js';
+import { logText, printable } from '../log-text.js';
 
 /** Bytes of a failed job's log that go into the catalog. */
 const LOG_TAIL = 4096;
@@ -159,13 +160,9 @@ async function stagedOutput(
 
 async function tail(compute: ComputeElement, name: string): Promise<string> {
   try {
-    return printable((await compute.log(name, LOG_TAIL)) ?? '');
+    const log = await compute.readLog(name, { head: 0, tail: LOG_TAIL });
+    return log === null ? '' : logText(log.tail, log.size, 'tail').text;
   } catch (error) {
     return `(the log can not be read: ${messageOf(error)})`;
   }
-}
-
-/** Text without the control characters that terminals obey, line ends and tabs aside. */
-export function printable(text: string): string {
-  return text.toWellFormed().replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '?');
 }

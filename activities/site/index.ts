@@ -9,18 +9,22 @@ import {
   type BundleHandle,
   type BundleOrder,
   type BundleReport,
+  type SubmissionReport,
 } from '../../domain/bundle.js';
 import type { Clock } from '../../domain/clock.js';
 import type { SiteConfiguration } from '../../domain/configuration.js';
 import { FabricaError, messageOf } from '../../domain/errors.js';
 import type { Log } from '../../domain/log.js';
+import type { ArchiveAnswer } from '../../domain/log-archive.js';
 import { ceJobName } from '../../domain/names.js';
 import type { ComputeElement } from '../../grid/compute/compute-element.js';
 import type { StorageElements } from '../../grid/storage/storage-element.js';
 import { withFailures } from '../application-failure.js';
 import { withHeartbeat } from '../heartbeat.js';
-import { attemptReport, failure, printable, runningReport } from './attempt-report.js';
+import { LARGEST_ANSWER, logText, type LogText } from '../log-text.js';
+import { attemptReport, failure, runningReport } from './attempt-report.js';
 import { ceJobs } from './ce-jobs.js';
+import { archiveLogs, type ArchiveInput } from './log-archive.js';
 
 /** What the activities of one site work with. */
 export interface SiteContext {
@@ -55,7 +59,7 @@ export function createSiteActivities(context: SiteContext) {
   const { compute, storages, clock, log } = context;
 
   /** Hands the jobs of a bundle to the computing element, each once however often this runs. Returns those that it refused. */
-  async function submitJobs(order: BundleOrder): Promise<BundleReport> {
+  async function submitJobs(order: BundleOrder): Promise<SubmissionReport> {
     await compute.check();
     const jobs = [...ceJobs(order, storages)];
     const answers = await compute.submit(jobs);
@@ -66,8 +70,9 @@ export function createSiteActivities(context: SiteContext) {
       const none = { ceId: '', startedAt: null, endedAt: clock.now() };
       return [failure(key, none, 'submission', answer.refused)];
     });
+    const submittedAt = clock.now();
     log.info({ bundle: order.bundle, jobs: jobs.length, refused: refused.length }, 'submitted');
-    return { reports: refused, open: jobs.length - refused.length };
+    return { reports: refused, open: jobs.length - refused.length, submittedAt };
   }
 
   /**
@@ -154,15 +159,25 @@ export function createSiteActivities(context: SiteContext) {
     await compute.forget([...attemptsOf(input.attempts)].map((key) => nameOf(input, key)));
   }
 
-  /** The end of a job's log, at most 64 KiB; null if the site has none (any more). */
+  /** Puts logs of the bundle on a storage, before the site forgets them. */
+  async function archive(input: ArchiveInput): Promise<ArchiveAnswer> {
+    const { sleep } = Context.current();
+    const answer = await archiveLogs(input, { compute, storages, clock, sleep });
+    if (answer.lost !== '') log.warn({ bundle: input.bundle, why: answer.lost }, 'logs are lost');
+    return answer;
+  }
+
+  /** The end of a job's log, or its beginning; null if the site has none (any more). */
   async function readLog(input: {
     epoch: string;
     production: string;
     job: number;
     attempt: number;
-  }): Promise<string | null> {
-    const text = await compute.log(ceJobName(input), 65_536);
-    return text === null ? null : printable(text);
+    part: 'head' | 'tail';
+  }): Promise<LogText | null> {
+    const bytes = { head: 0, tail: 0, [input.part]: LARGEST_ANSWER };
+    const found = await compute.readLog(ceJobName(input), bytes);
+    return found === null ? null : logText(found[input.part], found.size, input.part);
   }
 
   /** Whether jobs can be submitted now, and the slots; an error tells why not. */
@@ -182,7 +197,9 @@ export function createSiteActivities(context: SiteContext) {
 
   return {
     submission: withHeartbeat(withFailures({ submitJobs })),
-    io: withHeartbeat(withFailures({ watchJobs, endJobs, forgetJobs, readLog, checkSite })),
+    io: withHeartbeat(
+      withFailures({ watchJobs, endJobs, forgetJobs, archiveLogs: archive, readLog, checkSite }),
+    ),
   };
 }
 

@@ -2,9 +2,12 @@ import { Context } from '@temporalio/activity';
 import { FabricaError, messageOf } from '../../domain/errors.js';
 import type { Clock } from '../../domain/clock.js';
 import type { Log } from '../../domain/log.js';
+import { logMember } from '../../domain/log-archive.js';
 import type { Space, StorageElement, StorageElements } from '../../grid/storage/storage-element.js';
+import { memberPart } from '../../grid/storage/log-archive.js';
 import { withFailures } from '../application-failure.js';
 import { withHeartbeat } from '../heartbeat.js';
+import { LARGEST_ANSWER, logText, type LogText } from '../log-text.js';
 import { probe } from './probe.js';
 
 /** A file that should be on a storage. Size in bytes. */
@@ -145,10 +148,23 @@ export function createStorageActivities(context: {
     return probe(storages.get(input.storage), { clock, seconds: input.seconds });
   }
 
+  /** The beginning or the end of a log in an archive; null if it is not in there. */
+  async function readArchivedLog(input: {
+    storage: string;
+    path: string;
+    job: number;
+    attempt: number;
+    part: 'head' | 'tail';
+  }): Promise<LogText | null> {
+    const archive = await storages.get(input.storage).read(input.path);
+    const found = await memberPart(archive, logMember(input), input.part, LARGEST_ANSWER);
+    return found === null ? null : logText(found.content, found.size, input.part);
+  }
+
   return withHeartbeat(
     withFailures({
       ...{ verifyFiles, copyFiles, removeFiles, removeEach, listFiles },
-      ...{ measureSpace, probeStorage },
+      ...{ measureSpace, probeStorage, readArchivedLog },
     }),
   );
 }

@@ -1,10 +1,11 @@
 import type { FailureStep } from '../../domain/bundle.js';
 import { FabricaError } from '../../domain/errors.js';
-import type { FailureClass } from '../../domain/failure-class.js';
+import { BLAME_OF, type Blame, type FailureClass } from '../../domain/failure-class.js';
 import type { AttemptState } from '../../domain/states/attempt.js';
 import type { FileState } from '../../domain/states/file.js';
 import type { JobKind, JobState } from '../../domain/states/job.js';
 import type { Db } from '../catalog.js';
+import { replicasOf } from '../files.js';
 import type { ProductionRow } from '../productions.js';
 
 /** One try of a job. Times in ms since 1970, durations in s, memory in MB. */
@@ -15,17 +16,34 @@ export interface AttemptView {
   readonly bundle: number;
   readonly placedAt: number;
   readonly startedAt: number | null;
+  /** When its site had taken its bundle; null if nobody knows yet. */
+  readonly submittedAt: number | null;
   readonly endedAt: number | null;
+  /** When its end was recorded. */
+  readonly settledAt: number | null;
   readonly node: string;
   readonly ceId: string;
   readonly step: FailureStep | null;
   readonly exitCode: number | null;
   readonly class: FailureClass | null;
+  readonly blame: Blame | null;
   readonly reason: string;
   readonly logTail: string;
+  readonly log: LogPlace;
   readonly wallSeconds: number | null;
   readonly cpuSeconds: number | null;
   readonly memoryMB: number | null;
+}
+
+/**
+ * Where the log of an attempt is: at its `site` until that is asked to forget it, in an `archive`, only its end in the `catalog`, or nowhere.
+ */
+export interface LogPlace {
+  readonly at: 'site' | 'archive' | 'catalog' | null;
+  /** The archive that it is in or was in; null if it never came to one. */
+  readonly archive: { readonly lfn: string; readonly state: FileState } | null;
+  /** Where that archive lies. */
+  readonly replicas: readonly { readonly storage: string; readonly path: string }[];
 }
 
 /** A file that a job made, and where it lies. */
@@ -100,31 +118,66 @@ export async function viewJob(db: Db, production: ProductionRow, number: number)
 }
 
 async function attemptsOfJob(db: Db, production: number, job: number): Promise<AttemptView[]> {
-  return db
-    .selectFrom('attempts')
+  const rows = await db
+    .selectFrom('attempts as a')
+    .innerJoin('bundles as b', 'b.id', 'a.bundle')
+    .leftJoin('files as f', 'f.id', 'b.log_file')
     .select([
-      'attempt',
-      'state',
-      'site',
-      'bundle',
-      'placed_at as placedAt',
-      'started_at as startedAt',
-      'ended_at as endedAt',
-      'node',
-      'ce_id as ceId',
-      'step',
-      'exit_code as exitCode',
-      'class',
-      'reason',
-      'log_tail as logTail',
-      'wall_seconds as wallSeconds',
-      'cpu_seconds as cpuSeconds',
-      'memory_mb as memoryMB',
+      'a.attempt',
+      'a.state',
+      'a.site',
+      'a.bundle',
+      'a.placed_at as placedAt',
+      'b.submitted_at as submittedAt',
+      'a.started_at as startedAt',
+      'a.ended_at as endedAt',
+      'a.settled_at as settledAt',
+      'a.node',
+      'a.ce_id as ceId',
+      'a.step',
+      'a.exit_code as exitCode',
+      'a.class',
+      'a.reason',
+      'a.log_tail as logTail',
+      'a.wall_seconds as wallSeconds',
+      'a.cpu_seconds as cpuSeconds',
+      'a.memory_mb as memoryMB',
+      'a.log_kept as kept',
+      'b.cleared_at as clearedAt',
+      'f.id as file',
+      'f.lfn',
+      'f.state as fileState',
     ])
-    .where('production_id', '=', production)
-    .where('job', '=', job)
-    .orderBy('attempt')
+    .where('a.production_id', '=', production)
+    .where('a.job', '=', job)
+    .orderBy('a.attempt')
     .execute();
+  const replicas = await replicasOf(
+    db,
+    rows.flatMap((row) => row.file ?? []),
+  );
+  return rows.map(({ kept, clearedAt, file, lfn, fileState, ...row }) => {
+    const archived = kept === 1 && file !== null && lfn !== null && fileState !== null;
+    const copies = archived ? (replicas.get(file) ?? []) : [];
+    return {
+      ...row,
+      blame: row.class === null ? null : BLAME_OF[row.class],
+      log: {
+        at: logAt(row, { cleared: clearedAt !== null, copies: copies.length }),
+        archive: archived ? { lfn, state: fileState } : null,
+        replicas: copies,
+      },
+    };
+  });
+}
+
+function logAt(
+  attempt: { readonly step: FailureStep | null; readonly logTail: string },
+  known: { cleared: boolean; copies: number },
+): LogPlace['at'] {
+  if (!known.cleared && attempt.step !== 'submission') return 'site';
+  if (known.copies > 0) return 'archive';
+  return attempt.logTail === '' ? null : 'catalog';
 }
 
 async function outputsOfJob(db: Db, production: number, job: number): Promise<OutputView[]> {

@@ -45,7 +45,7 @@ export function standaloneActivities(client: Client) {
     ): Promise<ResultOf<SiteIoActivities[N]>> =>
       execute(client, { name, queue: siteIoQueue(site), input, patience }),
     /** On a worker that serves a storage. */
-    storage: async <N extends 'measureSpace' | 'probeStorage'>(
+    storage: async <N extends 'measureSpace' | 'probeStorage' | 'readArchivedLog'>(
       storage: string,
       name: N,
       input: InputOf<StorageActivities[N]>,

@@ -13,8 +13,11 @@ export const FILE_TRANSITIONS: TransitionTable<FileState> = {
   Removed: ['Valid'],
 };
 
-/** `output` of a scout or fabrication job, `merged` of a merge job, `sandbox` a payload file of a definition. */
-export const FILE_KINDS = ['output', 'merged', 'sandbox'] as const;
+/**
+ * `output` of a scout or fabrication job, `merged` of a merge job, `sandbox` a payload file of a definition, `log` an archive of job
+ * logs of one bundle.
+ */
+export const FILE_KINDS = ['output', 'merged', 'sandbox', 'log'] as const;
 export type FileKind = (typeof FILE_KINDS)[number];
 
 /**

@@ -30,6 +30,16 @@ export interface CeStatus {
   readonly payloadReport: string | null;
 }
 
+/**
+ * Parts of what a job has written, which may be anything. `size` is that of the whole, bytes; `head` its beginning, `tail` its end. They do not
+ * overlap: of a short log, `tail` is what follows `head`.
+ */
+export interface CeLog {
+  readonly size: number;
+  readonly head: Buffer;
+  readonly tail: Buffer;
+}
+
 export interface CeSlots {
   readonly total: number;
   readonly running: number;
@@ -59,8 +69,8 @@ export interface ComputeElement {
   /** Afterwards nothing is left of these ended jobs. Jobs that still run are left alone. */
   forget(names: readonly string[]): Promise<void>;
 
-  /** The last `bytes` of the job's log; null if there is none. */
-  log(name: string, bytes: number): Promise<string | null>;
+  /** The first and the last so many bytes of the job's log; null if there is none. */
+  readLog(name: string, part: { head: number; tail: number }): Promise<CeLog | null>;
 
   slots(): Promise<CeSlots>;
 

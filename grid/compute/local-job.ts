@@ -194,29 +194,24 @@ export async function readHead(
   name: string,
   bytes: number,
 ): Promise<string | null> {
-  return readPart(path.join(folder, name), (size) => [0, Math.min(size, bytes)]);
+  return (await readEnds(folder, name, { head: bytes, tail: 0 }))?.head.toString('utf8') ?? null;
 }
 
-/** The last `bytes` of a file of the job; null if there is none. */
-export async function readTail(
+/**
+ * The beginning and the end of a file of the job, and its size; null if there is none. NOTE: a payload owns its folder. What it puts there
+ * in place of a file (a link, a pipe) is neither followed nor waited for.
+ */
+export async function readEnds(
   folder: string,
   name: string,
-  bytes: number,
-): Promise<string | null> {
-  return readPart(path.join(folder, name), (size) => {
-    const length = Math.min(size, bytes);
-    return [size - length, length];
-  });
-}
-
-/** NOTE: a payload owns its folder. What it puts there in place of a file (a link, a pipe) is neither followed nor waited for. */
-async function readPart(
-  file: string,
-  part: (size: number) => [start: number, length: number],
-): Promise<string | null> {
+  part: { head: number; tail: number },
+): Promise<{ size: number; head: Buffer; tail: Buffer } | null> {
   let handle;
   try {
-    handle = await fs.open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    handle = await fs.open(
+      path.join(folder, name),
+      constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK,
+    );
   } catch (error) {
     if (isCode(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO', 'EACCES', 'EISDIR')) return null;
     throw error;
@@ -224,13 +219,20 @@ async function readPart(
   try {
     const stats = await handle.stat();
     if (!stats.isFile()) return null;
-    const [start, length] = part(stats.size);
-    const buffer = Buffer.alloc(length);
-    const { bytesRead } = await handle.read(buffer, 0, length, start);
-    return buffer.toString('utf8', 0, bytesRead);
+    const { size } = stats;
+    const head = await readPart(handle, 0, Math.min(size, part.head));
+    const rest = Math.min(size - head.length, part.tail);
+    return { size, head, tail: await readPart(handle, size - rest, rest) };
   } finally {
     await handle.close();
   }
+}
+
+async function readPart(handle: fs.FileHandle, start: number, length: number): Promise<Buffer> {
+  if (length === 0) return Buffer.alloc(0);
+  const buffer = Buffer.alloc(length);
+  const { bytesRead } = await handle.read(buffer, 0, length, start);
+  return buffer.subarray(0, bytesRead);
 }
 
 async function statOrNull(file: string): Promise<Stats | null> {

@@ -7,7 +7,14 @@ import { FabricaError, messageOf } from '../../domain/errors.js';
 import type { Log } from '../../domain/log.js';
 import { silentLog } from '../../domain/log.js';
 import { ChangeSignal } from './change-signal.js';
-import type { CeJob, CeSlots, CeStatus, CeSubmission, ComputeElement } from './compute-element.js';
+import type {
+  CeJob,
+  CeLog,
+  CeSlots,
+  CeStatus,
+  CeSubmission,
+  ComputeElement,
+} from './compute-element.js';
 import {
   createJob,
   forbidStart,
@@ -17,8 +24,8 @@ import {
   jobPlace,
   jobsIn,
   openStaging,
+  readEnds,
   readHead,
-  readTail,
   removeJobs,
   startOf,
   writtenAt,
@@ -201,8 +208,8 @@ export class LocalComputeElement implements ComputeElement {
     for (const { name } of ended) this.#jobs.delete(name);
   }
 
-  async log(name: string, bytes: number): Promise<string | null> {
-    return isJobName(name) ? readTail(jobFolder(this.#spool, name), 'log', bytes) : null;
+  async readLog(name: string, part: { head: number; tail: number }): Promise<CeLog | null> {
+    return isJobName(name) ? readEnds(jobFolder(this.#spool, name), 'log', part) : null;
   }
 
   async slots(): Promise<CeSlots> {

@@ -3,6 +3,7 @@ import type { Clock } from '../../domain/clock.js';
 import { FabricaError } from '../../domain/errors.js';
 import type {
   CeJob,
+  CeLog,
   CeSlots,
   CeStatus,
   CeSubmission,
@@ -91,8 +92,15 @@ export class SimulatedComputeElement implements ComputeElement {
     });
   }
 
-  log(name: string, bytes: number): Promise<string | null> {
-    return this.#answered(() => this.#memory.find(name)?.log.slice(-bytes) ?? null);
+  readLog(name: string, part: { head: number; tail: number }): Promise<CeLog | null> {
+    return this.#answered(() => {
+      const job = this.#memory.find(name);
+      if (job === undefined) return null;
+      const log = Buffer.from(job.log);
+      const head = log.subarray(0, part.head);
+      const tail = log.subarray(Math.max(head.length, log.length - part.tail));
+      return { size: log.length, head, tail };
+    });
   }
 
   slots(): Promise<CeSlots> {

@@ -84,7 +84,7 @@ export async function concludeJob(
     },
     // A bad output shows by its events.
     events: failure === 'bad-output' ? events - 1 : events,
-    log: '',
+    log: `Simulated ${events} events with seed ${wrapper.variables.FABRICA_SEED ?? '-'}.\n`,
   };
 }
 

@@ -78,6 +78,7 @@ describe('a forbidden change of state is refused with everything in its transact
           ...{ from: 'Failed', state: 'Done', report },
           ...{ class: null, blame: null, rule: null, evidence: null },
         })),
+        0,
       ),
     );
   });

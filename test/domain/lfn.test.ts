@@ -5,6 +5,8 @@ import {
   claimDirectory,
   FILES_PER_DIRECTORY,
   lfnOf,
+  logDirectory,
+  logLfn,
   outputNaming,
   physicalDirectory,
   physicalPath,
@@ -133,6 +135,13 @@ describe('other paths', () => {
   it('of a sandbox hold the content and the name', () => {
     const hash = 'ab'.repeat(32);
     expect(sandboxLfn(BELLE2_LFN_SCHEME, hash, 'gen.sh')).toBe(`/belle/sandbox/ab/${hash}/gen.sh`);
+  });
+
+  it('of logs tell production, block and bundle, and lie in one directory of the production', () => {
+    const lfn = logLfn(BELLE2_LFN_SCHEME, { production: 12, block: 3, bundle: 456 });
+    expect(lfn).toBe('/belle/log/prod00000012/block0003/bundle00000456.tar.gz');
+    expect(lfn).toMatch(LFN_PATTERN);
+    expect(lfn.startsWith(`${logDirectory(BELLE2_LFN_SCHEME, 12)}/`)).toBe(true);
   });
 
   it('of claims are apart from files', () => {

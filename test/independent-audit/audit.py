@@ -23,6 +23,7 @@ import re
 import sqlite3
 import stat
 import sys
+import tarfile
 import time
 import urllib.parse
 import zlib
@@ -111,6 +112,7 @@ class Known:
             self.production["campaign"],
         )
         self.log = rows("select what, why, data from events where production_id = ?", self.id)
+        self.bundles = {row["id"]: row for row in rows("select * from bundles where production_id = ? order by id", self.id)}
         self.running = {
             row["id"] for row in rows("select id, state from productions") if row["id"] != self.id and row["state"] not in ENDED
         }
@@ -224,6 +226,8 @@ def check_replicas(known, problems, measured):
                 problems.find("name", f"{file['lfn']} was made by attempt {file['attempt']} of job {file['job']}")
             # A cancelled production keeps what it had made.
             kept = known.production["state"] == "Cancelled" and known.is_accepted(file)
+            # Logs stay until they expire, whatever became of their jobs.
+            kept = kept or (file["kind"] == "log" and known.production["state"] != "Cleaned")
             if file["id"] not in final and not kept:
                 what = "unmerged" if known.is_accepted(file) else "not accepted"
                 problems.find("remnant", f"{place} is {what}, and still there")
@@ -300,8 +304,40 @@ def check_nothing_left(known, problems):
     files = set(known.files)
     files.update(file["id"] for lfn, file in known.sandboxes.items() if file is not None and lfn not in known.shared)
     for replica in known.replicas:
+        if known.files.get(replica["file_id"], {"kind": None})["kind"] == "log" and known.production["state"] == "Rejected":
+            continue
         if replica["file_id"] in files and not known.is_debt(replica["storage"], replica["path"]):
             problems.find("remnant", f"{replica['path']} on {replica['storage']} is catalogued, nothing should be")
+
+
+def check_logs(known, problems):
+    """Each bundle is cleared at its site, and its archive holds the logs that the catalog says, and no others."""
+    kept = collections.defaultdict(set)
+    for (job, number), attempt in known.attempts.items():
+        if attempt["log_kept"]:
+            kept[attempt["bundle"]].add(f"{job}.{number}.log")
+    archives = {bundle["log_file"] for bundle in known.bundles.values()}
+    for file in known.files.values():
+        if file["kind"] == "log" and file["id"] not in archives:
+            problems.find("logs", f"{file['lfn']} belongs to no bundle")
+    for bundle in known.bundles.values():
+        if bundle["cleared_at"] is None:
+            problems.find("site", f"nobody knows that {bundle['site']} has forgotten bundle {bundle['id']}")
+        file = known.files.get(bundle["log_file"])
+        if file is None or file["kind"] != "log":
+            if kept[bundle["id"]] or bundle["log_file"] is not None:
+                problems.find("logs", f"bundle {bundle['id']} has no archive, and attempts whose logs are in it")
+            continue
+        for replica in known.copies[file["id"]]:
+            place = f"{replica['path']} on {replica['storage']}"
+            try:
+                with tarfile.open(physical(known, replica), "r:gz") as archive:
+                    names = set(archive.getnames())
+            except (OSError, EOFError, tarfile.TarError) as error:
+                problems.find("logs", f"{place} is no archive: {error}")
+                continue
+            if names != kept[bundle["id"]]:
+                problems.find("logs", f"{place} holds {sorted(names)}, the catalog says {sorted(kept[bundle['id']])}")
 
 
 # --- what must hold for a completed production -----------------------------------------------------------------------
@@ -591,6 +627,7 @@ def audit(known, problems, options):
     if options.state in LEAVES_NOTHING:
         check_nothing_left(known, problems)
     check_replicas(known, problems, measured)
+    check_logs(known, problems)
     check_storages(known, problems, seen)
     print(json.dumps(summary(known, problems, measured, seen)))
     return 1 if problems.kinds else 0

@@ -161,8 +161,8 @@ function insertProduction(database: Database.Database): void {
     insert into blocks (production_id, number, state, reason, home_storage, first_job, jobs, first_event, events, waiting,
                         counts, created_at, updated_at)
     values (1, 0, 'Finished', '', 'TMP', 1, 1, 1, 10, 0, '{}', 1, 9), (1, 1, 'Finished', '', 'TMP', 2, 2, 11, 20, 0, '{}', 1, 9);
-    insert into bundles (id, production_id, block, kind, site, ticket, jobs, destinations, placed_at)
-    values (1, 1, 0, 'scout', 'KMI', 't', 5, '["TMP"]', 1);`);
+    insert into bundles (id, production_id, block, kind, site, ticket, jobs, destinations, placed_at, cleared_at)
+    values (1, 1, 0, 'scout', 'KMI', 't', 5, '["TMP"]', 1, 9);`);
   database
     .prepare(
       `insert into revisions (production_id, revision, definition, digest, lfn_scheme, submitted_by, created_at)

@@ -129,7 +129,9 @@ describe('settle', () => {
     const before = await room.dump();
     const answer = await room.settle(order(), stale);
     expect(await room.dump()).toEqual(before);
-    expect(answer).toMatchObject({ open: [], closed: [{ job: 1, count: 2, attempt: 1 }] });
+    const attempts = [{ job: 1, count: 2, attempt: 1 }];
+    // Their logs are kept first.
+    expect(answer).toMatchObject({ open: [], closed: [], closing: { attempts, logs: attempts } });
   });
 
   it('takes no notice of attempts and jobs that it never placed', async () => {

@@ -111,11 +111,14 @@ describe('a local computing element', () => {
     expect(status?.payloadReport).toBe('{"events": 5}\n');
     expect(status?.startedAt).toBeGreaterThan(Date.now() - 60_000);
     expect(status?.endedAt).toBeGreaterThanOrEqual(status?.startedAt ?? Infinity);
-    expect(await ce.log(job.name, 10)).toBe('99\n100000\n');
+    const log = await ce.readLog(job.name, { head: 4, tail: 10 });
+    expect(log?.tail.toString()).toBe('99\n100000\n');
+    expect(log?.head.toString()).toBe('1\n2\n');
+    expect(log?.size).toBe(588_895);
     await ce.forget([job.name]);
     expect(existsSync(jobFolder(spool(), job.name))).toBe(false);
     expect(await statusOf(ce, job.name)).toMatchObject({ state: 'unknown', report: null });
-    expect(await ce.log(job.name, 10)).toBeNull();
+    expect(await ce.readLog(job.name, { head: 0, tail: 10 })).toBeNull();
   });
 
   it('neither follows nor waits for what a payload puts in place of its files', async () => {
@@ -128,7 +131,7 @@ describe('a local computing element', () => {
     await ce.submit([job]);
     const [status] = await allEnded(ce, [job.name]);
     expect(status?.payloadReport).toBeNull();
-    expect(await ce.log(job.name, 100)).toBeNull();
+    expect(await ce.readLog(job.name, { head: 0, tail: 100 })).toBeNull();
   });
 
   it('leaves running jobs alone when it is told to forget them', async () => {
