@@ -4,7 +4,6 @@ import type { ArchivedLogs } from '../domain/log-archive.js';
 import type { BundleRow } from './attempts.js';
 import type { Db } from './catalog.js';
 import { rowsOf } from './dialect.js';
-import { condemnReplicas, invalidateFiles } from './files.js';
 
 /** Registers the archive of a bundle's logs, and which attempts are in it. */
 export async function insertLogArchive(
@@ -73,18 +72,13 @@ export async function expiredLogs(
 /** Condemns archives of logs: no longer `Valid`, and every replica to be removed. Only the removal itself is left to do. */
 export async function condemnLogs(db: Db, files: readonly number[]): Promise<void> {
   if (files.length === 0) return;
-  const replicas = await db
-    .selectFrom('replicas')
-    .innerJoin('files', 'files.id', 'replicas.file_id')
-    .select(['replicas.file_id as file', 'replicas.storage'])
-    .where('replicas.file_id', 'in', [...files])
-    .where('files.kind', '=', 'log')
-    .execute();
-  await condemnReplicas(db, replicas);
-  await invalidateFiles(
-    db,
-    replicas.map((one) => one.file),
+  const ids = rowsOf(
+    files.map((id) => ({ id })),
+    { id: 'integer' },
   );
+  const logs = sql`(select f.id from ${ids} as r cross join files f where f.id = r.id and f.kind = 'log')`;
+  await sql`update replicas set state = 'Removing' where file_id in ${logs}`.execute(db);
+  await sql`update files set state = 'Invalid' where state = 'Valid' and id in ${logs}`.execute(db);
 }
 
 /** The archives of a production's logs that are still there. */

@@ -17,6 +17,7 @@ storage is a database NAME.db below its root, with the path, size and checksum o
 import argparse
 import collections
 import hashlib
+import io
 import json
 import os
 import re
@@ -331,7 +332,7 @@ def check_logs(known, problems):
         for replica in known.copies[file["id"]]:
             place = f"{replica['path']} on {replica['storage']}"
             try:
-                with tarfile.open(physical(known, replica), "r:gz") as archive:
+                with tarfile.open(fileobj=known.disks[replica["storage"]].open(replica["path"]), mode="r:gz") as archive:
                     names = set(archive.getnames())
             except (OSError, EOFError, tarfile.TarError) as error:
                 problems.find("logs", f"{place} is no archive: {error}")
@@ -518,6 +519,9 @@ class Directory:
     def epochs(self):
         return sorted(os.listdir(self.root))
 
+    def open(self, path):
+        return open(self.root + path, "rb")
+
     def measure(self, path):
         size, adler32, sha256 = 0, 1, hashlib.sha256()
         with open(self.root + path, "rb") as file:
@@ -554,6 +558,14 @@ class Simulated:
 
     def epochs(self):
         return []  # It has no directories, so a tree of claims without files is nothing.
+
+    def open(self, path):
+        if not self.is_there() or not self.has(path):
+            raise FileNotFoundError(2, "it is not there")
+        db = sqlite3.connect(f"file:{urllib.parse.quote(os.path.abspath(self.file))}?mode=ro", uri=True)
+        content = db.execute("select content from files where path = ?", (path,)).fetchone()[0]
+        db.close()
+        return io.BytesIO(content or b"")
 
     def measure(self, path):
         if not self.is_there() or not self.has(path):

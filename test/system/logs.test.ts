@@ -98,7 +98,7 @@ describe('logs of jobs', () => {
   test('after the workflows were terminated the next life tidies up', async () => {
     const handle = await fabrica.start(
       smallProduction('terminated', {
-        events: 300,
+        events: 150,
         scouts: { jobs: 0 },
         behaviour: 'sleep(500);',
       }),

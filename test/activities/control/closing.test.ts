@@ -156,7 +156,7 @@ describe('archives of logs', () => {
   ])('of a production that is %s are %s', async (state, expected) => {
     await closed();
     await room.change(`update productions set state = '${state}'`);
-    await room.do.condemnProduction({ ...ref, scope: 'everything' });
+    await room.do.condemnProduction({ ...ref, scope: 'everything', after: -1 });
     expect(await logs()).toMatchObject([{ state: expected }]);
   });
 
