@@ -70,12 +70,14 @@ async function harness({ seeds, faults, grid, kinds, json }: Options): Promise<b
   const stop = untilStopped();
   const shared = { grid, kinds, signal: stop.signal };
   const undisturbed = await told({ ...shared, seed: 0, faults: 0, reference: null });
+  if (undisturbed === null) return false;
   const results: RunResult[] = [];
   if (undisturbed.deviations.length === 0) {
     const reference: Made | null = undisturbed.made;
     for (const seed of seeds) {
-      if (stop.signal.aborted) break;
-      results.push(await told({ ...shared, seed, faults, reference }));
+      const result = await told({ ...shared, seed, faults, reference });
+      if (result === null) break;
+      results.push(result);
       if (json !== undefined) writeFileSync(json, `${JSON.stringify(results, null, 2)}\n`);
     }
   }
@@ -92,7 +94,8 @@ async function harness({ seeds, faults, grid, kinds, json }: Options): Promise<b
   return deviating.length === 0 && results.length === seeds.length;
 }
 
-async function told(options: Omit<RunOptions, 'tell'>): Promise<RunResult> {
+/** Null if it was interrupted. */
+async function told(options: Omit<RunOptions, 'tell'>): Promise<RunResult | null> {
   const { faults, grid, kinds, seed } = options;
   const name = faults === 0 ? 'undisturbed' : `seed ${seed}`;
   const began = Date.now();
@@ -100,7 +103,14 @@ async function told(options: Omit<RunOptions, 'tell'>): Promise<RunResult> {
     console.log(`${name} ${((Date.now() - began) / 1000).toFixed(1).padStart(6)} s  ${line}`);
   };
   if (faults > 0) tell(commandOf({ seed, faults, grid, kinds }));
-  const result = await run({ ...options, tell });
+  let result: RunResult;
+  try {
+    result = await run({ ...options, tell });
+  } catch (error) {
+    if (!options.signal.aborted) throw error;
+    tell(`interrupted: ${error instanceof Error ? error.message : String(error)}`);
+    return null;
+  }
   for (const deviation of result.deviations) tell(`DEVIATION ${deviation}`);
   const attempts = Object.entries(result.attempts).map(([state, count]) => `${count} ${state}`);
   tell(

@@ -22,7 +22,7 @@ export interface PlanOptions {
 }
 
 /** Between one fault and the next, ms at most. */
-const LONGEST_GAP = 5000;
+const LONGEST_GAP = 12_000;
 /** Between two faults of one group. */
 const REST = 1000;
 

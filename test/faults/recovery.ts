@@ -20,18 +20,18 @@ export interface RecoveryMeasurement {
 
 const SITE = 'KMI';
 const RUNNING = 200;
-/** A job sleeps so long, s: seven of 200 end in a second. */
-const SHORTEST = 20;
-const LONGEST = 40;
-/** Between two kills, ms: what follows the recovery must have settled. */
-const PAUSE_MS = 5000;
-/** The most that a round takes with its pause, s; from it follows how many jobs there must be. */
-const ROUND_SECONDS = 40;
+/** A job sleeps so long, s: three of 200 end in a second. */
+const SHORTEST = 30;
+const LONGEST = 90;
+/** From a kill to the next, ms, at least: a process that ends soon after its start is started again after a longer pause each time. */
+const PAUSE_MS = 70_000;
+/** What a round takes, s; from it follows how many jobs there must be. */
+const ROUND_SECONDS = 85;
 const SERVING_MS = 120_000;
 const LONGEST_WAIT_MS = 180_000;
 const LONGEST_END_MS = 900_000;
 
-/** Kills the process of a site at which 200 jobs run, again and again, and measures when it goes on. Takes some 40 s a round. */
+/** Kills the process of a site at which 200 jobs run, again and again, and measures when it goes on. Takes some 80 s a round. */
 export async function measureRecovery(
   rounds: number,
   tell: (line: string) => void,
@@ -60,7 +60,7 @@ export async function measureRecovery(
       tell(
         `round ${round}: ${running.at(-1)} jobs ran; recovered after ${(recovery / 1000).toFixed(1)} s`,
       );
-      await sleep(PAUSE_MS);
+      await sleep(Math.max(0, PAUSE_MS - recovery), undefined, { signal: stopSignal });
     }
     for (const end = Date.now() + LONGEST_END_MS; !(await operator.lookAfter(1, true));) {
       stopSignal.throwIfAborted();

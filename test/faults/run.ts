@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -58,7 +59,10 @@ const LOOK_MS = 200;
 /** Processes of jobs that are over. */
 const PROCESSES_END_MS = 20_000;
 
-/** One seed: a system of its own, productions, the planned faults, and the comparison with an undisturbed run. */
+/**
+ * One seed: a system of its own, productions, the planned faults, and the comparison with an undisturbed run. Throws the signal's reason
+ * if that aborts; nothing is left of the run then.
+ */
 export async function run(options: RunOptions): Promise<RunResult> {
   const began = Date.now();
   const world = new World({ grid: options.grid, sites: SITES, slots: SLOTS[options.grid] });
@@ -75,12 +79,14 @@ export async function run(options: RunOptions): Promise<RunResult> {
       `the run broke off: ${error instanceof Error ? error.message : String(error)}`,
     );
   } finally {
+    life.over.abort(new Error('the run is over'));
     options.signal.removeEventListener('abort', stop);
     life.deviations.push(...world.undoAll());
     world.killAll();
   }
-  const failed = life.deviations.length > 0;
+  const failed = life.deviations.length > 0 && !options.signal.aborted;
   world.remove(failed);
+  options.signal.throwIfAborted();
   return {
     ...{ seed: options.seed, grid: options.grid, faults: life.records, made: life.made },
     ...{ productions: life.productions, releases: life.operator.releases },
@@ -95,6 +101,8 @@ class Run {
   readonly records: FaultRecord[] = [];
   readonly attempts: Record<string, number> = {};
   readonly operator: Operator;
+  /** Aborts when nothing more may be injected. */
+  readonly over = new AbortController();
   productions = 0;
   made: Made | null = null;
   readonly #world: World;
@@ -108,6 +116,10 @@ class Run {
     this.#world = world;
     this.#options = options;
     this.operator = new Operator(world, world.folder);
+    setMaxListeners(0, this.over.signal);
+    options.signal.addEventListener('abort', () => {
+      this.over.abort(options.signal.reason);
+    });
   }
 
   async happen(): Promise<void> {
@@ -137,9 +149,8 @@ class Run {
     const began = Date.now();
     await Promise.all(
       plan.map(async (fault) => {
-        await sleep(Math.max(0, began + fault.at - Date.now()), undefined, {
-          signal: this.#options.signal,
-        });
+        const { signal } = this.over;
+        await sleep(Math.max(0, began + fault.at - Date.now()), undefined, { signal });
         this.records.push(await this.#injectOne(fault));
       }),
     );
@@ -191,7 +202,7 @@ class Run {
     while (true) {
       const over = this.#planned === 0;
       if (!over || this.#holding > 0) quietSince = Date.now();
-      this.#options.signal.throwIfAborted();
+      this.over.signal.throwIfAborted();
       if (await this.operator.lookAfter(this.productions, this.#holding === 0)) {
         if (over) break;
         await this.#submitNext();

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, cpSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -13,7 +13,7 @@ const REMOUNT_TRIES = 50;
  */
 export class Volume {
   readonly path: string;
-  readonly #mounted: boolean;
+  #mounted: boolean;
 
   constructor(folder: string, megabytes: number) {
     this.path = folder;
@@ -28,6 +28,7 @@ export class Volume {
 
   /** Afterwards nothing more fits in. */
   fill(): void {
+    if (!this.#mounted) throw new Error(`${this.path} is no volume of its own: it is not filled`);
     const file = openSync(path.join(this.path, BALLAST), 'a');
     try {
       for (let size = 1 << 20; size >= 1;) {
@@ -64,19 +65,25 @@ export class Volume {
     execFileSync('mount', ['-o', 'remount,rw', this.path], { stdio: 'ignore' });
   }
 
-  /** Idempotent. */
+  /** Afterwards its files are plain ones in a plain directory. */
+  keep(): void {
+    if (!this.#mounted) return;
+    const copy = `${this.path}.kept`;
+    cpSync(this.path, copy, { recursive: true });
+    this.#unmount();
+    cpSync(copy, this.path, { recursive: true });
+    rmSync(copy, { recursive: true });
+  }
+
   remove(): void {
-    if (this.#mounted) unmount(this.path);
+    this.#unmount();
     rmSync(this.path, { recursive: true, force: true });
   }
-}
 
-/** Also where processes still use it: it goes when they do. */
-export function unmount(folder: string): void {
-  try {
-    execFileSync('umount', ['-l', folder], { stdio: 'ignore' });
-  } catch {
-    // It is not mounted any more.
+  /** Also where processes still use it: it goes when they do. */
+  #unmount(): void {
+    if (this.#mounted) execFileSync('umount', ['-l', this.path], { stdio: 'ignore' });
+    this.#mounted = false;
   }
 }
 

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -8,7 +8,7 @@ import type { Grid } from './fault-kinds.js';
 import { configurationText, storageRoot, STORAGES, type Layout } from './grid-under-test.js';
 import { everyProcessOf, signal } from './processes.js';
 import { Upkeep } from './upkeep.js';
-import { unmount, Volume } from './volume.js';
+import { Volume } from './volume.js';
 
 const ROOT = path.resolve(process.cwd());
 const PROGRAM = path.join(ROOT, 'dist', 'client', 'cli', 'main.js');
@@ -127,13 +127,8 @@ export class World {
   /** Idempotent. With `keep`, what was on the volumes stays in the folder as plain files. */
   remove(keep: boolean): void {
     for (const volume of [this.catalogVolume, ...this.storages.values()]) {
-      if (keep && volume.limits === null) {
-        const copy = `${volume.path}.kept`;
-        cpSync(volume.path, copy, { recursive: true });
-        unmount(volume.path);
-        cpSync(copy, volume.path, { recursive: true });
-        rmSync(copy, { recursive: true });
-      } else if (!keep) volume.remove();
+      if (keep) volume.keep();
+      else volume.remove();
     }
     if (!keep) rmSync(this.folder, { recursive: true, force: true });
   }

@@ -4,7 +4,7 @@ import { processesOf, signal, type Role, type RunningProcess } from '../processe
 import type { World } from '../world.js';
 
 /** How long somebody to hit is looked for, ms: between two jobs there is no payload. */
-const PATIENCE_MS = 8000;
+const PATIENCE_MS = 30_000;
 const LOOK_MS = 50;
 
 /** SIGKILL for one process of a role. */
