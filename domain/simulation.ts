@@ -5,7 +5,7 @@ import { FAILURE_CLASSES, type FailureClass } from './failure-class.js';
 /** Simulated sites and storages in `fabrica.yaml`: nothing runs there, and what would happen is drawn. Times are simulated ones. */
 
 const quantity = z.strictObject({
-  median: z.number().positive().max(1e9).describe('Half of the values are below.'),
+  median: z.number().positive().max(1e15).describe('Half of the values are below.'),
   spread: z.number().min(0).max(5).default(0).describe('Sigma of the logarithm.'),
 });
 const distribution = (median: number, spread: number) => quantity.default({ median, spread });

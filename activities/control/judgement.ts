@@ -1,7 +1,7 @@
 import type { AttemptChange, Evidence, OpenAttempt } from '../../catalog/attempts.js';
 import type { NewFile } from '../../catalog/files.js';
 import type { JobChange } from '../../catalog/jobs.js';
-import type { AttemptReport, OutputRecipe } from '../../domain/bundle.js';
+import type { AttemptReport, FailureStep, OutputRecipe } from '../../domain/bundle.js';
 import type { Definition } from '../../domain/definition.js';
 import type { FailureClass } from '../../domain/failure-class.js';
 import type { BlameVerdict } from '../../policy/blame.js';
@@ -73,6 +73,18 @@ export function done(
   };
 }
 
+/**
+ * Steps in which a wrapper has not written to any storage yet. A failed check may be one of a report after the stage-out, jobs whose
+ * submission failed may have run before they were ended, and the twin that holds a claim may have written.
+ */
+const BEFORE_STAGE_OUT: readonly FailureStep[] = [
+  'stage-in',
+  'environment',
+  'payload',
+  'wall-limit',
+  'memory-limit',
+];
+
 /** What is known of a failure besides its report. */
 export interface FailureHistory {
   readonly diagnosis: Diagnosis;
@@ -137,7 +149,7 @@ export function failed(
     job: jobChange(attempt, { ...counted, ...change }),
     files: [],
     failure: diagnosis.class,
-    leaves: true,
+    leaves: !BEFORE_STAGE_OUT.includes(report.step),
     split: decision.action === 'split',
     parked: decision.action === 'park' ? decision.why : '',
   };

@@ -250,7 +250,10 @@ function bundleGroups(jobs: readonly JobRow[], stage: JobStage): JobRow[][] {
   return [...groups.values()].flat();
 }
 
-/** The block's home, then the temporary storages near the site, then any other. */
+/** Storages that a job may try to leave an output on: each is looked at for what the job may have left there. */
+const MOST_DESTINATIONS = 4;
+
+/** The block's home, then the temporary storages near the site, then any other; at most four of them. */
 function temporaryDestinations(
   block: BlockRow,
   site: SiteRow,
@@ -261,7 +264,7 @@ function temporaryDestinations(
   const temporary = usable.filter((storage) => storage.purpose === 'temporary');
   const names = new Set(temporary.map((storage) => storage.name));
   const near = nearStorages(site).filter((name) => names.has(name));
-  return [...new Set([block.home_storage, ...near, ...names])];
+  return [...new Set([block.home_storage, ...near, ...names])].slice(0, MOST_DESTINATIONS);
 }
 
 /** Where the first copy of a final file shall be: storages of the distribution plan, those near the site first. */
@@ -285,5 +288,7 @@ function finalDestinations(
     { ...definition.distribution, copies: targets.length },
     targets,
   ).copyTo;
-  return [...planned].sort((a, b) => Number(near.includes(b)) - Number(near.includes(a)));
+  return [...planned]
+    .sort((a, b) => Number(near.includes(b)) - Number(near.includes(a)))
+    .slice(0, MOST_DESTINATIONS);
 }

@@ -229,7 +229,8 @@ export function settling(context: ControlContext) {
         verdict: blameFor(diagnosis.class, bundle.site, tallies),
         // A release begins the count anew.
         payloadFailures: attempt.charged === 0 ? 0 : (failedBefore.get(report.job) ?? 0),
-        full: production.estimate === null || bundle.kind === 'merge' || attempt.raised === 1,
+        // Merges have the full limits from the beginning; a slow node deserves a second try all the same.
+        full: (production.estimate === null && bundle.kind !== 'merge') || attempt.raised === 1,
         divisible: bundle.kind !== 'merge' && production.estimate !== null,
         now,
       });
@@ -252,8 +253,7 @@ export function settling(context: ControlContext) {
     const destinations = destinationsOf(bundle);
     const remnants = judgements.flatMap(({ attempt: { report }, leaves }) => {
       const attempt = open.get(report.job);
-      // A job that never came to a site can have left nothing.
-      if (attempt === undefined || report.step === 'submission') return [];
+      if (attempt === undefined) return [];
       return outputsOf(revision, production.id, {
         kind: bundle.kind,
         level: attempt.level,

@@ -25,6 +25,12 @@ export function countsText(counts: Readonly<Partial<Record<string, number>>>): s
     .join(', ');
 }
 
+/** The first `most` of a list, and how many there are besides: `a, b and 3 more`. */
+export function firstOf(items: readonly string[], most: number): string {
+  const rest = items.length - most;
+  return rest > 0 ? `${items.slice(0, most).join(', ')} and ${rest} more` : items.join(', ');
+}
+
 /** Local time as `2026-11-23 14:30:02`; `-` for none. */
 export function timeText(ms: number | null): string {
   if (ms === null) return '-';

@@ -43,7 +43,7 @@ export class SimulatedComputeElement implements ComputeElement {
   readonly site: string;
   readonly #options: SimulatedComputeOptions;
   readonly #memory: JobMemory;
-  #closed = new AbortController();
+  readonly #closed = new AbortController();
 
   constructor(options: SimulatedComputeOptions) {
     this.site = options.site;
@@ -139,6 +139,7 @@ export class SimulatedComputeElement implements ComputeElement {
     }
     const fate = this.#fateOf(name, wrapper);
     if (fate.failure === 'submission') {
+      this.#memory.noteInjected(name, 'submission');
       return { name, ceId: '', refused: 'the computing element has refused the job' };
     }
     const perMs = this.#options.speed / 1000;
@@ -214,6 +215,7 @@ export class SimulatedComputeElement implements ComputeElement {
         conclusion.events === null ? null : JSON.stringify({ events: conclusion.events }),
       log: conclusion.log,
     });
+    if (conclusion.failure !== null) this.#memory.noteInjected(job.name, conclusion.failure);
     return this.#memory.find(job.name) ?? job;
   }
 

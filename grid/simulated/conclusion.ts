@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { messageOf } from '../../domain/errors.js';
+import type { FailureClass } from '../../domain/failure-class.js';
 import type { WrapperOutputReport, WrapperReport } from '../compute/wrapper-report.js';
 import type { WrapperInput, WrapperSpec } from '../compute/wrapper.js';
 import type { StorageElement, StorageElements } from '../storage/storage-element.js';
@@ -13,6 +14,8 @@ export interface Conclusion {
   readonly report: WrapperReport | null;
   readonly events: number | null;
   readonly log: string;
+  /** What really befell it. */
+  readonly failure: FailureClass | null;
 }
 
 export interface ConclusionContext {
@@ -29,7 +32,9 @@ export async function concludeJob(
   times: { startedAt: number; endedAt: number },
   context: ConclusionContext,
 ): Promise<Conclusion> {
-  if (fate.failure === 'lost') return { report: null, events: null, log: 'Started.\n' };
+  if (fate.failure === 'lost') {
+    return { report: null, events: null, log: 'Started.\n', failure: 'lost' };
+  }
   const storages = new SimulatedStorages(context.storages);
   const overWall = fate.wallSeconds > wrapper.wallSeconds;
   const measured = {
@@ -39,7 +44,8 @@ export async function concludeJob(
     cpuSeconds: fate.cpuSeconds,
     memoryMB: fate.memoryMB,
   };
-  const failed = (symptom: Symptom): Conclusion => ({
+  const failed = (failure: FailureClass, symptom: Symptom): Conclusion => ({
+    failure,
     report: {
       ...measured,
       outcome: 'failed',
@@ -53,26 +59,30 @@ export async function concludeJob(
   });
 
   if (!(await storages.claim(wrapper))) {
-    return failed({
+    return failed('stage-out', {
       ...SYMPTOMS['stage-out'],
       reason: 'no storage takes the claim of this attempt',
     });
   }
   for (const input of wrapper.stageIn) {
     const complaint = await storages.complaintAbout(input);
-    if (complaint !== '')
-      return failed({ step: 'stage-in', exitCode: null, reason: complaint, log: '' });
+    if (complaint !== '') {
+      const failure = complaint.startsWith('input-corrupt') ? 'input-corrupt' : 'input-missing';
+      return failed(failure, { step: 'stage-in', exitCode: null, reason: complaint, log: '' });
+    }
   }
   const { failure } = fate;
   if (failure !== null && failure in SYMPTOMS) {
-    return failed(SYMPTOMS[failure as keyof typeof SYMPTOMS]);
+    return failed(failure, SYMPTOMS[failure as keyof typeof SYMPTOMS]);
   }
-  if (overWall) return failed(SYMPTOMS['wall-time']);
-  if (fate.memoryMB > wrapper.memoryMB) return failed(SYMPTOMS.memory);
+  if (overWall) return failed('wall-time', SYMPTOMS['wall-time']);
+  if (fate.memoryMB > wrapper.memoryMB) return failed('memory', SYMPTOMS.memory);
 
   const events = Number(wrapper.variables.FABRICA_EVENTS ?? 0);
   const staged = await storages.stageOut(wrapper, events * context.bytesPerEvent);
-  if (typeof staged === 'string') return failed({ ...SYMPTOMS['stage-out'], reason: staged });
+  if (typeof staged === 'string') {
+    return failed('stage-out', { ...SYMPTOMS['stage-out'], reason: staged });
+  }
   return {
     report: {
       ...measured,
@@ -84,6 +94,7 @@ export async function concludeJob(
     },
     // A bad output shows by its events.
     events: failure === 'bad-output' ? events - 1 : events,
+    failure,
     log: `Simulated ${events} events with seed ${wrapper.variables.FABRICA_SEED ?? '-'}.\n`,
   };
 }

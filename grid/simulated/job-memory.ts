@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import Database from 'better-sqlite3';
+import type { FailureClass } from '../../domain/failure-class.js';
 import { beginOf } from './begin.js';
 
 /** A job as the computing element remembers it; times in ms since 1970. */
@@ -24,6 +25,7 @@ export class JobMemory {
   /** When it was first used, ms since 1970: simulated time counts from it. */
   readonly begin: number;
   readonly #database: Database.Database;
+  readonly #statements = new Map<string, Database.Statement>();
 
   constructor(folder: string, site: string, now: number) {
     mkdirSync(folder, { recursive: true });
@@ -35,7 +37,8 @@ export class JobMemory {
         name text primary key, wrapper text not null, fate text not null, startedAt integer not null,
         endedAt integer not null, report text, payloadReport text, log text not null
       ) without rowid;
-      create index if not exists jobs_by_end on jobs (endedAt);`);
+      create index if not exists jobs_by_end on jobs (endedAt);
+      create table if not exists injected (name text primary key, failure text not null) without rowid;`);
     this.begin = beginOf(this.#database, now);
   }
 
@@ -45,18 +48,16 @@ export class JobMemory {
   }
 
   find(name: string): RememberedJob | undefined {
-    return this.#database
-      .prepare<[string], RememberedJob>(`select ${COLUMNS} from jobs where name = ?`)
-      .get(name);
+    return this.#prepared<[string], RememberedJob>(
+      `select ${COLUMNS} from jobs where name = ?`,
+    ).get(name);
   }
 
   add(job: RememberedJob): void {
-    this.#database
-      .prepare(
-        `insert into jobs (${COLUMNS})
+    this.#prepared(
+      `insert into jobs (${COLUMNS})
          values (@name, @wrapper, @fate, @startedAt, @endedAt, @report, @payloadReport, @log)`,
-      )
-      .run(job);
+    ).run(job);
   }
 
   /** Records how a job has ended; what is recorded first stays. */
@@ -64,22 +65,24 @@ export class JobMemory {
     name: string,
     told: Pick<RememberedJob, 'endedAt' | 'report' | 'payloadReport' | 'log'>,
   ): void {
-    this.#database
-      .prepare(
-        `update jobs set endedAt = @endedAt, report = @report, payloadReport = @payloadReport, log = @log
+    this.#prepared(
+      `update jobs set endedAt = @endedAt, report = @report, payloadReport = @payloadReport, log = @log
          where name = @name and report is null`,
-      )
-      .run({ name, ...told });
+    ).run({ name, ...told });
+  }
+
+  /** Notes which failure befell a job, for whoever compares it with the diagnosis; it is kept for ever. */
+  noteInjected(name: string, failure: FailureClass): void {
+    this.#prepared('insert into injected values (?, ?) on conflict do nothing').run(name, failure);
   }
 
   forget(name: string): void {
-    this.#database.prepare('delete from jobs where name = ?').run(name);
+    this.#prepared('delete from jobs where name = ?').run(name);
   }
 
   /** When the jobs end that have not ended by a time, in any order. */
   endsAfter(now: number): number[] {
-    return this.#database
-      .prepare<[number], number>('select endedAt from jobs where endedAt > ?')
+    return this.#prepared<[number], number>('select endedAt from jobs where endedAt > ?')
       .pluck()
       .all(now);
   }
@@ -87,8 +90,7 @@ export class JobMemory {
   /** When the next job ends after a time; null if none will. */
   nextEnd(now: number): number | null {
     return (
-      this.#database
-        .prepare<[number], number | null>('select min(endedAt) from jobs where endedAt > ?')
+      this.#prepared<[number], number | null>('select min(endedAt) from jobs where endedAt > ?')
         .pluck()
         .get(now) ?? null
     );
@@ -97,16 +99,22 @@ export class JobMemory {
   /** Jobs that run at a time, and that wait then. */
   counts(now: number): { running: number; queued: number } {
     return (
-      this.#database
-        .prepare<[number, number, number], { running: number; queued: number }>(
-          `select coalesce(sum(startedAt <= ?), 0) as running, coalesce(sum(startedAt > ?), 0) as queued
+      this.#prepared<[number, number, number], { running: number; queued: number }>(
+        `select coalesce(sum(startedAt <= ?), 0) as running, coalesce(sum(startedAt > ?), 0) as queued
            from jobs where endedAt > ?`,
-        )
-        .get(now, now, now) ?? { running: 0, queued: 0 }
+      ).get(now, now, now) ?? { running: 0, queued: 0 }
     );
   }
 
   close(): void {
     this.#database.close();
+  }
+
+  #prepared<P extends unknown[] = unknown[], R = unknown>(sql: string): Database.Statement<P, R> {
+    const known = this.#statements.get(sql);
+    const statement = known ?? this.#database.prepare(sql);
+    if (known === undefined) this.#statements.set(sql, statement);
+    // The type of the rows is that of the text, as with every statement of the database.
+    return statement as Database.Statement<P, R>;
   }
 }

@@ -4,7 +4,7 @@ import { formatDuration, formatSize } from '../../../domain/quantity.js';
 import type { Session } from '../session.js';
 import { stateStyle } from '../style.js';
 import { facts, type Cell } from '../table.js';
-import { counted, countsText, grouped, safe, timeText } from '../text.js';
+import { counted, countsText, firstOf, grouped, safe, timeText } from '../text.js';
 import { stageLine } from './bar.js';
 import { eventsWanted, stagesOf } from './stages.js';
 
@@ -35,9 +35,9 @@ function head(view: ProductionView, waits: string, look: PageLook): string {
   const { progress } = view;
   const { events, state } = progress;
   const ended = view.finishedAt === null ? '' : `, ended ${timeText(view.finishedAt)}`;
-  const debts = view.remnants.map(
-    ({ storage, state: kind, remnants }) => `${remnants} on ${storage} (${kind})`,
-  );
+  const remnants = [...view.remnants]
+    .sort((a, b) => b.remnants - a.remnants)
+    .map((one) => `${grouped(one.remnants)} on ${one.storage} (${one.state})`);
   const pairs: [string, Cell][] = [
     ['production', { text: view.name, paint: look.style.bold }],
     ['state', { text: state, paint: stateStyle(look.style, state) }],
@@ -50,7 +50,7 @@ function head(view: ProductionView, waits: string, look: PageLook): string {
     ['waived', events.waived > 0 ? counted(events.waived, 'event') : ''],
     ['jobs', countsText(progress.jobs) || 'none yet'],
     ['merges', countsText(progress.merges)],
-    ['remnants', debts.join(', ')],
+    ['remnants', firstOf(remnants, 6)],
   ];
   return facts(pairs, look);
 }

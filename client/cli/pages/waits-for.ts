@@ -1,6 +1,6 @@
 import type { ProductionView } from '../../../catalog/views/production-view.js';
 import { formatDuration } from '../../../domain/quantity.js';
-import { counted } from '../text.js';
+import { counted, firstOf } from '../text.js';
 import { obstacleText, type Obstacle } from './obstacles.js';
 
 /** In a sentence or two: what must happen before the production goes on, or why nothing must. */
@@ -48,6 +48,9 @@ function inItsState(view: ProductionView, now: number, obstacles: readonly Obsta
   }
 }
 
+/** Sites that a sentence names, those with most jobs first. */
+const MOST_SITES = 8;
+
 function running(view: ProductionView, now: number, obstacles: readonly Obstacle[]): string {
   const { jobs, merges } = view.progress;
   const waiting = (jobs.Waiting ?? 0) + (merges.Waiting ?? 0);
@@ -55,7 +58,11 @@ function running(view: ProductionView, now: number, obstacles: readonly Obstacle
   const sites = Object.entries(view.openBySite);
   const open = sites.reduce((sum, [, count]) => sum + count, 0);
   if (open > 0) {
-    const where = sites.map(([site, count]) => `${count} at ${site}`).join(', ');
+    const most = [...sites].sort(([, a], [, b]) => b - a);
+    const where = firstOf(
+      most.map(([site, count]) => `${count} at ${site}`),
+      MOST_SITES,
+    );
     const atSites = `For ${counted(open, 'job')} (${where})`;
     if (waiting === 0) return `${atSites}.`;
     if (obstacles.length > 0) {

@@ -298,12 +298,13 @@ export class ControlRoom {
 
   /** Changes the catalog as no code of Fabrica may: whatever the transition tables say. */
   async change(statement: string): Promise<void> {
-    const { db } = this.catalog;
-    for (const table of Object.keys(GUARDED)) {
-      await sql.raw(`drop trigger ${table}_transitions`).execute(db);
-    }
-    await sql.raw(statement).execute(db);
-    await guardTransitions(db);
+    await this.catalog.db.transaction().execute(async (db) => {
+      for (const table of Object.keys(GUARDED)) {
+        await sql.raw(`drop trigger ${table}_transitions`).execute(db);
+      }
+      await sql.raw(statement).execute(db);
+      await guardTransitions(db);
+    });
   }
 
   /** Everything that the catalog holds. */

@@ -74,7 +74,7 @@ describe('settle', () => {
   });
 
   it('sends a failed job to another site after a back-off, and has its remnants removed', async () => {
-    const answer = await settle(failing({ logTail: 'boom' }));
+    const answer = await settle(failing({ step: 'check', logTail: 'boom' }));
     expect(answer).toMatchObject({ requeued: 2, remnants: true });
     const { site } = order();
     expect(
@@ -119,6 +119,11 @@ describe('settle', () => {
     const inVain = destinations.slice(0, -1).sort();
     expect(inVain.length).toBeGreaterThan(0);
     expect(left).toEqual(inVain.map((storage) => ({ storage, n: 8 })));
+  });
+
+  it('looks for no remnants of a job whose wrapper ended before it had written any', async () => {
+    expect(await settle(failing({ step: 'payload' }))).toMatchObject({ remnants: false });
+    expect(await room.rows('select * from remnants')).toEqual([]);
   });
 
   it('takes no notice of what comes from a fenced attempt', async () => {
