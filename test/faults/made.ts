@@ -55,13 +55,16 @@ export function differences(made: Made, reference: Made): string[] {
 const digestOf = (lines: readonly string[]): string =>
   createHash('sha256').update(lines.join('\n')).digest('hex').slice(0, 16);
 
+/** What jobs make is called so; archives of logs are not. */
+const EVENTS = '.jsonl';
+
 /** The lines of the final files, each file once however many copies it has, in order of the events. */
 function eventsInFiles(world: World, id: number): string[] {
   const files = new Map<string, string>();
   for (const storage of STORAGES.filter((name) => name.endsWith('-DISK'))) {
     const root = storageRoot(world.folder, storage);
     for (const file of filesBelow(root)) {
-      if (!file.includes(`prod${String(id).padStart(8, '0')}`)) continue;
+      if (!file.endsWith(EVENTS) || !file.includes(`prod${String(id).padStart(8, '0')}`)) continue;
       files.set(path.relative(root, file), readFileSync(file, 'utf8'));
     }
   }

@@ -32,10 +32,15 @@ export function stall(role: Role): Injection {
   };
 }
 
-async function victim(world: World, role: Role, pick: number): Promise<RunningProcess | null> {
+function victim(world: World, role: Role, pick: number): Promise<RunningProcess | null> {
+  return found(() => picked(processesOf(role, world.state), pick));
+}
+
+/** What `look` finds within some time; null if it finds nothing. */
+export async function found<T>(look: () => T | undefined): Promise<T | null> {
   for (let waited = 0; waited < PATIENCE_MS; waited += LOOK_MS) {
-    const found = picked(processesOf(role, world.state), pick);
-    if (found !== undefined) return found;
+    const one = look();
+    if (one !== undefined) return one;
     await sleep(LOOK_MS);
   }
   return null;

@@ -6,6 +6,7 @@ import { storageRoot, STORAGES } from '../grid-under-test.js';
 import { processesOf, signal } from '../processes.js';
 import type { Volume } from '../volume.js';
 import type { World } from '../world.js';
+import { found } from './kill.js';
 
 /** The storage refuses writes. */
 export const storageReadOnly: Injection = async (world, { pick }) => {
@@ -52,8 +53,10 @@ export const storageSlow: Injection = async (world, { pick }) => {
   const name = storageOf(pick);
   if (world.grid === 'simulated') return troubled(world, name, 'slowness = 1500');
   const site = name.split('-')[0] ?? '';
-  const serving = processesOf('site', world.state).find((one) => one.name === `site ${site}`);
-  if (serving === undefined) return { outcome: 'missed', target: `nobody serves ${name}` };
+  const serving = await found(() =>
+    processesOf('site', world.state).find((one) => one.name === `site ${site}`),
+  );
+  if (serving === null) return { outcome: 'missed', target: `nobody serves ${name}` };
   let stopped = false;
   const timer = setInterval(() => {
     stopped = !stopped;
