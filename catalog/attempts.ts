@@ -103,6 +103,7 @@ export async function openAttempts(db: Db, bundle: number) {
       'j.level',
       'j.avoid',
       'j.raised',
+      'j.killed',
     ])
     .where('a.bundle', '=', bundle)
     .where('a.state', 'in', ['Submitted', 'Running'])

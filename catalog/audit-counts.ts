@@ -38,7 +38,8 @@ export async function productionCounts(db: Db, production: number): Promise<Prod
   );
   const repeatedSeeds = await one(sql<{ n: number | null }>`
     select count(*) as n from (
-      select seed from jobs where production_id = ${production} and kind in ('scout', 'fabrication')
+      select seed from jobs
+      where production_id = ${production} and kind in ('scout', 'fabrication') and state <> 'Cancelled'
       group by seed having count(*) > 1)`);
   const overlaps = await one(sql<{ n: number | null }>`
     select count(*) as n from (

@@ -216,6 +216,25 @@ export async function replicasOf(
   return found;
 }
 
+/** The storages, by file id, from which a copy of these files is still to be removed. */
+export async function condemnedCopies(
+  db: Db,
+  files: readonly number[],
+): Promise<Map<number, Set<string>>> {
+  const ids = rowsOf(
+    files.map((id) => ({ id })),
+    { id: 'integer' },
+  );
+  const { rows } = await sql<{ file_id: number; storage: string }>`
+    select p.file_id, p.storage from ${ids} as r join replicas p on p.file_id = r.id
+    where p.state = 'Removing'`.execute(db);
+  const found = new Map<number, Set<string>>();
+  for (const { file_id, storage } of rows) {
+    found.set(file_id, (found.get(file_id) ?? new Set()).add(storage));
+  }
+  return found;
+}
+
 /** Registers a verified copy. */
 export async function addReplicas(
   db: Db,
@@ -247,15 +266,4 @@ export async function condemnReplicas(
   await sql`
     update replicas set state = 'Removing' from ${rows} as r
     where replicas.file_id = r.file and replicas.storage = r.storage`.execute(db);
-}
-
-/** Marks files as no longer valid: they are lost, damaged or given up. */
-export async function invalidateFiles(db: Db, files: readonly number[]): Promise<void> {
-  if (files.length === 0) return;
-  await db
-    .updateTable('files')
-    .set({ state: 'Invalid' })
-    .where('id', 'in', [...files])
-    .where('state', '=', 'Valid')
-    .execute();
 }

@@ -2,6 +2,7 @@ import { sql, type Kysely, type Migration } from 'kysely';
 import { addEpochs } from './epochs.js';
 import { addLogs } from './log-migration.js';
 import { addSweeps } from './sweeps-migration.js';
+import { prepareReprocessing } from './reprocess-migration.js';
 import { guardTransitions } from './transition-guards.js';
 import { addVerdicts } from './verdicts-migration.js';
 
@@ -13,6 +14,7 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0003-verdicts': { up: addVerdicts },
   '0004-logs': { up: addLogs },
   '0005-sweeps': { up: addSweeps },
+  '0006-reprocess': { up: prepareReprocessing },
   '0007-epochs': { up: addEpochs },
 };
 

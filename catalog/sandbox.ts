@@ -74,7 +74,7 @@ export async function condemnSandboxes(
       .innerJoin('productions', 'productions.id', 'revisions.production_id')
       .select('productions.id')
       .where('productions.id', '<>', production)
-      .where('productions.state', 'not in', ['Rejected', 'Cleaned', 'Archived'])
+      .where('productions.state', 'not in', ['Cleaned', 'Archived'])
       .where('revisions.definition', 'like', `%${lfn}%`)
       .limit(1)
       .execute();

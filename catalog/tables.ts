@@ -152,6 +152,8 @@ export interface JobTable {
   raised: number;
   /** The job that was too big, of whose events these are a part. */
   split_from: Generated<number | null>;
+  /** 1 once a person has given it up: its attempt is to be ended at its site. */
+  killed: Generated<number>;
 }
 
 export interface JobInputTable {

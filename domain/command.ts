@@ -7,6 +7,9 @@ export const COMMAND_KINDS = [
   'release',
   'waive',
   'clean',
+  'kill',
+  'reprocess',
+  'rescout',
   'malformed',
 ] as const;
 export type CommandKind = (typeof COMMAND_KINDS)[number];
@@ -15,6 +18,8 @@ export interface Command {
   readonly kind: CommandKind;
   /** `reprioritize`: the new priority. Checked where it is carried out, not where it arrives. */
   readonly value?: unknown;
+  /** The part of the jobs that is meant (`domain/selection.ts`). Checked where it is carried out. */
+  readonly select?: unknown;
   readonly who: string;
   readonly why: string;
 }

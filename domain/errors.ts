@@ -75,6 +75,11 @@ export const ERRORS = {
       'No job can be placed now: no room, paused, held, or waiting for a back-off. Not a fault.',
     remedy: 'None; `fabrica show NAME` tells what it waits for.',
   },
+  FABRICA_BLOCK_REOPENED: {
+    retryable: false,
+    means: 'Jobs of a block run again while its workflow was further on. Not a fault.',
+    remedy: 'None; the block goes through its stages again.',
+  },
   FABRICA_CATALOG_LOCKED: {
     retryable: true,
     means: 'Another process holds the catalog for longer than the busy time-out.',

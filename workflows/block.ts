@@ -5,6 +5,7 @@ import {
   getExternalWorkflowHandle,
   isCancellation,
   setCurrentDetails,
+  setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { CopyBatch } from '../activities/control/distribution.js';
@@ -16,7 +17,7 @@ import type { ProductionProgress } from '../domain/progress.js';
 import { control, storageAt } from './activities.js';
 import { fly, type FlightNews } from './bundle-flight.js';
 import { detailsOf } from './details.js';
-import { blockProgress } from './messages.js';
+import { blockProgress, lookAgain } from './messages.js';
 import { removeCondemned } from './removal.js';
 
 export interface BlockInput {
@@ -32,7 +33,7 @@ export interface BlockOutcome {
   readonly reason: string;
 }
 
-/** Verification that always finds something new wrong would go round for ever. */
+/** Rounds in which outputs were lost: verification that always finds something new wrong would go round for ever. */
 const MOST_ROUNDS = 10;
 
 /**
@@ -41,46 +42,36 @@ const MOST_ROUNDS = 10;
  */
 export async function block(input: BlockInput): Promise<BlockOutcome> {
   const life = new BlockLife(input);
-  const opened = await control.openBlock(life.ref);
-  if (opened.state === 'Finished' || opened.state === 'Discarded') return FINISHED;
-  if (opened.state === 'Clearing') {
-    await life.tidyUp(opened.bundles);
-    return life.clear();
-  }
-
-  // What an earlier life of this block has left at sites is flown once, in the stage it belongs to.
-  let events = opened.bundles.filter((bundle) => bundle.kind !== 'merge');
-  let merges = opened.bundles.filter((bundle) => bundle.kind === 'merge');
-  for (let round = 0; round < MOST_ROUNDS; round++) {
-    await life.runJobs('events', events);
-    events = [];
-    if (opened.scouting) return { outcome: 'scouted', reason: '' };
-    const made = await control.closeStage({ ...life.ref, stage: 'events' });
-    if (made.held) return { outcome: 'held', reason: made.reason };
-    if ((await life.verify('events')) > 0) {
+  setHandler(lookAgain, () => life.wake());
+  let lost = 0;
+  for (let reopened = 0; lost < MOST_ROUNDS && reopened < MOST_REOPENINGS;) {
+    try {
+      const outcome = await life.stages();
+      if (outcome !== 'lost outputs') return outcome;
       await control.reopenBlock(life.ref);
-      continue;
+      lost++;
+    } catch (error) {
+      // Jobs of an earlier stage run again: it goes through its stages anew.
+      if (!isReopened(error)) throw error;
+      reopened++;
     }
-    await control.planMergeJobs(life.ref);
-    const remade = await life.runJobs('merge', merges);
-    merges = [];
-    if (remade > 0) {
-      await control.reopenBlock(life.ref);
-      continue;
-    }
-    const merged = await control.closeStage({ ...life.ref, stage: 'merge' });
-    if (merged.held) return { outcome: 'held', reason: merged.reason };
-    if ((await life.verify('merge')) > 0) {
-      await control.reopenBlock(life.ref);
-      continue;
-    }
-    const distributed = await life.distribute();
-    if (distributed.held) return { outcome: 'held', reason: distributed.reason };
-    return life.clear();
   }
   throw ApplicationFailure.nonRetryable(
-    `block ${input.block} lost outputs in each of ${MOST_ROUNDS} rounds; look at its storages`,
+    lost < MOST_ROUNDS
+      ? `block ${input.block} was reprocessed ${MOST_REOPENINGS} times in one run`
+      : `block ${input.block} lost outputs in each of ${MOST_ROUNDS} rounds; look at its storages`,
     'FABRICA_STORAGE_CHECKSUM',
+  );
+}
+
+/** Requests of people in one run; its history is not endless. */
+const MOST_REOPENINGS = 100;
+
+function isReopened(error: unknown): boolean {
+  return (
+    error instanceof ActivityFailure &&
+    error.cause instanceof ApplicationFailure &&
+    error.cause.type === 'FABRICA_BLOCK_REOPENED'
   );
 }
 
@@ -136,10 +127,43 @@ class BlockLife {
   readonly #priority: number;
   #tickets = 0;
   #toldShare = -1;
+  #wakes = 0;
 
   constructor(input: BlockInput) {
     this.ref = { epoch: input.epoch, production: input.production, block: input.block };
     this.#priority = input.priority;
+  }
+
+  /** Jobs wait that did not before. */
+  wake(): void {
+    this.#wakes++;
+  }
+
+  /** Takes the block through all stages, from where the catalog says it is; outputs that were lost on the way send it back. */
+  async stages(): Promise<BlockOutcome | 'lost outputs'> {
+    const opened = await control.openBlock(this.ref);
+    if (opened.state === 'Finished' || opened.state === 'Discarded') return FINISHED;
+    if (opened.state === 'Clearing') {
+      await this.tidyUp(opened.bundles);
+      return this.clear();
+    }
+    // What an earlier life of this block has left at sites is flown once, in the stage it belongs to.
+    const events = opened.bundles.filter((bundle) => bundle.kind !== 'merge');
+    const merges = opened.bundles.filter((bundle) => bundle.kind === 'merge');
+    await this.runJobs('events', events);
+    if (opened.scouting) return { outcome: 'scouted', reason: '' };
+    const made = await control.closeStage({ ...this.ref, stage: 'events' });
+    if (made.held) return { outcome: 'held', reason: made.reason };
+    if ((await this.verify('events')) > 0) return 'lost outputs';
+    await control.planMergeJobs(this.ref);
+    if ((await this.runJobs('merge', merges)) > 0) return 'lost outputs';
+    const merged = await control.closeStage({ ...this.ref, stage: 'merge' });
+    if (merged.held) return { outcome: 'held', reason: merged.reason };
+    if ((await this.verify('merge')) > 0) return 'lost outputs';
+    const distributed = await this.distribute();
+    if (distributed === 'lost outputs') return distributed;
+    if (distributed.held) return { outcome: 'held', reason: distributed.reason };
+    return this.clear();
   }
 
   /**
@@ -154,6 +178,7 @@ class BlockLife {
     for (const order of inherited) flights.launch(order);
     while (true) {
       flights.requeued = 0;
+      const wakes = this.#wakes;
       const ticket = `${workflowInfo().runId}:${this.#tickets++}`;
       const { bundles, waiting } = await control.place({ ...this.ref, stage, ticket });
       for (const order of bundles) flights.launch(order);
@@ -162,14 +187,14 @@ class BlockLife {
         reprocessed += await this.verify('events');
       }
       if (waiting > 0 && flights.failure === null) continue;
-      await condition(() => flights.news() || flights.flying === 0, {
+      await condition(() => flights.news() || this.#wakes > wakes || flights.flying === 0, {
         summary: 'jobs run',
       });
       if (flights.failed()) {
         await condition(() => flights.flying === 0);
         throw flights.failure ?? new Error('a bundle failed');
       }
-      if (flights.flying === 0 && !flights.news()) break;
+      if (flights.flying === 0 && !flights.news() && this.#wakes === wakes) break;
     }
     if (flights.remnants) await removeCondemned(this.ref, this.ref.block, '2 minutes');
     return reprocessed;
@@ -202,14 +227,18 @@ class BlockLife {
     return reprocessed;
   }
 
-  /** Copies final files until each has its copies, or no storage can be found for one. */
-  async distribute(): Promise<{ held: boolean; reason: string }> {
+  /** Copies final files until each has its copies, or no storage can be found for one. A copy that fails may have lost its source. */
+  async distribute(): Promise<{ held: boolean; reason: string } | 'lost outputs'> {
     await control.advanceBlock({ ...this.ref, to: 'Distributing' });
+    // Bad copies of an earlier round have the names of the new ones.
+    await removeCondemned(this.ref, this.ref.block, '2 minutes');
     await this.#measureSpace();
     while (true) {
       const plan = await control.planTransfers(this.ref);
       if (plan.held || plan.batches.length === 0) return plan;
-      await Promise.all(plan.batches.map((batch) => this.#copy(batch)));
+      const failed = await Promise.all(plan.batches.map((batch) => this.#copy(batch)));
+      if (failed.every((copies) => copies === 0)) continue;
+      if ((await this.verify('merge')) > 0) return 'lost outputs';
     }
   }
 
@@ -237,7 +266,7 @@ class BlockLife {
     return FINISHED;
   }
 
-  async #copy({ storage, files }: CopyBatch): Promise<void> {
+  async #copy({ storage, files }: CopyBatch): Promise<number> {
     let results: CopyResult[];
     try {
       results = await storageAt(storage, '1 hour').copyFiles({ storage, files });
@@ -246,7 +275,8 @@ class BlockLife {
       const failure = error.cause?.message ?? error.message;
       results = files.map((file) => ({ transfer: file.transfer, failure }));
     }
-    await control.recordCopies({ ...this.ref, storage, results });
+    const { failed } = await control.recordCopies({ ...this.ref, storage, results });
+    return failed;
   }
 
   /** Shows the progress here, and sends it to the production when a twentieth more is done, or at the end. */

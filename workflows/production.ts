@@ -4,6 +4,7 @@ import {
   CancellationScope,
   ChildWorkflowFailure,
   condition,
+  getExternalWorkflowHandle,
   isCancellation,
   setCurrentDetails,
   setHandler,
@@ -15,11 +16,12 @@ import {
 import { defineSearchAttributeKey } from '@temporalio/common';
 import type { Registration, RegisterInput } from '../activities/control/register.js';
 import type { StepAnswer } from '../activities/control/next-step.js';
+import type { BundleHandle } from '../domain/bundle.js';
 import type { Command } from '../domain/command.js';
 import { blockWorkflowId } from '../domain/names.js';
 import type { ProductionProgress } from '../domain/progress.js';
 import type { ProductionState } from '../domain/states/production.js';
-import { control, storageAt } from './activities.js';
+import { control, endingAt, storageAt } from './activities.js';
 import { audit } from './audit.js';
 import type { block } from './block.js';
 import { endBundle } from './bundle-flight.js';
@@ -119,6 +121,9 @@ const COMMANDS = {
   release: messages.release,
   waive: messages.waive,
   clean: messages.clean,
+  kill: messages.kill,
+  reprocess: messages.reprocess,
+  rescout: messages.rescout,
 } as const;
 
 /** What arrives from people and from blocks: commands wait here until they are carried out, the latest progress is what is shown. */
@@ -153,6 +158,8 @@ const CAMPAIGN = defineSearchAttributeKey('FabricaCampaign', 'KEYWORD');
 class ProductionLife {
   readonly #ref: { epoch: string; production: string };
   readonly #blocks = new Map<number, CancellationScope>();
+  /** Bundles some of whose jobs are being ended because a person has given them up. */
+  readonly #ending = new Set<number>();
   readonly #inbox: Inbox;
   #priority: number;
   #state: ProductionState | null = null;
@@ -174,7 +181,11 @@ class ProductionLife {
     while (true) {
       await this.#obey();
       const seen = this.#changes;
-      const answer = await control.nextStep({ ...this.#ref, running: [...this.#blocks.keys()] });
+      const answer = await control.nextStep({
+        ...this.#ref,
+        running: [...this.#blocks.keys()],
+        ending: [...this.#ending],
+      });
       await this.#showState(answer);
       switch (answer.step.do) {
         case 'run':
@@ -186,18 +197,24 @@ class ProductionLife {
         case 'stop':
           await this.#stop(answer.step.block, answer.reason);
           break;
+        case 'kill':
+          for (const handle of answer.step.handles) this.#kill(handle);
+          break;
         case 'end':
           await this.#end(answer.step.scope, answer.reason);
-          if (answer.state !== 'Rejected') break;
-          return this.#finish(answer);
+          break;
         case 'audit':
           await this.#endBlocks();
           await removeAllCondemned(this.#ref);
           await audit(this.#ref);
           break;
-        case 'finish':
+        case 'finish': {
           await this.#endBlocks();
-          return this.#finish(answer);
+          const outcome = await this.#finish(answer);
+          // What has been asked meanwhile is not lost: it may lead on from here.
+          if (this.#inbox.commands.length > 0) break;
+          return outcome;
+        }
       }
     }
   }
@@ -210,8 +227,40 @@ class ProductionLife {
         this.#priority = answer.priority;
         upsertSearchAttributes([{ key: PRIORITY, value: answer.priority }]);
       }
+      await this.#tellBlocks(answer.reopened);
       this.#inbox.show(await control.progress(this.#ref));
     }
+  }
+
+  /** Blocks that run hear that some of their jobs wait again; the others are started by the next step. */
+  async #tellBlocks(numbers: readonly number[]): Promise<void> {
+    for (const number of numbers) {
+      if (!this.#blocks.has(number)) continue;
+      try {
+        await getExternalWorkflowHandle(blockWorkflowId(this.#ref.production, number)).signal(
+          messages.lookAgain,
+        );
+      } catch {
+        // It has just ended: it is started again.
+      }
+    }
+  }
+
+  /** Ends attempts that a person has given up, and has it recorded; nobody waits for it. */
+  #kill(handle: BundleHandle): void {
+    this.#ending.add(handle.bundle);
+    void CancellationScope.nonCancellable(async () => {
+      try {
+        await endingAt(handle.site).endJobs(handle);
+        await control.recordKilled(handle);
+      } catch (error) {
+        if (!(error instanceof ActivityFailure)) throw error;
+        // Its site was silent for days: asked again with the next step.
+      } finally {
+        this.#ending.delete(handle.bundle);
+        this.#changes++;
+      }
+    });
   }
 
   async #start(numbers: readonly number[]): Promise<void> {

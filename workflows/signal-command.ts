@@ -1,13 +1,14 @@
 import type { Command, CommandKind } from '../domain/command.js';
 import { printable } from '../domain/problem.js';
+import { SELECTION_FIELDS, selects } from '../domain/selection.js';
 import { isMalformed } from './payload-converter.js';
 
 /** Characters of a reason that are kept, and of an input that is shown. */
 const LONGEST = 500;
 
 /**
- * What a signal asks for. `reprioritize` takes the number or `{value, reason, by}`, the others nothing, a reason or `{reason, by}`; `why`
- * and `who` mean the same. An input that is none of these becomes `malformed`, which is noted and refused: its text is not lost, and
+ * What a signal asks for. `reprioritize` takes the number or `{value, reason, by}`, the others nothing, a reason or `{reason, by}`, some with
+ * the fields that select jobs (`domain/selection.ts`); `why` and `who` mean the same. An input that is none of these becomes `malformed`, which is noted and refused: its text is not lost, and
  * nothing is done that was not understood.
  */
 export function commandOfSignal(kind: CommandKind, input: unknown): Command {
@@ -18,8 +19,26 @@ export function commandOfSignal(kind: CommandKind, input: unknown): Command {
     const words = wordsOf({ reason: '', ...said });
     return words === null ? malformed(kind, misfit(input)) : { kind, value, ...words };
   }
-  const words = wordsOf(typeof input === 'string' ? { reason: input } : input);
-  return words === null ? malformed(kind, misfit(input)) : { kind, ...words };
+  if (typeof input === 'string') return { kind, who: SOMEBODY, why: input.slice(0, LONGEST) };
+  const { select, said } = partsOf(kind, input);
+  const words = wordsOf(select === undefined ? said : { reason: '', ...(said as object) });
+  if (words === null) return malformed(kind, misfit(input));
+  return { kind, ...words, ...(select === undefined ? {} : { select }) };
+}
+
+/** The fields that select jobs, for the kinds of requests that know them, and the others. */
+function partsOf(
+  kind: CommandKind,
+  input: unknown,
+): { select: Readonly<Record<string, unknown>> | undefined; said: unknown } {
+  if (!selects(kind) || !isMapping(input)) return { select: undefined, said: input };
+  const fields: readonly string[] = SELECTION_FIELDS[kind];
+  const entries = Object.entries(input);
+  const chosen = entries.filter(([field]) => fields.includes(field));
+  return {
+    select: chosen.length === 0 ? undefined : Object.fromEntries(chosen),
+    said: Object.fromEntries(entries.filter(([field]) => !fields.includes(field))),
+  };
 }
 
 /** Who is meant where nobody is named. */

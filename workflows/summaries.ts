@@ -40,6 +40,8 @@ export const CONTROL_SUMMARIES: Summaries<ControlActivities> = {
   finishBlock: ({ block }) => `block ${block} is finished`,
   closeBundle: ({ bundle }) => `bundle ${bundle} is cleared`,
   openHandles: () => 'which bundles are still at sites',
+  recordKilled: ({ attempts: ended, bundle }) =>
+    `bundle ${bundle}: ${counted(attempts(ended), 'job')} given up`,
   recordEnded: ({ bundle }) => `bundle ${bundle} is ended`,
   condemnProduction: ({ scope }) => `condemn ${scope}`,
   recordEnd: () => 'record the end',

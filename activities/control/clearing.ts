@@ -12,6 +12,7 @@ import { recordEvent } from '../../catalog/events.js';
 import { claimDirectory } from '../../domain/lfn.js';
 import { noteUnpaid } from './debts.js';
 import { finalPlans } from './distribution.js';
+import { stillIn } from './reopened.js';
 import {
   productionFor,
   type BlockRef,
@@ -41,6 +42,7 @@ export function clearing(context: ControlContext) {
       const key = { production: production.id, block: input.block };
       const block = await getBlock(db, key);
       if (block.state === 'Finished') return;
+      stillIn(block, 'Distributing', 'Clearing');
       const { definition } = await revisionOf(db, production);
       if (definition.merge !== undefined) {
         await condemnReplicas(db, await blockReplicas(db, key, 'output', EVERYTHING));
@@ -135,6 +137,7 @@ export function clearing(context: ControlContext) {
     await catalog.write(async (db) => {
       const production = await productionFor(context, db, input);
       const block = await getBlock(db, { production: production.id, block: input.block });
+      stillIn(block, 'Clearing', 'Finished');
       await changeBlockState(db, block, { to: 'Finished', why: '', now: clock.now() });
     });
   }

@@ -1,19 +1,20 @@
-import { blocksOf, changeBlockState, countsOf, recountBlock } from '../../catalog/blocks.js';
 import type { Db } from '../../catalog/catalog.js';
 import { recordEvent } from '../../catalog/events.js';
-import { moveJobs } from '../../catalog/jobs.js';
 import { changeProductionState, type ProductionRow } from '../../catalog/productions.js';
 import { progressOf } from '../../catalog/progress.js';
 import { overrideSite } from '../../catalog/resources.js';
 import type { Command } from '../../domain/command.js';
-import { counted } from '../../domain/counted.js';
 import { FabricaError } from '../../domain/errors.js';
 import { quoted } from '../../domain/problem.js';
+import { parseSelection } from '../../domain/selection.js';
 import type { ProductionProgress } from '../../domain/progress.js';
 import { PRODUCTION_TRANSITIONS, type ProductionState } from '../../domain/states/production.js';
 import type { ResourceState } from '../../domain/states/resource.js';
 import { mayBecome } from '../../domain/transition.js';
 import { productionFor, type ControlContext, type ProductionRef } from './context.js';
+import { unpark } from './parked.js';
+import { reprocess } from './reprocess.js';
+import { rescout } from './rescout.js';
 
 export interface CommandAnswer {
   readonly accepted: boolean;
@@ -21,6 +22,8 @@ export interface CommandAnswer {
   readonly message: string;
   readonly state: ProductionState;
   readonly priority: number;
+  /** Blocks in which jobs run again: their workflows must look again. */
+  readonly reopened: readonly number[];
 }
 
 /** What people ask of productions and sites. Each request is in the event log, the refused ones too. */
@@ -30,7 +33,8 @@ export function commanding(context: ControlContext) {
   async function command(input: ProductionRef & { command: Command }): Promise<CommandAnswer> {
     return catalog.write(async (db) => {
       const production = await productionFor(context, db, input);
-      const refusal = await refused(db, production, input.command);
+      const reopened: number[] = [];
+      const refusal = await refused(db, production, input.command, reopened);
       if (refusal !== null) {
         await recordEvent(db, {
           at: clock.now(),
@@ -46,6 +50,7 @@ export function commanding(context: ControlContext) {
         message: refusal ?? production.reason,
         state: production.state,
         priority: production.priority,
+        reopened,
       };
     });
   }
@@ -55,6 +60,7 @@ export function commanding(context: ControlContext) {
     db: Db,
     production: ProductionRow,
     request: Command,
+    reopened: number[],
   ): Promise<string | null> {
     const { state } = production;
     const change = async (to: ProductionState, why: string): Promise<null> => {
@@ -104,10 +110,29 @@ export function commanding(context: ControlContext) {
           : `${state} productions can not be cleaned: cancel it first (\`fabrica cancel ${production.name}\`)`;
       case 'release':
       case 'waive':
-        return unpark(db, production, request);
+      case 'kill':
+        return unpark(db, production, { ...request, kind: request.kind }, clock.now());
+      case 'reprocess':
+        return again(db, production, request, reopened);
+      case 'rescout':
+        return rescout(db, production, request, clock.now());
       case 'malformed':
         return request.why;
     }
+  }
+
+  async function again(
+    db: Db,
+    production: ProductionRow,
+    { select, who, why }: Command,
+    reopened: number[],
+  ): Promise<string | null> {
+    const parsed = parseSelection(select);
+    if ('problem' in parsed) return parsed.problem;
+    const moment = { epoch: catalog.epoch, now: clock.now() };
+    const answer = await reprocess(db, production, { ...parsed, who, why }, moment);
+    if (answer.problem === null) reopened.push(...answer.blocks);
+    return answer.problem;
   }
 
   async function reprioritize(
@@ -141,70 +166,6 @@ export function commanding(context: ControlContext) {
     return null;
   }
 
-  /** `release` retries parked jobs and starts held blocks again; `waive` gives the parked jobs up. */
-  async function unpark(
-    db: Db,
-    production: ProductionRow,
-    request: Command,
-  ): Promise<string | null> {
-    const { state } = production;
-    if (state === 'AwaitingApproval' && request.kind === 'release') {
-      await changeProductionState(db, production, {
-        to: 'Active',
-        why: `approved by ${request.who}`,
-        who: request.who,
-        now: clock.now(),
-      });
-      return null;
-    }
-    if (state === 'Stopped' && (await hasParked(db, production.id))) {
-      return `it is paused: resume it first (\`fabrica resume ${production.name}\`), then ${request.kind}`;
-    }
-    if (state !== 'Held' && state !== 'Active') {
-      return `${state} productions have no jobs to ${request.kind}`;
-    }
-    const to = request.kind === 'release' ? 'Waiting' : 'Waived';
-    let jobs = 0;
-    let mergesParked = false;
-    for (const block of await blocksOf(db, production.id)) {
-      if (block.state === 'Finished' || block.state === 'Discarded') continue;
-      const key = { production: production.id, block: block.number };
-      const moved = await moveJobs(db, key, 'events', 'Parked', to);
-      jobs += moved.length;
-      if (request.kind === 'release') {
-        jobs += (await moveJobs(db, key, 'merge', 'Parked', 'Waiting')).length;
-      } else {
-        mergesParked ||= await hasParkedMerges(db, key);
-      }
-      await recountBlock(db, key);
-      if (block.state === 'Held') {
-        await changeBlockState(db, block, {
-          to: block.resume_state ?? 'Fabricating',
-          why: '',
-          now: clock.now(),
-        });
-      }
-    }
-    if (state === 'Held') {
-      await changeProductionState(db, production, {
-        to: production.resume_state === 'Scouting' ? 'Scouting' : 'Active',
-        why: `${counted(jobs, 'job')} ${request.kind}d by ${request.who}`,
-        who: request.who,
-        now: clock.now(),
-      });
-    }
-    await recordEvent(db, {
-      at: clock.now(),
-      who: request.who,
-      production: production.id,
-      what: `${counted(jobs, 'job')} ${request.kind}d`,
-      why: request.why,
-    });
-    return mergesParked
-      ? 'parked merge jobs can not be waived, their inputs are good: release them'
-      : null;
-  }
-
   /** How far a production is. */
   async function progress(input: ProductionRef): Promise<ProductionProgress> {
     return catalog.read(async (db) =>
@@ -231,28 +192,4 @@ export function commanding(context: ControlContext) {
   }
 
   return { command, progress, setSiteOverride };
-}
-
-/** True if a release or a waive would find something to do. */
-async function hasParked(db: Db, production: number): Promise<boolean> {
-  return (await blocksOf(db, production)).some((block) => {
-    const { jobs, merges } = countsOf(block);
-    return block.state === 'Held' || (jobs.Parked ?? 0) + (merges.Parked ?? 0) > 0;
-  });
-}
-
-async function hasParkedMerges(
-  db: Db,
-  key: { production: number; block: number },
-): Promise<boolean> {
-  const row = await db
-    .selectFrom('jobs')
-    .select('number')
-    .where('production_id', '=', key.production)
-    .where('block', '=', key.block)
-    .where('kind', '=', 'merge')
-    .where('state', '=', 'Parked')
-    .limit(1)
-    .executeTakeFirst();
-  return row !== undefined;
 }

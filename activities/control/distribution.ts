@@ -1,6 +1,12 @@
 import { changeBlockState, getBlock } from '../../catalog/blocks.js';
 import type { Db } from '../../catalog/catalog.js';
-import { addReplicas, blockFiles, replicasOf, type FileRow } from '../../catalog/files.js';
+import {
+  addReplicas,
+  blockFiles,
+  condemnedCopies,
+  replicasOf,
+  type FileRow,
+} from '../../catalog/files.js';
 import { recordEvent } from '../../catalog/events.js';
 import { changeProductionState, revisionOf } from '../../catalog/productions.js';
 import { allStorages, effectiveState } from '../../catalog/resources.js';
@@ -18,6 +24,7 @@ import {
 } from '../../policy/distribution-plan.js';
 import type { CopyOrder, CopyResult } from '../storage/index.js';
 import { productionFor, type BlockRef, type ControlContext } from './context.js';
+import { stillIn } from './reopened.js';
 import { byStorage, type StorageBatch } from './storage-batches.js';
 
 /** Copies to make, by the storage that gets them. */
@@ -38,6 +45,7 @@ export function distributing(context: ControlContext) {
     return catalog.write(async (db) => {
       const production = await productionFor(context, db, input);
       const key = { production: production.id, block: input.block };
+      stillIn(await getBlock(db, key), 'Distributing', 'Held');
       let waiting = await transfersOf(db, key, 'Waiting', 10 * BATCH);
       if (waiting.length === 0) {
         const plans = await finalPlans(context, db, input);
@@ -156,6 +164,10 @@ export async function finalPlans(
     db,
     files.map((file) => file.id),
   );
+  const condemned = await condemnedCopies(
+    db,
+    files.map((file) => file.id),
+  );
   // A block that was held and released tries the storages again that had failed before.
   const failures = await failedTransfers(db, key, (await getBlock(db, key)).updated_at);
   const now = context.clock.now();
@@ -170,7 +182,12 @@ export async function finalPlans(
     const present = (replicas.get(file.id) ?? []).map((one) => one.storage);
     const exclude = targets
       .map((target) => target.name)
-      .filter((name) => (failures.get(`${file.id} ${name}`) ?? 0) >= TRIES);
+      .filter(
+        (name) =>
+          (failures.get(`${file.id} ${name}`) ?? 0) >= TRIES ||
+          // A bad copy is still there, under the same name.
+          condemned.get(file.id)?.has(name) === true,
+      );
     const plan = planDistribution(
       { size: file.size, present, turn: file.id },
       definition.distribution,

@@ -1,11 +1,17 @@
-import { changeAttempts, openAttempts, openBundles } from '../../catalog/attempts.js';
+import {
+  changeAttempts,
+  openAttempts,
+  openBundles,
+  type BundleRow,
+  type OpenAttempt,
+} from '../../catalog/attempts.js';
 import { blocksOf, changeBlockState, recountBlock, type BlockKey } from '../../catalog/blocks.js';
 import type { Db } from '../../catalog/catalog.js';
 import { condemnBlock } from '../../catalog/discard.js';
 import { changeJobs } from '../../catalog/jobs.js';
 import { condemnLogs, logsOfProduction } from '../../catalog/logs.js';
-import { changeProductionState, revisionOf } from '../../catalog/productions.js';
-import { countRemnants, insertRemnants } from '../../catalog/remnants.js';
+import { changeProductionState, revisionOf, type Revision } from '../../catalog/productions.js';
+import { countRemnants, insertRemnants, type Removal } from '../../catalog/remnants.js';
 import { condemnSandboxes } from '../../catalog/sandbox.js';
 import { attemptRanges, type AttemptReport, type BundleHandle } from '../../domain/bundle.js';
 import { counted } from '../../domain/counted.js';
@@ -88,15 +94,7 @@ export function ending(context: ControlContext) {
           raised: attempt.raised,
         })),
       );
-      const remnants = open.flatMap((attempt) => {
-        const outputs = outputsOf(revision, production.id, {
-          kind: bundle.kind,
-          level: attempt.level,
-        });
-        return outputs.flatMap((output) =>
-          possibleRemnants(catalog.epoch, attempt, output, destinationsOf(bundle)),
-        );
-      });
+      const remnants = leftBehind(catalog.epoch, production.id, revision, bundle, open);
       const key = { production: production.id, block: bundle.block };
       await insertRemnants(db, key, remnants, input.reason, clock.now());
       await recountBlock(db, key);
@@ -115,7 +113,9 @@ export function ending(context: ControlContext) {
     return catalog.write(async (db) => {
       const production = await productionFor(context, db, input);
       const now = clock.now();
-      if (input.scope === 'everything' && input.after < 0) {
+      // A rejected production keeps its payload: it may be scouted again.
+      const kept = production.state === 'Rejected';
+      if (input.scope === 'everything' && !kept && input.after < 0) {
         const { definition } = await revisionOf(db, production);
         const lfns = storedPayloads(definition).map((payload) => payload.lfn);
         await condemnSandboxes(db, production.id, lfns, now);
@@ -202,7 +202,23 @@ async function debtsOf(db: Db, production: number): Promise<string[]> {
   );
 }
 
-function endedReport(
+/** What open attempts of a bundle may have left on any storage that they could write to. */
+export function leftBehind(
+  epoch: string,
+  production: number,
+  revision: Revision,
+  bundle: BundleRow,
+  open: readonly OpenAttempt[],
+): Removal[] {
+  return open.flatMap((attempt) =>
+    outputsOf(revision, production, { kind: bundle.kind, level: attempt.level }).flatMap((output) =>
+      possibleRemnants(epoch, attempt, output, destinationsOf(bundle)),
+    ),
+  );
+}
+
+/** The report of an attempt that was ended by a person. */
+export function endedReport(
   attempt: { job: number; attempt: number },
   reason: string,
   now: number,

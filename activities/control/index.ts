@@ -7,6 +7,7 @@ import type { ControlContext } from './context.js';
 import { payingDebts } from './debts.js';
 import { distributing } from './distribution.js';
 import { ending } from './ending.js';
+import { killing } from './killing.js';
 import { stepping } from './next-step.js';
 import { placing } from './place.js';
 import { recovering } from './recover.js';
@@ -27,6 +28,7 @@ export function createControlActivities(context: ControlContext) {
     ...clearing(context),
     ...ending(context),
     ...bundleClosing(context),
+    ...killing(context),
     ...commanding(context),
     ...auditing(context),
     ...recovering(context),

@@ -51,6 +51,26 @@ export function retired(attempt: OpenAttempt, report: AttemptReport): Judgement 
   };
 }
 
+/** A person has given the job up: whatever came of it is not wanted any more. */
+export function killed(attempt: OpenAttempt, report: AttemptReport): Judgement {
+  if (report.state === 'running') return running(attempt, report);
+  return {
+    ...PLAIN,
+    attempt: {
+      from: attempt.state,
+      state: 'Cancelled',
+      class: 'killed',
+      blame: 'person',
+      rule: null,
+      evidence: null,
+      report,
+    },
+    job: jobChange(attempt, { state: 'Waived' }),
+    failure: 'killed',
+    leaves: true,
+  };
+}
+
 export function done(
   attempt: OpenAttempt,
   report: AttemptReport,

@@ -14,6 +14,7 @@ import {
 } from '../../catalog/productions.js';
 import { allSites, effectiveState } from '../../catalog/resources.js';
 import { scoutOutcomes, scoutSamples } from '../../catalog/scouts.js';
+import type { BundleHandle } from '../../domain/bundle.js';
 import type { Definition } from '../../domain/definition.js';
 import { BLOCK_TRANSITIONS } from '../../domain/states/block.js';
 import type { ProductionState } from '../../domain/states/production.js';
@@ -23,6 +24,7 @@ import { planBlock, planScouts } from '../../policy/job-plan.js';
 import { judgeScouts } from '../../policy/scouting.js';
 import { productionFor, type ControlContext, type ProductionRef } from './context.js';
 import { estimateOf, estimateRules } from './estimates.js';
+import { killedHandles } from './killing.js';
 import { plantBlock } from './planting.js';
 
 /** What a production's workflow shall do next. Every answer holds from any starting point: it is read from the catalog. */
@@ -33,6 +35,8 @@ export type ProductionStep =
   | { readonly do: 'wait'; readonly until: number | null }
   /** Stop the workflow of this block, end its jobs, and ask again: the scouts' deadline has passed. */
   | { readonly do: 'stop'; readonly block: number }
+  /** End these attempts, which a person has given up, meanwhile ask again. */
+  | { readonly do: 'kill'; readonly handles: readonly BundleHandle[] }
   /** End every job, remove what `scope` says, and say that it is done. */
   | { readonly do: 'end'; readonly scope: 'remnants' | 'everything' }
   /** Compare the catalog with the storages. */
@@ -45,6 +49,9 @@ export interface StepAnswer {
   readonly reason: string;
 }
 
+/** Where single jobs may be given up; elsewhere all of them are ended. */
+const RUNNING: readonly ProductionState[] = ['Active', 'Held', 'Stopped'];
+
 /** Blocks are kept going until they have jobs for so many times the usable slots. */
 const WINDOW = 3;
 const MOST_BLOCKS = 100;
@@ -54,11 +61,15 @@ export function stepping(context: ControlContext) {
   const { catalog, clock } = context;
 
   async function nextStep(
-    input: ProductionRef & { running: readonly number[] },
+    input: ProductionRef & { running: readonly number[]; ending: readonly number[] },
   ): Promise<StepAnswer> {
     return catalog.write(async (db) => {
       const production = await productionFor(context, db, input);
-      const step = await stepOf(db, production, input.running);
+      const handles = await killedHandles(db, catalog.epoch, production, input.ending);
+      const step: ProductionStep =
+        handles.length > 0 && RUNNING.includes(production.state)
+          ? { do: 'kill', handles }
+          : await stepOf(db, production, input.running);
       return { step, state: production.state, reason: production.reason };
     });
   }

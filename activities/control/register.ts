@@ -12,7 +12,7 @@ import {
   type ProductionRow,
 } from '../../catalog/productions.js';
 import { allSites, allStorages } from '../../catalog/resources.js';
-import { registerSandbox } from '../../catalog/sandbox.js';
+import { condemnSandboxes, registerSandbox } from '../../catalog/sandbox.js';
 import type { Definition, StoredPayload } from '../../domain/definition.js';
 import { definitionConflict } from '../../domain/definition-conflict.js';
 import { FabricaError } from '../../domain/errors.js';
@@ -116,8 +116,12 @@ export function registration(context: ControlContext) {
     definition: Definition,
     by: string,
   ): Promise<ProductionRow> {
+    const before = storedPayloads((await revisionOf(db, row)).definition);
     await redefineProduction(db, row, definition);
     await storeRevision(db, row, definition, by);
+    const kept = new Set(storedPayloads(definition).map(({ lfn }) => lfn));
+    const unused = before.map(({ lfn }) => lfn).filter((lfn) => !kept.has(lfn));
+    await condemnSandboxes(db, row.id, unused, clock.now());
     await changeProductionState(db, row, {
       to: 'Scouting',
       why: `revision ${row.revision}`,

@@ -36,7 +36,7 @@ import { checkedReport } from './checked-report.js';
 import { closingOf, noteSubmission } from './closing.js';
 import { productionFor, type BlockRef, type ControlContext } from './context.js';
 import { heedFailureRates, recentTallies } from './failure-rates.js';
-import { done, failed, retired, running, type Judgement } from './judgement.js';
+import { done, failed, killed, retired, running, type Judgement } from './judgement.js';
 import { destinationsOf, outputsOf } from './orders.js';
 import { plantParts } from './splits.js';
 
@@ -185,6 +185,7 @@ export function settling(context: ControlContext) {
       const attempt = open.get(given.job);
       if (attempt === undefined) return [];
       const retires = bundle.kind === 'merge' && !inputs.has(given.job);
+      const gone = retires || attempt.killed === 1;
       const report = checkedReport(given, attempt, {
         outputs: outputs(attempt),
         destinations: destinationsOf(bundle),
@@ -194,19 +195,20 @@ export function settling(context: ControlContext) {
           inputs.get(given.job)?.reduce((sum, file) => sum + (file.events ?? 0), 0) ??
           attempt.events,
       });
-      return [{ attempt, report, retires }];
+      return [{ attempt, report: gone ? given : report, gone, retires }];
     });
 
     const diagnostician = new Diagnostician({
       definition: definition.diagnosis,
       configuration: context.configuration.diagnosis,
     });
-    const ended = cases.map(({ attempt, report, retires }) => ({
+    const ended = cases.map(({ attempt, gone, report, retires }) => ({
       attempt,
       report,
       retires,
+      gone,
       diagnosis:
-        retires || report.state === 'running' || report.state === 'done'
+        gone || report.state === 'running' || report.state === 'done'
           ? null
           : diagnostician.diagnose({
               ...report,
@@ -222,6 +224,7 @@ export function settling(context: ControlContext) {
     const failedBefore = await payloadFailures(db, production.id, numbers);
     const judgements = ended.map(({ attempt, report, retires, diagnosis }) => {
       if (retires) return retired(attempt, report);
+      if (attempt.killed === 1) return killed(attempt, report);
       if (report.state === 'running') return running(attempt, report);
       if (diagnosis === null) return done(attempt, report, outputs(attempt));
       return failed(attempt, report, definition.retries, {

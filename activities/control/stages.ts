@@ -8,7 +8,7 @@ import {
 } from '../../catalog/blocks.js';
 import { counted } from '../../domain/counted.js';
 import type { Db } from '../../catalog/catalog.js';
-import { blockFiles, blockReplicas, condemnReplicas } from '../../catalog/files.js';
+import { blockFiles, blockReplicas, condemnReplicas, replicasOf } from '../../catalog/files.js';
 import { insertInputs } from '../../catalog/job-inputs.js';
 import { insertJobs, moveJobs, nextJobNumbers, type JobStage } from '../../catalog/jobs.js';
 import { recordEvent } from '../../catalog/events.js';
@@ -17,13 +17,16 @@ import {
   revisionOf,
   type ProductionRow,
 } from '../../catalog/productions.js';
-import { reprocessJobs } from '../../catalog/reprocess.js';
+import { lineageOf } from '../../catalog/reprocess.js';
 import type { Definition } from '../../domain/definition.js';
 import type { BlockState } from '../../domain/states/block.js';
 import type { StorageProblem } from '../storage/index.js';
 import { planMerges } from '../../policy/merge-plan.js';
+import { planReprocessing } from '../../policy/reprocessing.js';
 import { judgeParked } from '../../policy/tolerance.js';
 import { productionFor, type BlockRef, type ControlContext } from './context.js';
+import { reopened, stillIn } from './reopened.js';
+import { repeatInBlock } from './reprocess.js';
 import { verificationPage, type VerificationPage } from './verification.js';
 
 /** Files in one page of a verification: some 100 bytes each in the history. */
@@ -45,6 +48,11 @@ export function staging(context: ControlContext) {
       const key = { production: production.id, block: input.block };
       const block = await getBlock(db, key);
       const counts = countsOf(block);
+      const open = input.stage === 'events' ? counts.jobs : counts.merges;
+      if ((open.Waiting ?? 0) + (open.Submitted ?? 0) + (open.Running ?? 0) > 0) {
+        throw reopened(block);
+      }
+      if (input.stage === 'merge') stillIn(block, 'Merging', 'Distributing', 'Held');
       const { definition } = await revisionOf(db, production);
       const blocks = (await blocksOf(db, production.id)).map((one) => countsOf(one));
       const sum = (value: (one: (typeof blocks)[number]) => number | undefined): number =>
@@ -117,7 +125,13 @@ export function staging(context: ControlContext) {
       const named = await db
         .selectFrom('replicas')
         .innerJoin('files', 'files.id', 'replicas.file_id')
-        .select(['files.id as file', 'files.job', 'replicas.storage', 'replicas.state'])
+        .select([
+          'files.id as file',
+          'files.job',
+          'files.kind',
+          'replicas.storage',
+          'replicas.state',
+        ])
         .where('files.production_id', '=', production.id)
         .where('replicas.storage', '=', input.storage)
         .where(
@@ -128,15 +142,23 @@ export function staging(context: ControlContext) {
         .execute();
       const bad = named.filter((one) => one.state === 'Available');
       if (bad.length === 0) {
-        return { reprocessed: await waitingOf(db, production.id, named) };
+        return { reprocessed: await waitingOf(db, production.id, input.block, named) };
       }
+      const key = { production: production.id, block: input.block };
       await condemnReplicas(db, bad);
-      const reprocessed = await reprocessJobs(
-        db,
-        production.id,
-        bad.map((one) => one.file),
+      const lost = await withoutCopies(db, bad);
+      const { outputs, merges } = await lineageOf(db, key);
+      const plan = planReprocessing(
+        { merges, outputs: outputs.map((one) => ({ ...one, here: one.copies > 0 })) },
+        {
+          jobs: lost.flatMap(({ job, kind }) => (kind === 'output' ? (job ?? []) : [])),
+          merges: lost.flatMap(({ job, kind }) => (kind === 'merged' ? (job ?? []) : [])),
+        },
       );
-      await recountBlock(db, { production: production.id, block: input.block });
+      const moment = { epoch: catalog.epoch, now: clock.now() };
+      await repeatInBlock(db, await getBlock(db, key), plan, moment);
+      await recountBlock(db, key);
+      const reprocessed = [...plan.again.map(({ job }) => job), ...plan.repeated];
       await recordEvent(db, {
         at: clock.now(),
         who: 'fabrica',
@@ -146,7 +168,7 @@ export function staging(context: ControlContext) {
         why: input.problems[0]?.text ?? '',
         data: { problems: input.problems.slice(0, 20), reprocessed },
       });
-      return { reprocessed: await waitingOf(db, production.id, named) };
+      return { reprocessed: await waitingOf(db, production.id, input.block, named) };
     });
   }
 
@@ -156,6 +178,7 @@ export function staging(context: ControlContext) {
       const production = await productionFor(context, db, input);
       const key = { production: production.id, block: input.block };
       const block = await getBlock(db, key);
+      stillIn(block, 'Validating', 'Merging', 'Distributing');
       const { definition } = await revisionOf(db, production);
       if (definition.merge === undefined) {
         await advance(db, block, 'Distributing');
@@ -236,11 +259,9 @@ export function staging(context: ControlContext) {
   async function advanceBlock(input: BlockRef & { to: BlockState }): Promise<void> {
     await catalog.write(async (db) => {
       const production = await productionFor(context, db, input);
-      await advance(
-        db,
-        await getBlock(db, { production: production.id, block: input.block }),
-        input.to,
-      );
+      const block = await getBlock(db, { production: production.id, block: input.block });
+      if (block.state === 'Planned' || block.state === 'Fabricating') throw reopened(block);
+      await advance(db, block, input.to);
     });
   }
 
@@ -260,20 +281,35 @@ export function staging(context: ControlContext) {
   return { closeStage, filesToVerify, recordProblems, planMergeJobs, advanceBlock, reopenBlock };
 }
 
-/** How many of the jobs that made these files wait to run again. */
+/** Those files that have no good copy left. */
+async function withoutCopies<T extends { readonly file: number }>(
+  db: Db,
+  files: readonly T[],
+): Promise<T[]> {
+  const copies = await replicasOf(
+    db,
+    files.map(({ file }) => file),
+  );
+  return files.filter(({ file }) => !copies.has(file));
+}
+
+/** How many jobs of a block wait to run again after these files were lost: jobs that make events, and merges that made one of them. */
 async function waitingOf(
   db: Db,
   production: number,
+  block: number,
   files: readonly { readonly job: number | null }[],
 ): Promise<number> {
-  const row = await db
+  const { jobs } = countsOf(await getBlock(db, { production, block }));
+  const merges = await db
     .selectFrom('jobs')
     .select((eb) => eb.fn.countAll<number>().as('jobs'))
     .where('production_id', '=', production)
     .where('number', 'in', [...new Set(files.flatMap((file) => file.job ?? []))])
+    .where('kind', '=', 'merge')
     .where('state', '=', 'Waiting')
     .executeTakeFirstOrThrow();
-  return row.jobs;
+  return (jobs.Waiting ?? 0) + merges.jobs;
 }
 
 const STAGE_ORDER: readonly BlockState[] = [

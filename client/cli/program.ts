@@ -16,6 +16,7 @@ import { addNew } from './commands/new.js';
 import { addQuickstart } from './commands/quickstart.js';
 import { addRecover } from './commands/recover.js';
 import { addReplicas } from './commands/replicas.js';
+import { addReprocess } from './commands/reprocess.js';
 import { addRequests } from './commands/requests.js';
 import { addRestore } from './commands/restore.js';
 import { addSchema } from './commands/schema.js';
@@ -34,7 +35,7 @@ const GROUPS: readonly (readonly [heading: string, add: readonly Add[]])[] = [
   ['Make productions:', [addNew, addSchema, addSubmit]],
   ['Look at them:', [addList, addShow, addWatch, addJobs, addJob, addFailures, addLog]],
   ['Look at data:', [addFiles, addReplicas, addAudit, addDebts, addJanitor]],
-  ['Steer:', [addRequests, addClean, addSite]],
+  ['Steer:', [addRequests, addReprocess, addClean, addSite]],
 ];
 type Add = (program: Command, invocation: Invocation) => void;
 

@@ -24,6 +24,8 @@ export interface ProductionRequest {
   readonly why: string;
   /** `reprioritize` only. */
   readonly value?: number;
+  /** The part of the jobs that is meant, as a signal takes it (`domain/selection.ts`). */
+  readonly select?: Readonly<Record<string, unknown>>;
 }
 
 export interface RequestAnswer {
@@ -109,20 +111,27 @@ function isSo({ priority, state }: ProductionRow, { kind, value }: ProductionReq
       return state === 'Cleaning' || state === 'Cleaned';
     case 'release':
     case 'waive':
+    case 'kill':
+    case 'reprocess':
+    case 'rescout':
       return false;
   }
 }
 
+/** Requests that a production takes after its end as well. */
+const REENTERING: readonly CommandKind[] = ['clean', 'reprocess', 'rescout'];
+
 async function send(
   client: Client,
   row: ProductionRow,
-  { kind, value, who, why }: ProductionRequest,
+  { kind, select = {}, value, who, why }: ProductionRequest,
 ): Promise<void> {
   const { name, state } = row;
-  if (kind === 'clean') return reenter(client, name, kind, { who, why });
+  const said = { ...select, who, why };
+  if (REENTERING.includes(kind)) return reenter(client, name, kind, said);
   const handle = client.workflow.getHandle(productionWorkflowId(name));
   try {
-    await handle.signal(kind, value === undefined ? { who, why } : { value, who, why });
+    await handle.signal(kind, value === undefined ? said : { value, ...said });
   } catch (error) {
     if (!(error instanceof WorkflowNotFoundError)) throw error;
     const live = LIVE_PRODUCTION_STATES.includes(state);

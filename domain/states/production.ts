@@ -8,7 +8,7 @@ import type { TransitionTable } from '../transition.js';
  * `Stopped` is a person's pause and `Held` an automatic one; both keep the running jobs and start none, and lead back to
  * where they came from. When all blocks are finished it is `Completing` (the audit), then `Completed`.
  * `Cancelling` ends jobs and removes remnants; `Cancelled` is said only when both are confirmed. `Cleaning`, `Cleaned` and
- * `Archived` remove the outputs and finally forget the rows. `Completed` leads back to `Active` for an extension or a reprocessing.
+ * `Archived` remove the outputs and finally forget the rows. `Completed` and the audit lead back to `Active` for an extension or a reprocessing.
  */
 export const PRODUCTION_STATES = [
   'New',
@@ -36,7 +36,7 @@ export const PRODUCTION_TRANSITIONS: TransitionTable<ProductionState> = {
   Active: ['Stopped', 'Held', 'Completing', 'Cancelling'],
   Stopped: ['New', 'Scouting', 'Active', 'Cancelling'],
   Held: ['Scouting', 'Active', 'Stopped', 'Completing', 'Cancelling'],
-  Completing: ['Completed', 'Held', 'Cancelling'],
+  Completing: ['Completed', 'Active', 'Held', 'Cancelling'],
   Completed: ['Active', 'Cleaning'],
   Cancelling: ['Cancelled'],
   Cancelled: ['Cleaning'],

@@ -27,6 +27,11 @@ async function rejected(name: string): Promise<Ref> {
   return ref;
 }
 
+async function cleaned(ref: Ref): Promise<void> {
+  await room.do.command({ ...ref, command: { kind: 'clean', who: 'me', why: '' } });
+  await room.do.condemnProduction({ ...ref, scope: 'everything', after: -1 });
+}
+
 const replicas = () => room.rows('select storage, path, state from replicas');
 const path = () => `/${room.catalog.epoch}${PAYLOAD.lfn}`;
 
@@ -47,8 +52,20 @@ describe('the payload files of productions', () => {
     expect(await room.dump()).toEqual(before);
   });
 
-  it('go with a rejected production', async () => {
+  it('stay with a rejected production, which may be scouted again, and go when it is cleaned', async () => {
     const ref = await rejected('a');
+    await room.remove(ref, null);
+    expect(await replicas()).toMatchObject([{ state: 'Available' }]);
+    await room.do.recordEnd(ref);
+    await cleaned(ref);
+    await room.remove(ref, null);
+    expect(await replicas()).toEqual([]);
+  });
+
+  it('go when a new revision does without them', async () => {
+    const ref = await rejected('a');
+    await room.do.recordEnd(ref);
+    await room.register(definition({ name: 'a' }));
     await room.remove(ref, null);
     expect(await replicas()).toEqual([]);
   });
@@ -62,6 +79,8 @@ describe('the payload files of productions', () => {
 
   it('are not removed as a debt of the past when a later production has stored them again', async () => {
     const ref = await rejected('a');
+    await room.do.recordEnd(ref);
+    await cleaned(ref);
     await room.do.recordDebt({ ...ref, storage: 'KMI-DISK', reason: 'no route' });
     await room.do.recordEnd(ref);
     const due = async (): Promise<string[]> => {

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import type { CommandKind } from '../../../domain/command.js';
-import type { RequestAnswer } from '../../temporal/request.js';
+import type { ProductionRequest, RequestAnswer } from '../../temporal/request.js';
 import { EXIT, type ExitCode } from '../exit-code.js';
 import { examples, textArgument, wholeNumber, type Invocation } from '../invocation.js';
+import { classOption, jobsOption, selected, type JobOptions } from '../job-options.js';
 import type { Session } from '../session.js';
 import { safe } from '../text.js';
 import { eventText } from '../watch/live-view.js';
@@ -11,11 +11,26 @@ const REQUESTS = [
   ['pause', 'start no more jobs; those that run go on', 'the storage is full'],
   ['resume', 'go on after a pause, or approve good scouts', 'the storage has room'],
   ['cancel', 'end all jobs and remove what unfinished ones left', 'wrong global tag'],
-  ['release', 'try parked jobs and held blocks again', 'the software is repaired'],
-  ['waive', 'give parked jobs up: their events will be missing', 'good enough'],
+  [
+    'rescout',
+    'scout a rejected production again with the same definition',
+    'the site was to blame',
+  ],
 ] as const;
 
-/** `fabrica pause|resume|cancel|release|waive|reprioritize`: what a person may ask of a production. */
+/** Those that may mean a part of the jobs. */
+const SELECTING = [
+  [
+    'release',
+    'try parked jobs and held blocks again',
+    '--class memory',
+    'the software is repaired',
+  ],
+  ['waive', 'give parked jobs up: their events will be missing', '--jobs 3,5-9', 'good enough'],
+  ['kill', 'end jobs for good: their events will be missing', '--jobs 3,5-9', 'they never end'],
+] as const;
+
+/** `fabrica pause|resume|cancel|rescout|release|waive|kill|reprioritize`: what a person may ask of a production. */
 export function addRequests(program: Command, invocation: Invocation): void {
   for (const [kind, description, why] of REQUESTS) {
     program
@@ -28,6 +43,25 @@ export function addRequests(program: Command, invocation: Invocation): void {
         invocation.action<{ why?: string }>(async (session, options, args) =>
           ask(session, textArgument(args, 0), { kind, why: options.why ?? '' }),
         ),
+      );
+  }
+  for (const [kind, description, part, why] of SELECTING) {
+    program
+      .command(kind)
+      .description(description)
+      .argument('<name>', 'name of the production')
+      .addOption(jobsOption())
+      .addOption(classOption())
+      .option('--site <site>', 'whose latest attempt was at this site')
+      .option('--why <text>', 'for the event log')
+      .addHelpText('after', examples(`fabrica ${kind} mumu ${part} --why '${why}'`))
+      .action(
+        invocation.action<JobOptions & { why?: string }>(async (session, options, args) => {
+          const name = textArgument(args, 0);
+          await session.production(name);
+          const chosen = await selected(session, options);
+          return ask(session, name, { kind, why: options.why ?? '', ...chosen });
+        }),
       );
   }
   program
@@ -55,7 +89,7 @@ export function addRequests(program: Command, invocation: Invocation): void {
 export async function ask(
   session: Session,
   name: string,
-  request: { kind: Exclude<CommandKind, 'malformed'>; why: string; value?: number },
+  request: Omit<ProductionRequest, 'who'>,
   then: () => Promise<ExitCode> = async () => EXIT.ok,
 ): Promise<ExitCode> {
   // An unknown name is told without Temporal.

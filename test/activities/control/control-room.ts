@@ -186,7 +186,7 @@ export class ControlRoom {
   }
 
   step(ref: Ref, running: readonly number[] = []): Promise<StepAnswer> {
-    return this.do.nextStep({ ...ref, running });
+    return this.do.nextStep({ ...ref, running, ending: [] });
   }
 
   place(ref: Ref, block: number, stage: 'events' | 'merge' = 'events', ticket?: string) {

@@ -1,0 +1,253 @@
+import { blocksOf, changeBlockState, recountBlock } from '../../catalog/blocks.js';
+import type { Db } from '../../catalog/catalog.js';
+import { recordEvent } from '../../catalog/events.js';
+import { changeProductionState, type ProductionRow } from '../../catalog/productions.js';
+import { jobsNumbered, lastJobNumber, type MadeJob } from '../../catalog/reprocess.js';
+import { allSites } from '../../catalog/resources.js';
+import { jobsInStates, markKilled, moveSelected } from '../../catalog/selected-jobs.js';
+import type { Command } from '../../domain/command.js';
+import { counted } from '../../domain/counted.js';
+import { countNumbers, jobNumbersText, someJobNumbers } from '../../domain/job-numbers.js';
+import { quoted } from '../../domain/problem.js';
+import { parseSelection, type JobSelection } from '../../domain/selection.js';
+import type { JobState } from '../../domain/states/job.js';
+import type { ProductionState } from '../../domain/states/production.js';
+
+/** What a person may do with jobs that do not get on. */
+export type ParkedRequest = Command & { readonly kind: 'release' | 'waive' | 'kill' };
+
+interface Rule {
+  /** Jobs in these states are meant. */
+  readonly states: readonly JobState[];
+  /** A job in these states is as the request wants it. */
+  readonly already: readonly JobState[];
+  readonly productions: readonly ProductionState[];
+  readonly done: string;
+}
+
+const RULES: Readonly<Record<ParkedRequest['kind'], Rule>> = {
+  release: {
+    states: ['Parked'],
+    already: ['Waiting', 'Submitted', 'Running'],
+    productions: ['Held', 'Active'],
+    done: 'released',
+  },
+  waive: {
+    states: ['Parked'],
+    already: ['Waived'],
+    productions: ['Held', 'Active'],
+    done: 'waived',
+  },
+  kill: {
+    states: ['Waiting', 'Submitted', 'Running', 'Parked'],
+    already: ['Waived'],
+    productions: ['Held', 'Active', 'Stopped'],
+    done: 'killed',
+  },
+};
+
+/**
+ * `release` retries parked jobs and starts held blocks again, `waive` gives parked jobs up, `kill` gives up whatever has not ended: those at
+ * sites are marked, and their workflow ends them. A selection names a part of them. Returns why not, or null; nothing is half done.
+ */
+export async function unpark(
+  db: Db,
+  production: ProductionRow,
+  request: ParkedRequest,
+  now: number,
+): Promise<string | null> {
+  const parsed = parseSelection(request.select);
+  if ('problem' in parsed) return parsed.problem;
+  const { selection } = parsed;
+  const whole = Object.keys(selection).length === 0;
+  const closed = await whyNot(db, production, request, whole);
+  if (closed !== null) return closed;
+  if (whole && request.kind === 'release' && production.state === 'AwaitingApproval') {
+    await changeProductionState(db, production, {
+      to: 'Active',
+      why: `approved by ${request.who}`,
+      who: request.who,
+      now,
+    });
+    return null;
+  }
+  const chosen = await choose(db, production, request.kind, selection);
+  if ('problem' in chosen) return chosen.problem;
+  return carryOut(db, production, request, { ...chosen, whole }, now);
+}
+
+async function whyNot(
+  db: Db,
+  production: ProductionRow,
+  { kind }: ParkedRequest,
+  whole: boolean,
+): Promise<string | null> {
+  const { name, resume_state, state } = production;
+  if (kind === 'kill' && whole) {
+    return `it must be told which jobs (jobs, class or site); \`fabrica cancel ${name}\` ends all of them`;
+  }
+  if (state === 'AwaitingApproval' && kind === 'release' && whole) return null;
+  if (state === 'Stopped' && kind !== 'kill' && (await hasParked(db, production.id))) {
+    return `it is paused: resume it first (\`fabrica resume ${name}\`), then ${kind}`;
+  }
+  if (!RULES[kind].productions.includes(state)) {
+    return `${state} productions have no jobs to ${kind}`;
+  }
+  // The verdict needs all of the scouts.
+  if (kind === 'kill' && (resume_state === 'Scouting' || resume_state === 'New')) {
+    return `it is scouting: \`fabrica cancel ${name}\` ends it`;
+  }
+  return null;
+}
+
+interface Chosen {
+  readonly jobs: readonly MadeJob[];
+  /** Asked for, and so already. */
+  readonly already: readonly number[];
+}
+
+/** The jobs that a request means; a job that is named and does not fit is a `problem`. */
+async function choose(
+  db: Db,
+  production: ProductionRow,
+  kind: ParkedRequest['kind'],
+  selection: JobSelection,
+): Promise<Chosen | { readonly problem: string }> {
+  const { class: failure, jobs: ranges, site } = selection;
+  const { already, states } = RULES[kind];
+  if (site !== undefined) {
+    const sites = (await allSites(db)).map(({ name }) => name);
+    if (!sites.includes(site)) {
+      return { problem: `no site is named ${quoted(site)}; there are ${sites.join(', ')}` };
+    }
+  }
+  const fitting = await jobsInStates(db, production.id, { states, class: failure, site });
+  if (ranges === undefined) {
+    const jobs = kind === 'kill' ? fitting.filter((job) => job.kind !== 'merge') : fitting;
+    const narrowed = failure !== undefined || site !== undefined;
+    return narrowed && jobs.length === 0
+      ? { problem: `no ${states.join(', ')} job ${where(selection)}` }
+      : { jobs, already: [] };
+  }
+  const last = await lastJobNumber(db, production.id);
+  const beyond = ranges.find(({ to }) => to > last);
+  if (beyond !== undefined) {
+    return { problem: `there is no job ${beyond.to}: its jobs are 1-${last}` };
+  }
+  if (countNumbers(ranges) > MOST_JOBS) {
+    return { problem: `at most ${counted(MOST_JOBS, 'job')} may be named at once` };
+  }
+  const fits = new Set(fitting.map(({ number }) => number));
+  const named = await jobsNumbered(db, production.id, ranges);
+  const jobs = named.filter(({ number }) => fits.has(number));
+  const so = named.filter(({ number, state }) => !fits.has(number) && already.includes(state));
+  const problem =
+    misfits(kind, named, { jobs, so, selection }) ??
+    (kind === 'release' ? null : merges(kind, jobs));
+  if (problem !== null) return { problem };
+  return { jobs, already: so.map(({ number }) => number) };
+}
+
+const MOST_JOBS = 200_000;
+
+function where({ class: failure, site }: JobSelection): string {
+  return [
+    ...(failure === undefined ? [] : [`failed last by ${failure}`]),
+    ...(site === undefined ? [] : [`was last at ${site}`]),
+  ].join(' and ');
+}
+
+function misfits(
+  kind: ParkedRequest['kind'],
+  named: readonly MadeJob[],
+  found: { jobs: readonly MadeJob[]; so: readonly MadeJob[]; selection: JobSelection },
+): string | null {
+  const good = new Set([...found.jobs, ...found.so].map(({ number }) => number));
+  const bad = named.filter(({ number }) => !good.has(number));
+  if (bad.length === 0) return null;
+  const { states } = RULES[kind];
+  const byState = new Map<string, number[]>();
+  for (const { number, state } of bad) {
+    const what = states.includes(state) ? `not one that ${where(found.selection)}` : state;
+    byState.set(what, [...(byState.get(what) ?? []), number]);
+  }
+  const parts = [...byState].map(
+    ([what, numbers]) =>
+      `${numbers.length === 1 ? 'job' : 'jobs'} ${someJobNumbers(numbers)}: ${what}`,
+  );
+  return `only ${states.join(', ')} jobs can be ${RULES[kind].done}; ${parts.join('; ')}`;
+}
+
+function merges(kind: ParkedRequest['kind'], jobs: readonly MadeJob[]): string | null {
+  const found = jobs.filter((job) => job.kind === 'merge').map(({ number }) => number);
+  return found.length === 0
+    ? null
+    : `merge jobs can not be ${RULES[kind].done}, their inputs are good: release them (${someJobNumbers(found)})`;
+}
+
+async function carryOut(
+  db: Db,
+  production: ProductionRow,
+  { kind, who, why }: ParkedRequest,
+  { already, jobs, whole }: Chosen & { readonly whole: boolean },
+  now: number,
+): Promise<string | null> {
+  const moved = kind === 'release' ? jobs : jobs.filter((job) => job.kind !== 'merge');
+  const to = kind === 'release' ? 'Waiting' : 'Waived';
+  const numbersIn = (state: JobState): number[] =>
+    moved.filter((job) => job.state === state).map(({ number }) => number);
+  const atSites = [...numbersIn('Submitted'), ...numbersIn('Running')].sort((a, b) => a - b);
+  for (const state of ['Parked', 'Waiting'] as const) {
+    const numbers = numbersIn(state);
+    if (numbers.length > 0) await moveSelected(db, production.id, numbers, state, to);
+  }
+  if (atSites.length > 0) await markKilled(db, production.id, atSites);
+  const touched = new Set(moved.map(({ block }) => block));
+  let held = '';
+  for (const block of await blocksOf(db, production.id)) {
+    if (touched.has(block.number)) {
+      await recountBlock(db, { production: production.id, block: block.number });
+    }
+    if (block.state !== 'Held') continue;
+    if (whole || touched.has(block.number)) {
+      // What is still parked in it is judged again when nothing else is left to do.
+      const back = block.resume_state ?? 'Fabricating';
+      await changeBlockState(db, block, { to: back, why: '', now });
+    } else held = block.reason;
+  }
+  const sentence = `${counted(moved.length, 'job')} ${RULES[kind].done}`;
+  if (production.state === 'Held' && (whole || moved.length > 0)) {
+    const goesOn = held === '';
+    await changeProductionState(db, production, {
+      to: !goesOn ? 'Held' : production.resume_state === 'Scouting' ? 'Scouting' : 'Active',
+      why: goesOn ? `${sentence} by ${who}` : held,
+      who,
+      now,
+    });
+  }
+  const details = [
+    ...(moved.length > 0 && !whole
+      ? [` (${someJobNumbers(moved.map(({ number }) => number))})`]
+      : []),
+    ...(atSites.length > 0 ? [`, ${atSites.length} of them are ended at their sites`] : []),
+    ...(already.length > 0 ? [`; so already: ${someJobNumbers(already)}`] : []),
+  ];
+  await recordEvent(db, {
+    at: now,
+    who,
+    production: production.id,
+    what: `${sentence}${details.join('')}`,
+    why,
+    data: { jobs: jobNumbersText(moved.map(({ number }) => number)) },
+  });
+  const leftMerges = kind === 'waive' && whole && jobs.some((job) => job.kind === 'merge');
+  return leftMerges
+    ? 'parked merge jobs can not be waived, their inputs are good: release them'
+    : null;
+}
+
+/** True if a release or a waive would find something to do. */
+async function hasParked(db: Db, production: number): Promise<boolean> {
+  const held = (await blocksOf(db, production)).some(({ state }) => state === 'Held');
+  return held || (await jobsInStates(db, production, { states: ['Parked'] })).length > 0;
+}

@@ -1,0 +1,174 @@
+import { blocksOf, changeBlockState, recountBlock, type BlockRow } from '../../catalog/blocks.js';
+import type { Db } from '../../catalog/catalog.js';
+import { recordEvent } from '../../catalog/events.js';
+import { condemnReplicas } from '../../catalog/files.js';
+import { changeProductionState, type ProductionRow } from '../../catalog/productions.js';
+import { insertRemnants } from '../../catalog/remnants.js';
+import { repeatJobs, type JobsToRepeat } from '../../catalog/reprocess.js';
+import { counted } from '../../domain/counted.js';
+import { jobNumbersText, someJobNumbers } from '../../domain/job-numbers.js';
+import { partialPath, physicalPath } from '../../domain/lfn.js';
+import type { JobSelection } from '../../domain/selection.js';
+import { planReprocess, type ReprocessPlan } from './reprocess-plan.js';
+
+/** A request to run things again. */
+export interface ReprocessRequest {
+  readonly selection: JobSelection;
+  /** For the event log. */
+  readonly who: string;
+  readonly why: string;
+}
+
+/** What came of it: `problem` if nothing was done, else the blocks whose workflows must look again. */
+export type ReprocessAnswer =
+  { readonly problem: string } | { readonly problem: null; readonly blocks: readonly number[] };
+
+/** The epoch of the catalog, and the time, ms. */
+export interface Moment {
+  readonly epoch: string;
+  readonly now: number;
+}
+
+/**
+ * Has jobs of a production run again with their seeds and event ranges, and their merged files replaced, all in the caller's
+ * transaction: files are condemned, jobs wait, blocks are `Fabricating` again, and a production that had ended is `Active`. Its workflow must
+ * be told or started afterwards (signal with start). What runs already is not asked for again, so the same request twice changes nothing more.
+ */
+export async function reprocess(
+  db: Db,
+  production: ProductionRow,
+  request: ReprocessRequest,
+  moment: Moment,
+): Promise<ReprocessAnswer> {
+  const closed = whyNot(production);
+  if (closed !== null) return { problem: closed };
+  const plan = await planReprocess(db, production, request.selection);
+  if ('problem' in plan) return plan;
+
+  const freed = plan.blocks.some(({ row }) => row.state === 'Held');
+  await condemnReplicas(db, plan.lost);
+  for (const { row, ...part } of plan.blocks) {
+    await repeatInBlock(db, row, part, moment);
+    await reopen(db, row, `reprocessed by ${request.who}`, moment.now);
+    await recountBlock(db, { production: production.id, block: row.number });
+  }
+  await recordEvent(db, {
+    at: moment.now,
+    who: request.who,
+    production: production.id,
+    what: sentence(plan),
+    why: request.why,
+    data: {
+      selection: request.selection,
+      blocks: plan.blocks.map(({ again, repeated, retired, row }) => ({
+        block: row.number,
+        jobs: jobNumbersText(again.map(({ job }) => job)),
+        repeatedMerges: jobNumbersText(repeated),
+        retiredMerges: jobNumbersText(retired),
+      })),
+    },
+  });
+  if (plan.blocks.length > 0)
+    await reactivate(db, production, { who: request.who, freed }, moment.now);
+  return { problem: null, blocks: plan.blocks.map(({ row }) => row.number) };
+}
+
+/** The same within a block whose own workflow has found the loss and goes back by itself. */
+export async function repeatInBlock(
+  db: Db,
+  block: BlockRow,
+  plan: JobsToRepeat,
+  { epoch, now }: Moment,
+): Promise<void> {
+  const abandoned = await repeatJobs(db, block.production_id, plan, now);
+  await insertRemnants(
+    db,
+    { production: block.production_id, block: block.number },
+    abandoned.flatMap(({ lfn, storage }) => {
+      const path = physicalPath(epoch, lfn);
+      return [path, partialPath(path)].map((one) => ({
+        storage,
+        path: one,
+        shape: 'file' as const,
+      }));
+    }),
+    'a copy that is not wanted any more',
+    now,
+  );
+}
+
+/** Why nothing of a production in this state may run again; null if it may. */
+export function whyNot({ name, resume_state, state }: ProductionRow): string | null {
+  const scouting = `it is scouting: wait for the verdict, or \`fabrica cancel ${name}\``;
+  switch (state) {
+    case 'Active':
+    case 'Completing':
+    case 'Completed':
+      return null;
+    case 'Stopped':
+    case 'Held':
+      return resume_state === 'Scouting' || resume_state === 'New' ? scouting : null;
+    case 'New':
+    case 'Scouting':
+      return scouting;
+    case 'AwaitingApproval':
+      return `its scouts wait for approval: \`fabrica resume ${name}\` first`;
+    case 'Rejected':
+      return `it is Rejected, nothing of it is kept: \`fabrica rescout ${name}\``;
+    case 'Cancelling':
+    case 'Cancelled':
+    case 'Cleaning':
+    case 'Cleaned':
+    case 'Archived':
+      return `${state} productions can not be reprocessed`;
+  }
+}
+
+/** A block goes through its stages again, whatever it was doing. */
+async function reopen(db: Db, block: BlockRow, why: string, now: number): Promise<void> {
+  if (block.state === 'Planned') return;
+  await changeBlockState(db, block, { to: 'Fabricating', why, now });
+}
+
+/** A production that had ended goes on, and one that was held by its audit or by these blocks; others wait for their resume or release. */
+async function reactivate(
+  db: Db,
+  production: ProductionRow,
+  { freed, who }: { readonly freed: boolean; readonly who: string },
+  now: number,
+): Promise<void> {
+  const { state } = production;
+  if (state === 'Active' || state === 'Stopped') return;
+  if (state === 'Held') {
+    const blocks = await blocksOf(db, production.id);
+    const byThese = freed || production.resume_state === 'Completing';
+    if (!byThese || blocks.some((block) => block.state === 'Held')) return;
+  }
+  await changeProductionState(db, production, {
+    to: 'Active',
+    why: `reprocessed by ${who}`,
+    who,
+    now,
+  });
+}
+
+/** `2 jobs (3, 7) run again, 1 merged file is made anew`. */
+function sentence(plan: ReprocessPlan): string {
+  const again = plan.blocks.flatMap((block) => block.again.map(({ job }) => job));
+  const merges = plan.blocks.reduce(
+    (sum, { repeated, retired }) => sum + repeated.length + retired.length,
+    0,
+  );
+  const copies = plan.lost.length;
+  const parts = [
+    ...(again.length > 0
+      ? [`${counted(again.length, 'job runs', 'jobs run')} again (${someJobNumbers(again)})`]
+      : []),
+    ...(merges > 0 ? [`${counted(merges, 'merge is', 'merges are')} done anew`] : []),
+    ...(copies > 0 ? [`${counted(copies, 'copy was', 'copies were')} lost`] : []),
+    ...(plan.open.length > 0
+      ? [`${someJobNumbers(plan.open)} ${plan.open.length === 1 ? 'runs' : 'run'} already`]
+      : []),
+  ];
+  return `reprocess: ${parts.join(', ') || 'nothing is left to do'}`;
+}
