@@ -52,3 +52,25 @@ export async function eventsOf(
     data: JSON.parse(row.data) as unknown,
   }));
 }
+
+/** How many entries of a production's log have this reason, since the last one that tells of `after`. */
+export async function countSince(
+  db: Db,
+  production: number,
+  { after, why }: { readonly after: string; readonly why: string },
+): Promise<number> {
+  const row = await db
+    .selectFrom('events')
+    .select((eb) => eb.fn.countAll<number>().as('events'))
+    .where('production_id', '=', production)
+    .where('why', '=', why)
+    .where('id', '>', (eb) =>
+      eb
+        .selectFrom('events')
+        .select((inner) => inner.fn.coalesce(inner.fn.max('id'), inner.val(0)).as('id'))
+        .where('production_id', '=', production)
+        .where('what', '=', after),
+    )
+    .executeTakeFirstOrThrow();
+  return row.events;
+}

@@ -251,6 +251,10 @@ export async function addReplicas(
     select r.file, r.storage, r.path, 'Available', ${now} from ${rows} as r
     where true
     on conflict (file_id, storage) do update set state = 'Available'`.execute(db);
+  // An earlier copy of that name may have left its removal as a debt.
+  await sql`
+    delete from remnants
+    where (storage, path) in (select r.storage, r.path from ${rows} as r)`.execute(db);
 }
 
 /** Condemns replicas: they are `Removing` until their absence is confirmed. */

@@ -24,6 +24,32 @@ export interface AuditCase {
   readonly ended: boolean;
 }
 
+/** How often what an audit has found may be mended without a person, until one has passed. */
+const MOST_REPAIRS = 3;
+
+/** More lost copies than these, and more than a hundredth of all, look like a storage that is not itself. */
+const MOST_LOST = 20;
+
+/**
+ * The copies that are lost or damaged, if Fabrica may mend that by itself: by other copies, or by the jobs that made them. Empty where a person
+ * must look first.
+ */
+export function mendableCopies(input: {
+  readonly discrepancies: readonly Discrepancy[];
+  /** Copies of final files in all. */
+  readonly copies: number;
+  /** How often it has been tried since an audit has passed. */
+  readonly repairs: number;
+}): { readonly storage: string; readonly path: string }[] {
+  const lost = input.discrepancies.flatMap(({ kind, path, storage }) =>
+    LOSSES.includes(kind) && path !== undefined && storage !== undefined ? [{ storage, path }] : [],
+  );
+  const few = lost.length <= Math.max(MOST_LOST, input.copies / 100);
+  return few && input.repairs < MOST_REPAIRS ? lost : [];
+}
+
+const LOSSES: readonly Discrepancy['kind'][] = ['missing', 'size', 'checksum'];
+
 /** What is wrong with the counts; nothing if the production is whole. */
 export function auditCounts(input: AuditCase): Discrepancy[] {
   const found: Discrepancy[] = [];

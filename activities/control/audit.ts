@@ -1,20 +1,28 @@
 import { blocksOf, countsOf } from '../../catalog/blocks.js';
 import { productionReplicas } from '../../catalog/files.js';
-import { changeProductionState, revisionOf } from '../../catalog/productions.js';
+import {
+  changeProductionState,
+  revisionOf,
+  type ProductionRow,
+} from '../../catalog/productions.js';
 import { productionCounts } from '../../catalog/audit-counts.js';
 import { knownPaths } from '../../catalog/known-paths.js';
 import { countRemnants } from '../../catalog/remnants.js';
 import { allStorages } from '../../catalog/resources.js';
-import { recordEvent } from '../../catalog/events.js';
+import { countSince, recordEvent } from '../../catalog/events.js';
+import type { Db } from '../../catalog/catalog.js';
 import { counted } from '../../domain/counted.js';
 import type { Discrepancy } from '../../domain/audit.js';
 import type { Definition } from '../../domain/definition.js';
 import { logDirectory, physicalDirectory, physicalPath } from '../../domain/lfn.js';
 import type { ProductionState } from '../../domain/states/production.js';
-import { auditCounts } from '../../policy/audit.js';
+import { auditCounts, mendableCopies } from '../../policy/audit.js';
 import { productionFor, type ControlContext, type ProductionRef } from './context.js';
 import { outputsOf } from './orders.js';
+import { reprocess } from './reprocess.js';
 import { verificationPage, type VerificationPage } from './verification.js';
+
+const REPAIR = 'the audit has found copies lost or damaged';
 
 export interface AuditConclusion {
   readonly passed: boolean;
@@ -119,7 +127,9 @@ export function auditing(context: ControlContext) {
         why: reason,
         data: { discrepancies: discrepancies.slice(0, 50), debts },
       });
-      if (production.state === 'Completing') {
+      const wrong = input.discrepancies.filter(({ path }) => path?.startsWith(logs) !== true);
+      const mended = !passed && (await mend(db, production, wrong, counts.copies));
+      if (production.state === 'Completing' && !mended) {
         await changeProductionState(db, production, {
           to: passed ? 'Completed' : 'Held',
           why: reason,
@@ -134,6 +144,26 @@ export function auditing(context: ControlContext) {
         discrepancies: discrepancies.slice(0, 200),
       };
     });
+  }
+
+  /** Has lost copies made again before the audit is repeated, where no person needs to look first. True if it goes on so. */
+  async function mend(
+    db: Db,
+    production: ProductionRow,
+    discrepancies: readonly Discrepancy[],
+    copies: readonly { copies: number; files: number }[],
+  ): Promise<boolean> {
+    if (production.state !== 'Completing') return false;
+    const lost = mendableCopies({
+      discrepancies,
+      copies: copies.reduce((sum, one) => sum + one.copies * one.files, 0),
+      repairs: await countSince(db, production.id, { why: REPAIR, after: 'audit passed' }),
+    });
+    if (lost.length === 0) return false;
+    const request = { selection: { lost }, who: 'fabrica', why: REPAIR };
+    const moment = { epoch: catalog.epoch, now: clock.now() };
+    const answer = await reprocess(db, production, request, moment);
+    return answer.problem === null && answer.blocks.length > 0;
   }
 
   return { filesToAudit, directoriesToAudit, unknownPaths, concludeAudit };

@@ -137,8 +137,10 @@ async function choose(
   if (countNumbers(ranges) > MOST_JOBS) {
     return { problem: `at most ${counted(MOST_JOBS, 'job')} may be named at once` };
   }
-  const fits = new Set(fitting.map(({ number }) => number));
   const named = await jobsNumbered(db, production.id, ranges);
+  const narrowed = failure !== undefined || site !== undefined;
+  const inState = named.filter(({ state }) => states.includes(state));
+  const fits = new Set((narrowed ? fitting : inState).map(({ number }) => number));
   const jobs = named.filter(({ number }) => fits.has(number));
   const so = named.filter(({ number, state }) => !fits.has(number) && already.includes(state));
   const problem =

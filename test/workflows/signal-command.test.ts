@@ -74,3 +74,31 @@ describe('reprioritize', () => {
     expect(commandOfSignal('reprioritize', { priority: 9 })).toMatchObject({ kind: 'malformed' });
   });
 });
+
+describe('a part of the jobs', () => {
+  it.each([
+    ['release', { jobs: '3,5-9' }, { jobs: '3,5-9' }],
+    ['waive', { class: 'memory', site: 'KMI' }, { class: 'memory', site: 'KMI' }],
+    ['kill', { jobs: 3, by: 'me', reason: 'late' }, { jobs: 3 }],
+    ['reprocess', { files: ['/a'], since: 5 }, { files: ['/a'], since: 5 }],
+    [
+      'reprocess',
+      { lost: [{ storage: 'A', path: '/a' }] },
+      { lost: [{ storage: 'A', path: '/a' }] },
+    ],
+  ] as const)('of %s with %j is handed on as it was given', (kind, input, select) => {
+    const said =
+      'by' in input ? { who: input.by, why: input.reason } : { who: 'temporal', why: '' };
+    expect(commandOfSignal(kind, input)).toEqual({ kind, select, ...said });
+  });
+
+  it.each([
+    ['pause', { jobs: '3', reason: '' }],
+    ['release', { files: ['/a'] }],
+    ['reprocess', { class: 'memory' }],
+    ['kill', { jobs: '3', reason: 5 }],
+    ['kill', ['3']],
+  ] as const)('of %s with %j is malformed', (kind, input) => {
+    expect(commandOfSignal(kind, input)).toMatchObject({ kind: 'malformed' });
+  });
+});
