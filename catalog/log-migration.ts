@@ -13,6 +13,9 @@ export async function addLogs(db: Kysely<unknown>): Promise<void> {
     update bundles set cleared_at = placed_at
     where exists (select 1 from blocks b where b.production_id = bundles.production_id and b.number = bundles.block
                                            and b.state in ('Finished', 'Discarded'))`.execute(db);
+  await sql`update attempts set ended_at = placed_at where class is not null and ended_at is null`.execute(
+    db,
+  );
   await sql`
     create index bundles_uncleared on bundles (production_id, block) where cleared_at is null`.execute(
     db,

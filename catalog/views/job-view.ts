@@ -1,12 +1,16 @@
 import type { FailureStep } from '../../domain/bundle.js';
 import { FabricaError } from '../../domain/errors.js';
-import { BLAME_OF, type Blame, type FailureClass } from '../../domain/failure-class.js';
+import type { Blame, FailureClass } from '../../domain/failure-class.js';
 import type { AttemptState } from '../../domain/states/attempt.js';
 import type { FileState } from '../../domain/states/file.js';
 import type { JobKind, JobState } from '../../domain/states/job.js';
+import type { Evidence } from '../attempts.js';
 import type { Db } from '../catalog.js';
 import { replicasOf } from '../files.js';
-import type { ProductionRow } from '../productions.js';
+import { revisionOf, type ProductionRow } from '../productions.js';
+import { allSites, effectiveState } from '../resources.js';
+import { exclusionsAt } from '../tallies.js';
+import { logAt, type LogAt } from './log-place.js';
 
 /** One try of a job. Times in ms since 1970, durations in s, memory in MB. */
 export interface AttemptView {
@@ -26,7 +30,11 @@ export interface AttemptView {
   readonly step: FailureStep | null;
   readonly exitCode: number | null;
   readonly class: FailureClass | null;
+  /** Who is blamed, as far as is known now. */
   readonly blame: Blame | null;
+  /** The rule of diagnosis that gave the class. */
+  readonly rule: string | null;
+  readonly evidence: Evidence | null;
   readonly reason: string;
   readonly logTail: string;
   readonly log: LogPlace;
@@ -35,11 +43,8 @@ export interface AttemptView {
   readonly memoryMB: number | null;
 }
 
-/**
- * Where the log of an attempt is: at its `site` until that is asked to forget it, in an `archive`, only its end in the `catalog`, or nowhere.
- */
 export interface LogPlace {
-  readonly at: 'site' | 'archive' | 'catalog' | null;
+  readonly at: LogAt;
   /** The archive that it is in or was in; null if it never came to one. */
   readonly archive: { readonly lfn: string; readonly state: FileState } | null;
   /** Where that archive lies. */
@@ -70,10 +75,22 @@ export interface JobView {
   readonly attempt: number;
   /** Attempts that count against the definition's limit. */
   readonly charged: number;
+  /** Attempts that failed by sites, storages or Fabrica. */
+  readonly uncharged: number;
   /** Not to be placed before this time, ms; 0 for at once. */
   readonly notBeforeAt: number;
   /** Sites where it has failed by their fault. */
   readonly avoid: readonly string[];
+  /** Why a site can get no job of this production now, by site; only the sites that its definition allows. */
+  readonly closedSites: readonly { readonly site: string; readonly why: string }[];
+  /** Sites that can. */
+  readonly openSites: readonly string[];
+  /** The job of whose events it has a part; null if it is none. */
+  readonly splitFrom: number | null;
+  /** The jobs that have taken its events. */
+  readonly splitInto: readonly number[];
+  /** Who gave it up; null unless it is Waived. */
+  readonly waived: { readonly who: string; readonly at: number; readonly why: string } | null;
   readonly attempts: readonly AttemptView[];
   readonly outputs: readonly OutputView[];
   /** LFNs of its input files, the first 100. */
@@ -83,7 +100,12 @@ export interface JobView {
 const MOST_INPUTS = 100;
 
 /** Everything about a job. Throws `FABRICA_JOB_UNKNOWN`. */
-export async function viewJob(db: Db, production: ProductionRow, number: number): Promise<JobView> {
+export async function viewJob(
+  db: Db,
+  production: ProductionRow,
+  number: number,
+  now: number,
+): Promise<JobView> {
   const job = await db
     .selectFrom('jobs')
     .selectAll()
@@ -98,6 +120,7 @@ export async function viewJob(db: Db, production: ProductionRow, number: number)
       { remedy: `\`fabrica jobs ${production.name}\` lists its jobs.` },
     );
   }
+  const { closedSites, openSites } = await sitesFor(db, production, now);
   return {
     production: production.name,
     job: job.number,
@@ -109,13 +132,82 @@ export async function viewJob(db: Db, production: ProductionRow, number: number)
     events: job.events,
     attempt: job.attempt,
     charged: job.charged,
+    uncharged: job.uncharged,
     notBeforeAt: job.not_before,
     avoid: JSON.parse(job.avoid) as string[],
+    closedSites,
+    openSites,
+    splitFrom: job.split_from,
+    splitInto: job.state === 'Split' ? await partsOf(db, production.id, number) : [],
+    waived: job.state === 'Waived' ? await waiverOf(db, production.id, job) : null,
     attempts: await attemptsOfJob(db, production.id, number),
     outputs: await outputsOfJob(db, production.id, number),
     inputs: await inputsOfJob(db, production.id, number),
   };
 }
+
+/** Which sites may get jobs of a production now. */
+async function sitesFor(
+  db: Db,
+  production: ProductionRow,
+  now: number,
+): Promise<Pick<JobView, 'closedSites' | 'openSites'>> {
+  const { definition } = await revisionOf(db, production);
+  const excluded = await exclusionsAt(db, production, now);
+  const closedSites: { site: string; why: string }[] = [];
+  const openSites: string[] = [];
+  for (const site of await allSites(db)) {
+    if (definition.sites.length > 0 && !definition.sites.includes(site.name)) continue;
+    const state = effectiveState(site, now);
+    const exclusion = excluded.get(site.name);
+    if (state === 'Banned' || state === 'Probing') {
+      const reason = site.override_reason ?? '';
+      closedSites.push({ site: site.name, why: reason === '' ? state : `${state}: ${reason}` });
+    } else if (exclusion !== undefined) {
+      closedSites.push({ site: site.name, why: `left out: ${exclusion.why}` });
+    } else {
+      openSites.push(site.name);
+    }
+  }
+  return { closedSites, openSites };
+}
+
+async function partsOf(db: Db, production: number, job: number): Promise<number[]> {
+  const rows = await db
+    .selectFrom('jobs')
+    .select('number')
+    .where('production_id', '=', production)
+    .where('split_from', '=', job)
+    .orderBy('number')
+    .execute();
+  return rows.map((row) => row.number);
+}
+
+/** The event that tells of it: a person's names no jobs, that of the tolerance names them. */
+async function waiverOf(
+  db: Db,
+  production: number,
+  job: { readonly number: number; readonly block: number },
+): Promise<JobView['waived']> {
+  const rows = await db
+    .selectFrom('events')
+    .select(['who', 'at', 'why', 'data', 'block'])
+    .where('production_id', '=', production)
+    .where('what', 'like', '%waive%')
+    .where('what', 'not like', '%refused%')
+    .orderBy('id', 'desc')
+    .limit(MOST_WAIVERS)
+    .execute();
+  const named = rows.find(({ data }) => (JSON.parse(data) as Waiver).jobs?.includes(job.number));
+  const found = named ?? rows.find(({ who }) => who !== 'fabrica');
+  return found === undefined ? null : { who: found.who, at: found.at, why: found.why };
+}
+
+interface Waiver {
+  readonly jobs?: readonly number[];
+}
+
+const MOST_WAIVERS = 1000;
 
 async function attemptsOfJob(db: Db, production: number, job: number): Promise<AttemptView[]> {
   const rows = await db
@@ -137,6 +229,9 @@ async function attemptsOfJob(db: Db, production: number, job: number): Promise<A
       'a.step',
       'a.exit_code as exitCode',
       'a.class',
+      'a.blame',
+      'a.rule',
+      'a.evidence',
       'a.reason',
       'a.log_tail as logTail',
       'a.wall_seconds as wallSeconds',
@@ -156,28 +251,19 @@ async function attemptsOfJob(db: Db, production: number, job: number): Promise<A
     db,
     rows.flatMap((row) => row.file ?? []),
   );
-  return rows.map(({ kept, clearedAt, file, lfn, fileState, ...row }) => {
+  return rows.map(({ kept, clearedAt, evidence, file, lfn, fileState, ...row }) => {
     const archived = kept === 1 && file !== null && lfn !== null && fileState !== null;
     const copies = archived ? (replicas.get(file) ?? []) : [];
     return {
       ...row,
-      blame: row.class === null ? null : BLAME_OF[row.class],
+      evidence: evidence === null ? null : (JSON.parse(evidence) as Evidence),
       log: {
-        at: logAt(row, { cleared: clearedAt !== null, copies: copies.length }),
+        at: logAt({ step: row.step, logTail: row.logTail, kept, clearedAt, fileState }),
         archive: archived ? { lfn, state: fileState } : null,
         replicas: copies,
       },
     };
   });
-}
-
-function logAt(
-  attempt: { readonly step: FailureStep | null; readonly logTail: string },
-  known: { cleared: boolean; copies: number },
-): LogPlace['at'] {
-  if (!known.cleared && attempt.step !== 'submission') return 'site';
-  if (known.copies > 0) return 'archive';
-  return attempt.logTail === '' ? null : 'catalog';
 }
 
 async function outputsOfJob(db: Db, production: number, job: number): Promise<OutputView[]> {

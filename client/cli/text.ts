@@ -40,6 +40,15 @@ export function timeText(ms: number | null): string {
   return `${day} ${clockText(ms)}`;
 }
 
+/** Local time with its zone, as `2026-11-23 14:30:02 +01:00`; `-` for none. */
+export function zonedTimeText(ms: number | null): string {
+  if (ms === null) return '-';
+  const minutes = -new Date(ms).getTimezoneOffset();
+  const two = (n: number): string => String(n).padStart(2, '0');
+  const far = Math.abs(minutes);
+  return `${timeText(ms)} ${minutes < 0 ? '-' : '+'}${two(Math.floor(far / 60))}:${two(far % 60)}`;
+}
+
 /** Local time of day as `14:30:02`. */
 export function clockText(ms: number): string {
   const date = new Date(ms);

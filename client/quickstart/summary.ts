@@ -24,7 +24,7 @@ export async function summarize(db: Db, name: string, now: number): Promise<Summ
   const merged = await listFiles(db, production.id, { kind: 'merged', limit: MOST_FILES });
   return {
     progress: await progressOf(db, production, now),
-    failures: await failuresByClass(db, production.id),
+    failures: await failuresByClass(db, { production: production.id }),
     files: merged.files,
   };
 }

@@ -5,7 +5,18 @@ import { describe, expect, it } from 'vitest';
 import { Catalog } from '../../catalog/catalog.js';
 import { CatalogSqliteDialect } from '../../catalog/dialect.js';
 import { openCatalog } from '../../catalog/open.js';
+import { condemnLogs, expiredLogs, logsOfProduction } from '../../catalog/logs.js';
+import { getProduction } from '../../catalog/productions.js';
 import type { Tables } from '../../catalog/tables.js';
+import { listFailures } from '../../catalog/views/failure-list.js';
+import {
+  failureCells,
+  failuresByBlock,
+  failuresByClass,
+  failuresByHour,
+  failuresByProduction,
+} from '../../catalog/views/failure-table.js';
+import { viewJob } from '../../catalog/views/job-view.js';
 import { ControlRoom, definition, failing, good } from '../activities/control/control-room.js';
 
 /** Tables that grow with the jobs of all productions. */
@@ -89,6 +100,22 @@ describe('the statements of a production’s whole life', () => {
     const payment = { epoch: ref.epoch, storage: 'KMI-DISK', gone: ['/a'], refused };
     await room.do.recordPayment(payment);
     await room.do.closePayment({ ...payment, paid: 1, failure: 'silent' });
+
+    const { db } = room.catalog;
+    const hour = { since: room.clock.now() - 3_600_000 };
+    for (const filter of [{}, hour, { class: 'node', site: 'KMI' } as const]) {
+      for (const one of [filter, { ...filter, production: 1 }]) {
+        await failuresByClass(db, one);
+        await failureCells(db, one);
+        await failuresByBlock(db, { ...one, production: 1 });
+        await failuresByProduction(db, one);
+        await failuresByHour(db, one);
+        await listFailures(db, one, 10);
+      }
+    }
+    await viewJob(db, await getProduction(db, ref.production), 1, 0);
+    await condemnLogs(db, await expiredLogs(db, room.clock.now(), 0, 10));
+    await logsOfProduction(db, 1);
 
     const database = new Database(room.catalog.file, { readonly: true });
     const statements = [...seen.values()].filter((query) =>

@@ -19,7 +19,7 @@ const job = (name: string, number: number) =>
   fabrica.catalog.read(async (db) => {
     const production = await findProduction(db, name);
     if (production === undefined) throw new Error(`no ${name}`);
-    return viewJob(db, production, number);
+    return viewJob(db, production, number, Date.now());
   });
 
 const bundles = (name: string) =>

@@ -20,7 +20,9 @@ export function addJob(program: Command, invocation: Invocation): void {
       invocation.action<object>(async (session, _options, args) => {
         const production = await session.production(textArgument(args, 0));
         const catalog = await session.catalog();
-        const job = await catalog.read((db) => viewJob(db, production, Number(args[1])));
+        const job = await catalog.read((db) =>
+          viewJob(db, production, Number(args[1]), session.now),
+        );
         const sentence = jobSentence(job, production, session.now);
         session.answer({ ...job, why: sentence }, jobPage(job, sentence, session));
         return EXIT.ok;

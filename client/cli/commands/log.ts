@@ -23,7 +23,9 @@ export function addLog(program: Command, invocation: Invocation): void {
       invocation.action<{ attempt?: number; head?: true }>(async (session, options, args) => {
         const production = await session.production(textArgument(args, 0));
         const catalog = await session.catalog();
-        const job = await catalog.read((db) => viewJob(db, production, Number(args[1])));
+        const job = await catalog.read((db) =>
+          viewJob(db, production, Number(args[1]), session.now),
+        );
         const number = options.attempt ?? job.attempt;
         const attempt = job.attempts.find((one) => one.attempt === number);
         if (attempt === undefined) {

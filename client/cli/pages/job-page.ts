@@ -2,10 +2,12 @@ import type { AttemptView, JobView } from '../../../catalog/views/job-view.js';
 import { formatDuration, formatSize } from '../../../domain/quantity.js';
 import { stateStyle } from '../style.js';
 import { facts, type Cell } from '../table.js';
-import { counted, grouped, safe, safeLines, timeText } from '../text.js';
+import { counted, grouped, safe, safeLines, timeText, zonedTimeText } from '../text.js';
 import type { PageLook } from './production-page.js';
 
 const TAIL_LINES = 10;
+/** Attempts that are told in full, the latest ones. */
+const MOST_DETAILS = 10;
 
 /** The page of a job for a person. */
 export function jobPage(job: JobView, sentence: string, look: PageLook): string {
@@ -19,12 +21,20 @@ export function jobPage(job: JobView, sentence: string, look: PageLook): string 
       job.kind === 'merge'
         ? ['events', grouped(job.events)]
         : ['events', `${grouped(job.events)} (${range}), seed ${job.seed}`],
+      ['part of', job.splitFrom === null ? '' : `job ${job.splitFrom}, which was too big`],
       ['avoids', job.avoid.join(', ')],
       ['inputs', job.inputs.length === 0 ? '' : counted(job.inputs.length, 'file')],
     ],
     look,
   );
-  return [head, attempts(job.attempts, look), lastTail(job.attempts, look), outputs(job, look)]
+  const details = job.attempts.slice(-MOST_DETAILS).map((attempt) => detailsOf(attempt, look));
+  return [
+    head,
+    attempts(job.attempts, look),
+    ...details,
+    lastTail(job.attempts, look),
+    outputs(job, look),
+  ]
     .filter((part) => part !== '')
     .join('\n\n');
 }
@@ -46,6 +56,64 @@ function attempts(list: readonly AttemptView[], look: PageLook): string {
   ]);
   const title = ['attempt', 'state', 'site', 'placed', 'started', 'ended', 'wall', 'memory'];
   return look.table([...title, 'exit', 'class', 'reason'], rows);
+}
+
+/** Everything about one attempt that has no room in the table. */
+function detailsOf(attempt: AttemptView, look: PageLook): string {
+  const { class: failure, cpuSeconds, exitCode, memoryMB, step, wallSeconds } = attempt;
+  const measured = [
+    ...(wallSeconds === null ? [] : [`wall ${formatDuration(wallSeconds)}`]),
+    ...(cpuSeconds === null ? [] : [`CPU ${formatDuration(cpuSeconds)}`]),
+    ...(memoryMB === null ? [] : [`memory ${grouped(Math.round(memoryMB))} MB`]),
+  ];
+  const told = facts(
+    [
+      ['placed', zonedTimeText(attempt.placedAt)],
+      ['submitted', zonedTimeText(attempt.submittedAt)],
+      ['started', zonedTimeText(attempt.startedAt)],
+      ['ended', zonedTimeText(attempt.endedAt)],
+      ['recorded', zonedTimeText(attempt.settledAt)],
+      ['node', attempt.node],
+      ['CE id', attempt.ceId],
+      ['resources', measured.join(', ')],
+      ['exit code', exitCode === null ? '' : `${exitCode}${inStep(step)}`],
+      ['verdict', failure === null ? '' : verdictOf(attempt, failure)],
+      ['raw text', attempt.reason],
+      ['log', logText(attempt)],
+    ],
+    look,
+  );
+  const indented = told.replaceAll(/^/gm, '  ');
+  return `attempt ${attempt.attempt} at ${safe(attempt.site)}, bundle ${attempt.bundle}\n${indented}`;
+}
+
+const inStep = (step: AttemptView['step']): string =>
+  step === null || step === 'none' ? '' : ` in step ${step}`;
+
+function verdictOf({ blame, evidence, rule }: AttemptView, failure: string): string {
+  const parts = [
+    failure,
+    ...(blame === null ? [] : [`blamed on the ${blame}`]),
+    ...(rule === null ? [] : [`by the rule ${rule}`]),
+    ...(evidence?.found === undefined ? [] : [`which found: ${evidence.found}`]),
+    ...(evidence?.because === undefined ? [] : [evidence.because]),
+  ];
+  return parts.join(', ');
+}
+
+function logText({ log: { archive, at, replicas }, site }: AttemptView): string {
+  switch (at) {
+    case 'site':
+      return `at ${site}`;
+    case 'archive':
+      return `in ${archive?.lfn ?? ''} on ${replicas.map((one) => one.storage).join(', ')}`;
+    case 'catalog':
+      return archive === null
+        ? 'its end, in the catalog'
+        : `its end, in the catalog; the archive ${archive.lfn} is ${archive.state}`;
+    case null:
+      return '';
+  }
 }
 
 /** The end of the log of the last attempt that failed. */

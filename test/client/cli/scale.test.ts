@@ -11,12 +11,15 @@ import {
   failureCells,
   failuresByBlock,
   failuresByClass,
+  failuresByHour,
+  failuresByProduction,
 } from '../../../catalog/views/failure-table.js';
 import { listFiles } from '../../../catalog/views/file-list.js';
 import { listJobs } from '../../../catalog/views/job-list.js';
 import { viewJob } from '../../../catalog/views/job-view.js';
 import { listProductions } from '../../../catalog/views/production-list.js';
 import { viewProduction } from '../../../catalog/views/production-view.js';
+import { listFailures } from '../../../catalog/views/failure-list.js';
 import { listSites } from '../../../catalog/views/site-list.js';
 import { defaultConfiguration } from '../../../domain/default-configuration.js';
 import { BELLE2_LFN_SCHEME } from '../../../domain/lfn.js';
@@ -77,10 +80,12 @@ async function fill(db: Db, id: number): Promise<void> {
     failures: { 'payload-crash': PER_BLOCK / 10 },
   };
   await sql`with recursive n(i) as (select 0 union all select i + 1 from n where i < ${JOBS / PER_BLOCK - 1})
-    insert into blocks select ${id}, i, 'Fabricating', null, '', 'KMI-TMP', i * ${PER_BLOCK} + 1, ${PER_BLOCK}, i * 100000 + 1, 100000,
+    insert into blocks (production_id, number, state, resume_state, reason, home_storage, first_job, jobs, first_event, events,
+      waiting, counts, created_at, updated_at) select ${id}, i, 'Fabricating', null, '', 'KMI-TMP', i * ${PER_BLOCK} + 1, ${PER_BLOCK}, i * 100000 + 1, 100000,
       0, ${JSON.stringify(counts)}, 0, 0 from n`.execute(db);
   await sql`with recursive n(i) as (select 1 union all select i + 1 from n where i < ${JOBS})
-    insert into jobs select ${id}, i, (i - 1) / ${sql.lit(PER_BLOCK)}, 'fabrication', case when i % 1000 = 0 then 'Parked' else 'Done' end,
+    insert into jobs (production_id, number, block, kind, state, attempt, charged, seed, first_event, events, file_index, level,
+      not_before, avoid, raised) select ${id}, i, (i - 1) / ${sql.lit(PER_BLOCK)}, 'fabrication', case when i % 1000 = 0 then 'Parked' else 'Done' end,
       case when i % 10 = 0 then 2 else 1 end, 1, i, i * 100, 100, i, null, 0, '[]', 0 from n`.execute(
     db,
   );
@@ -88,7 +93,8 @@ async function fill(db: Db, id: number): Promise<void> {
     db,
   );
   for (const attempt of [1, 2]) {
-    await sql`insert into attempts select production_id, number, ${attempt}, 1, case number % 3 when 0 then 'KMI' when 1 then 'PNNL' else 'UVic' end,
+    await sql`insert into attempts (production_id, job, attempt, bundle, site, state, placed_at, started_at, ended_at, ce_id, node, step,
+        exit_code, class, reason, log_tail, wall_seconds, cpu_seconds, memory_mb) select production_id, number, ${attempt}, 1, case number % 3 when 0 then 'KMI' when 1 then 'PNNL' else 'UVic' end,
         case when ${attempt} < attempt or state = 'Parked' then 'Failed' else 'Done' end, 0, 0, number, '', '', 'payload', 1,
         case when ${attempt} < attempt or state = 'Parked' then case number % 20 when 0 then 'memory' else 'payload-crash' end end, 'why', '', 1, 1, 1
       from jobs where production_id = ${id} and attempt >= ${attempt}`.execute(db);
@@ -112,10 +118,16 @@ describe(`${PRODUCTIONS} productions, one of ${JOBS} jobs`, () => {
     'jobs of a class that never was': async () =>
       listJobs(catalog.db, (await big()).id, { class: 'node', limit }),
     'jobs at a site': async () => listJobs(catalog.db, (await big()).id, { site: 'UVic', limit }),
-    job: async () => viewJob(catalog.db, await big(), JOBS),
-    'failures by class': async () => failuresByClass(catalog.db, (await big()).id),
-    'failures by site': async () => failureCells(catalog.db, (await big()).id),
-    'failures by block': async () => failuresByBlock(catalog.db, (await big()).id),
+    job: async () => viewJob(catalog.db, await big(), JOBS, 0),
+    'failures by class': async () => failuresByClass(catalog.db, { production: (await big()).id }),
+    'failures by site': async () => failureCells(catalog.db, { production: (await big()).id }),
+    'failures by block': async () => failuresByBlock(catalog.db, { production: (await big()).id }),
+    'failures of all productions by class': async () => failuresByClass(catalog.db, {}),
+    'failures of all productions by production': async () => failuresByProduction(catalog.db, {}),
+    'failures by hour': async () => failuresByHour(catalog.db, { since: 0 }),
+    'failed attempts': async () => listFailures(catalog.db, {}, limit),
+    'failed attempts at a site': async () =>
+      listFailures(catalog.db, { production: (await big()).id, site: 'KMI' }, limit),
     files: async () => listFiles(catalog.db, (await big()).id, { limit }),
     'merged files where there are none': async () =>
       listFiles(catalog.db, (await big()).id, { kind: 'merged', limit }),

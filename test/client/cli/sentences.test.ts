@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { AttemptView, JobView } from '../../../catalog/views/job-view.js';
 import { crossTable } from '../../../client/cli/pages/cross-table.js';
+import { jobPage } from '../../../client/cli/pages/job-page.js';
 import { jobSentence } from '../../../client/cli/pages/job-sentence.js';
 import { waitsFor } from '../../../client/cli/pages/waits-for.js';
+import { zonedTimeText } from '../../../client/cli/text.js';
 import { PRODUCTION_STATES } from '../../../domain/states/production.js';
 import { JOB_STATES } from '../../../domain/states/job.js';
 import { look } from './look.js';
@@ -25,6 +27,8 @@ const attempt: AttemptView = {
   exitCode: 3,
   class: 'payload-error',
   blame: 'payload',
+  rule: 'nonzero',
+  evidence: null,
   reason: 'the payload ended with exit code 3',
   logTail: '',
   log: { at: null, archive: null, replicas: [] },
@@ -43,8 +47,14 @@ const job: JobView = {
   events: 100,
   attempt: 0,
   charged: 0,
+  uncharged: 0,
   notBeforeAt: 0,
   avoid: [],
+  closedSites: [],
+  openSites: ['KMI', 'UVic'],
+  splitFrom: null,
+  splitInto: [],
+  waived: null,
   attempts: [],
   outputs: [],
   inputs: [],
@@ -72,32 +82,115 @@ describe('what a production waits for', () => {
 });
 
 describe('why a job is where it is', () => {
-  const active = { name: 'mumu', state: 'Active' } as const;
+  const active = { name: 'mumu', state: 'Active', reason: '' } as const;
+  const sentence = (change: Partial<JobView>, production: object = {}, now = 0): string =>
+    jobSentence({ ...job, ...change }, { ...active, ...production }, now);
+  const before =
+    'Before, attempt 1 failed at KMI with exit code 3: payload-error, blamed on the payload.';
+  const failed = { attempt: 1, attempts: [attempt], avoid: ['KMI'] };
 
   it('is told in every state', () => {
     for (const state of JOB_STATES) {
-      expect(jobSentence({ ...job, state, attempts: [attempt] }, active, 0)).toMatch(/\.$/);
+      expect(sentence({ state, attempts: [attempt] })).toMatch(/\.$/);
+      expect(sentence({ state })).toMatch(/\.$/);
     }
   });
 
   it('names the failure before, the back-off and the sites it avoids', () => {
-    const failed = { ...job, attempt: 1, attempts: [attempt], avoid: ['KMI'] };
-    const before =
-      'Before, attempt 1 failed at KMI with exit code 3: payload-error, blamed on the payload.';
-    expect(jobSentence(failed, active, 0)).toBe(
-      `It waits for room at a site other than KMI. ${before}`,
+    expect(sentence(failed)).toBe(`It waits for room at a site other than KMI. ${before}`);
+    expect(sentence({ ...failed, notBeforeAt: 60_000 })).toBe(
+      `It is in its back-off for another 1m 00s, until ${zonedTimeText(60_000)}. ${before}`,
     );
-    expect(jobSentence({ ...failed, notBeforeAt: 60_000 }, active, 0)).toBe(
-      `It is in its back-off for another 1m 00s. ${before}`,
-    );
-    expect(jobSentence(failed, { name: 'mumu', state: 'Stopped' }, 0)).toBe(
-      `It waits because its production is Stopped. ${before}`,
+    expect(sentence(failed, { state: 'Stopped', reason: 'paused by ann.' })).toBe(
+      `It waits because its production is Stopped (paused by ann). ${before}`,
     );
   });
 
-  it('tells what to do about a parked one', () => {
-    const parked = { ...job, state: 'Parked', charged: 5, attempts: [attempt] } as const;
-    expect(jobSentence(parked, active, 0)).toContain('`fabrica release mumu`');
+  it('tells why no site can take it', () => {
+    const closedSites = [
+      { site: 'KMI', why: 'Banned: air conditioning' },
+      { site: 'UVic', why: 'left out: 9 of 10 attempts failed' },
+    ];
+    expect(sentence({ openSites: [], closedSites })).toBe(
+      'It waits because no site can take it: KMI (Banned: air conditioning), UVic (left out: 9 of 10 attempts failed).',
+    );
+  });
+
+  it('tells since when it is queued, and since when it runs', () => {
+    const at = { ...attempt, class: null, endedAt: null };
+    const queued = { state: 'Submitted', attempt: 1, attempts: [at] } as const;
+    expect(sentence(queued, {}, 90_000)).toBe(
+      'Attempt 1 has been queued at KMI for 1m 30s and waits for a slot.',
+    );
+    const unheard = { ...queued, attempts: [{ ...at, submittedAt: null }] };
+    expect(sentence(unheard, {}, 90_000)).toBe(
+      'Attempt 1 was sent to KMI 1m 30s ago, which has not told yet that it has started.',
+    );
+    expect(sentence({ ...queued, state: 'Running' }, {}, 90_000)).toBe(
+      'Attempt 1 runs at KMI for 1m 30s.',
+    );
+  });
+
+  it('tells what to do about a parked one, and what counts against it', () => {
+    const parked = { state: 'Parked', charged: 5, uncharged: 2, attempts: [attempt] } as const;
+    expect(sentence(parked)).toContain(
+      'after 5 attempts that count against it and 2 that do not: attempt 1 failed at KMI',
+    );
+    expect(sentence(parked)).toContain('`fabrica release mumu`');
+  });
+
+  it('names the parts of one that was split, and who has waived one', () => {
+    expect(sentence({ state: 'Split', splitInto: [11, 12] })).toBe(
+      'It was too big for its limits: jobs 11 and 12 make its events.',
+    );
+    const waived = { who: 'ann', at: 1000, why: 'not needed' };
+    expect(sentence({ state: 'Waived', waived })).toBe(
+      `ann gave it up on ${zonedTimeText(1000)} (not needed): its 100 events will be missing.`,
+    );
+  });
+
+  it('tells with what it was cancelled', () => {
+    expect(
+      sentence({ state: 'Cancelled' }, { state: 'Cancelled', reason: 'cancelled by ann' }),
+    ).toBe('It was ended with its production, which is Cancelled (cancelled by ann).');
+    expect(sentence({ state: 'Cancelled', kind: 'merge' })).toContain('inputs of it were lost');
+  });
+});
+
+describe('the page of a job', () => {
+  it('tells everything about each attempt, its raw text whole and safe', () => {
+    const reason = `line one \u001b[2J ${'x'.repeat(300)}`;
+    const whole: AttemptView = {
+      ...attempt,
+      reason,
+      evidence: { found: 'No space left on device' },
+      log: {
+        at: 'archive',
+        archive: { lfn: '/belle/log/x.tar.gz', state: 'Valid' },
+        replicas: [{ storage: 'KMI-TMP', path: '/e1/belle/log/x.tar.gz' }],
+      },
+    };
+    const page = jobPage({ ...job, attempts: [whole] }, 'why.', look);
+    for (const text of [
+      `ended      ${zonedTimeText(1000)}`,
+      'node       wn1',
+      'exit code  3 in step payload',
+      'payload-error, blamed on the payload, by the rule nonzero, which found: No space left',
+      'wall 1 s, CPU 1 s, memory 10 MB',
+      'in /belle/log/x.tar.gz on KMI-TMP',
+      'x'.repeat(300),
+    ]) {
+      expect(page).toContain(text);
+    }
+    expect(page).not.toContain('\u001b');
+  });
+
+  it('has times with their zone', () => {
+    expect(zonedTimeText(0)).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d\d:\d\d$/);
+    const zone = / ([+-])(\d\d):(\d\d)$/.exec(zonedTimeText(0));
+    const minutes = Number(zone?.[2]) * 60 + Number(zone?.[3]);
+    const offset = new Date(0).getTimezoneOffset();
+    expect((zone?.[1] === '-' ? minutes : -minutes) - offset).toBeCloseTo(0);
   });
 });
 
