@@ -1,6 +1,7 @@
 import type { FailureStep } from '../../domain/bundle.js';
 import { FabricaError } from '../../domain/errors.js';
 import type { Blame, FailureClass } from '../../domain/failure-class.js';
+import { parseJobNumbers } from '../../domain/job-numbers.js';
 import type { AttemptState } from '../../domain/states/attempt.js';
 import type { FileState } from '../../domain/states/file.js';
 import type { JobKind, JobState } from '../../domain/states/job.js';
@@ -183,7 +184,7 @@ async function partsOf(db: Db, production: number, job: number): Promise<number[
   return rows.map((row) => row.number);
 }
 
-/** The event that tells of it: a person's names no jobs, that of the tolerance names them. */
+/** The latest event that names it. */
 async function waiverOf(
   db: Db,
   production: number,
@@ -193,18 +194,22 @@ async function waiverOf(
     .selectFrom('events')
     .select(['who', 'at', 'why', 'data', 'block'])
     .where('production_id', '=', production)
-    .where('what', 'like', '%waive%')
+    .where((eb) => eb.or([eb('what', 'like', '% waived%'), eb('what', 'like', '% killed%')]))
     .where('what', 'not like', '%refused%')
     .orderBy('id', 'desc')
     .limit(MOST_WAIVERS)
     .execute();
-  const named = rows.find(({ data }) => (JSON.parse(data) as Waiver).jobs?.includes(job.number));
-  const found = named ?? rows.find(({ who }) => who !== 'fabrica');
+  const found = rows.find(({ data }) => names(data, job.number));
   return found === undefined ? null : { who: found.who, at: found.at, why: found.why };
 }
 
-interface Waiver {
-  readonly jobs?: readonly number[];
+/** Whether the data of an event name a job: in a list, or in a text of ranges. */
+function names(data: string, job: number): boolean {
+  const { jobs } = JSON.parse(data) as { jobs?: readonly number[] | string };
+  if (jobs === undefined) return false;
+  if (typeof jobs !== 'string') return jobs.includes(job);
+  const parsed = parseJobNumbers(jobs);
+  return 'ranges' in parsed && parsed.ranges.some(({ from, to }) => from <= job && job <= to);
 }
 
 const MOST_WAIVERS = 1000;

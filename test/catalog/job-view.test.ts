@@ -1,0 +1,42 @@
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { getProduction } from '../../catalog/productions.js';
+import { viewJob, type JobView } from '../../catalog/views/job-view.js';
+import { ControlRoom, definition, failing, type Ref } from '../activities/control/control-room.js';
+
+let room: ControlRoom;
+let ref: Ref;
+beforeEach(async () => {
+  room = await ControlRoom.open();
+  ref = await room.register(
+    definition({ scouts: { jobs: 0 }, retries: { attempts: 1 }, sites: ['KMI', 'UVic'] }),
+  );
+  await room.step(ref);
+  await room.do.openBlock({ ...ref, block: 0 });
+});
+afterEach(() => room.close());
+
+const view = (job: number): Promise<JobView> =>
+  room.catalog.read(async (db) =>
+    viewJob(db, await getProduction(db, ref.production), job, room.clock.now()),
+  );
+
+it('a job that a person waived names that person, and each failed attempt its verdict', async () => {
+  await room.runJobs(ref, 0, 'events', failing());
+  await room.do.closeStage({ ...ref, block: 0, stage: 'events' });
+  await room.do.command({ ...ref, command: { kind: 'waive', who: 'ann', why: 'enough' } });
+  const job = await view(2);
+  expect(job).toMatchObject({ state: 'Waived', waived: { who: 'ann', why: 'enough' } });
+  expect(job.attempts[0]).toMatchObject({ class: 'payload-error', blame: 'payload' });
+  expect(job.attempts[0]?.rule).toMatch(/\w/);
+});
+
+it('sites that get no jobs are told with the reason, those that the definition leaves out are not', async () => {
+  expect(await view(1)).toMatchObject({ openSites: ['KMI', 'UVic'], closedSites: [] });
+  await room.do.setSiteOverride({
+    ...{ site: 'KMI', state: 'Banned', who: 'ann', why: 'no cooling', until: null },
+  });
+  expect(await view(1)).toMatchObject({
+    openSites: ['UVic'],
+    closedSites: [{ site: 'KMI', why: 'Banned: no cooling' }],
+  });
+});
