@@ -1,25 +1,20 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { Client, Connection } from '@temporalio/client';
 import { ceJobs } from '../activities/site/ce-jobs.js';
-import { openCatalogReadOnly } from '../catalog/open.js';
 import type { BundleOrder } from '../domain/bundle.js';
-import { systemClock } from '../domain/clock.js';
 import type { Configuration } from '../domain/configuration.js';
 import type { DefinitionInput } from '../domain/definition.js';
 import { BELLE2_LFN_SCHEME, claimDirectory, outputNaming } from '../domain/lfn.js';
-import { silentLog } from '../domain/log.js';
 import { parseConfiguration, parseDefinition } from '../domain/parse.js';
 import { prepareDirectoryStorage } from '../grid/storage/directory.js';
 import { createJob, jobFolder, openStaging } from '../grid/compute/local-job.js';
 import { wrapperScript } from '../grid/compute/wrapper.js';
 import { createStorageElements } from '../grid/storage/storage-elements.js';
-import { readUpRecord } from '../worker/up-record.js';
-import { up } from '../worker/up.js';
+import { fabricaRun } from './fabrica-run.js';
+import { descendantsCpuMs } from './processor-time.js';
 
 export interface LocalBench {
   readonly jobs: number;
@@ -35,7 +30,7 @@ export interface LocalBench {
 }
 
 /** No run of this size takes longer, or something hangs. */
-const LONGEST_MS = 600_000;
+const LONGEST_SECONDS = 600;
 
 /**
  * Fabrication of no-op jobs on the local computing element, from the first placement to the last recorded output, and then the
@@ -57,34 +52,6 @@ export async function benchLocal(size: { jobs: number; slots: number }): Promise
     };
   } finally {
     rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-/** Processor time so far of this process' descendants, those that have been waited for included, ms (`/proc` counts in 10 ms). */
-function descendantsCpuMs(): number {
-  const times = new Map<number, { parent: number; own: number; waited: number }>();
-  for (const pid of readdirSync('/proc').map(Number)) {
-    const fields = pid > 0 ? statFieldsOf(pid) : [];
-    const [parent = 0, own = 0, system = 0, waited = 0, waitedSystem = 0] = [1, 11, 12, 13, 14].map(
-      (field) => Number(fields[field] ?? 0),
-    );
-    times.set(pid, { parent, own: own + system, waited: waited + waitedSystem });
-  }
-  const isBelow = (pid: number): boolean => {
-    const parent = times.get(pid)?.parent ?? 0;
-    return parent === process.pid || (parent > 1 && isBelow(parent));
-  };
-  let ticks = times.get(process.pid)?.waited ?? 0;
-  for (const [pid, { own, waited }] of times) if (isBelow(pid)) ticks += own + waited;
-  return 10 * ticks;
-}
-
-/** From its state on; none if it has gone meanwhile. */
-function statFieldsOf(pid: number): string[] {
-  try {
-    return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').pop()?.split(' ') ?? [];
-  } catch {
-    return [];
   }
 }
 
@@ -130,50 +97,22 @@ async function throughFabrica(
   folder: string,
   size: { jobs: number; slots: number },
 ): Promise<{ seconds: number; cpuMs: number; controlRssMb: number }> {
-  const catalogFile = path.join(folder, 'catalog.db');
-  const system = await up({
+  return fabricaRun({
+    folder,
     configuration: benchConfiguration(folder, size.slots),
-    stateDirectory: folder,
-    catalogFile,
-    env: process.env,
-    clock: systemClock,
-    log: silentLog,
-  });
-  const connection = await Connection.connect({ address: system.address });
-  const catalog = await openCatalogReadOnly({ file: catalogFile });
-  try {
-    const client = new Client({ connection, namespace: system.namespace });
-    const cpuBefore = descendantsCpuMs();
-    const began = performance.now();
-    const handle = await client.workflow.start('production', {
-      taskQueue: 'fabrica',
-      workflowId: 'production/bench',
-      args: [{ definition: definition(size.jobs), by: 'bench' }],
-    });
-    let done = 0;
-    while (done < size.jobs) {
-      if (performance.now() - began > LONGEST_MS) throw new Error(`only ${done} jobs are done`);
-      await sleep(100);
-      const rows = await catalog.read((db) =>
+    definition: definition(size.jobs),
+    longestSeconds: LONGEST_SECONDS,
+    counts: async (catalog) => {
+      const { done } = await catalog.read((db) =>
         db
           .selectFrom('jobs')
           .select((eb) => eb.fn.countAll<number>().as('done'))
           .where('state', '=', 'Done')
           .executeTakeFirstOrThrow(),
       );
-      done = rows.done;
-    }
-    const seconds = (performance.now() - began) / 1000;
-    const cpuMs = descendantsCpuMs() - cpuBefore;
-    await handle.result();
-    const control = readUpRecord(folder)?.children.find((child) => child.name === 'control');
-    const status = readFileSync(`/proc/${control?.pid ?? 'self'}/status`, 'utf8');
-    return { seconds, cpuMs, controlRssMb: Number(/VmHWM:\s*(\d+)/.exec(status)?.[1] ?? 0) / 1000 };
-  } finally {
-    await catalog.close();
-    await connection.close();
-    await system.stop();
-  }
+      return done >= size.jobs;
+    },
+  });
 }
 
 async function throughXargs(

@@ -178,7 +178,8 @@ export class SimulatedComputeElement implements ComputeElement {
       attempt: Number(variables.FABRICA_ATTEMPT ?? 1),
       site: this.site,
     };
-    return fateOf(this.#options.profile, key, Number(variables.FABRICA_EVENTS ?? 0));
+    const events = Number(variables.FABRICA_EVENTS ?? 0);
+    return fateOf(this.#options.profile, key, joinsFiles(wrapper) ? events * JOINING : events);
   }
 
   async #status(name: string): Promise<CeStatus> {
@@ -249,6 +250,14 @@ export class SimulatedComputeElement implements ComputeElement {
 const JUST_NOW = 200;
 /** The start of a job that was ended before it was submitted. */
 const NEVER = -1;
+
+/** To join events takes so much of the time that it takes to make them. */
+const JOINING = 0.001;
+
+/** True for merges: they have inputs besides their payload, by numbered names. */
+function joinsFiles({ stageIn }: WrapperSpec): boolean {
+  return stageIn.some(({ name }) => /^input\d{4}/.test(name));
+}
 
 const idOf = (name: string): string => `sim-${name}`;
 
