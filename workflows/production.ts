@@ -52,7 +52,7 @@ export interface ProductionOutcome {
 export async function production(input: ProductionInput): Promise<ProductionOutcome> {
   // People may write and ask before the first task is done: everything is wired before anything is awaited.
   const inbox = new Inbox();
-  const registered = await register(input);
+  const registered = await register(input, inbox);
   const life = new ProductionLife(registered, inbox);
   try {
     return await life.run();
@@ -67,7 +67,7 @@ export async function production(input: ProductionInput): Promise<ProductionOutc
 }
 
 /** Checks the definition (with the storages of its payload), then registers it. An invalid one fails the workflow. */
-async function register(input: ProductionInput): Promise<Registration> {
+async function register(input: ProductionInput, inbox: Inbox): Promise<Registration> {
   if (isMalformed(input) || typeof input !== 'object') {
     throw ApplicationFailure.nonRetryable(
       'The input is no JSON object; give {"definition": {...}}.',
@@ -82,6 +82,7 @@ async function register(input: ProductionInput): Promise<Registration> {
   };
   try {
     const validation = await control.validateDefinition(request);
+    if (validation.ending !== null) await new ProductionLife(validation.ending, inbox).run();
     if (!validation.registered) {
       for (const { storage, files } of validation.sandboxes) {
         const problems = await storageAt(storage, '2 minutes').verifyFiles({ storage, files });

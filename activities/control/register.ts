@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { blocksOf } from '../../catalog/blocks.js';
 import type { Db } from '../../catalog/catalog.js';
 import { recordEvent } from '../../catalog/events.js';
 import {
@@ -44,6 +45,8 @@ export interface Registration {
 export interface Validation {
   readonly production: string;
   readonly registered: boolean;
+  /** A rejected revision of which something is still to be removed: that comes first. Null if there is none. */
+  readonly ending: Registration | null;
   readonly sandboxes: readonly StorageBatch<StoredExpectation>[];
 }
 
@@ -57,7 +60,7 @@ export function registration(context: ControlContext) {
       const name = input.production ?? '';
       await catalog.read((db) => getProduction(db, name));
       checkWorkflowId(input.workflowId, name);
-      return { production: name, registered: true, sandboxes: [] };
+      return { production: name, registered: true, ending: null, sandboxes: [] };
     }
     const definition = parseDefinition(input.definition);
     checkWorkflowId(input.workflowId, definition.name);
@@ -68,6 +71,7 @@ export function registration(context: ControlContext) {
       return {
         production: definition.name,
         registered: known !== undefined && known.state !== 'Rejected',
+        ending: await endingOf(db, known),
         sandboxes: byStorage(storedPayloads(definition), ({ storage, lfn, size, adler32 }) => ({
           storage,
           file: { path: physicalPath(catalog.epoch, lfn), size, adler32 },
@@ -87,6 +91,10 @@ export function registration(context: ControlContext) {
       const conflict = await refuseConflict(db, known, definition);
       return conflict === 'same' ? known : registerRevision(db, known, definition, input.by);
     });
+    return registrationOf(row);
+  }
+
+  function registrationOf(row: ProductionRow): Registration {
     return {
       epoch: catalog.epoch,
       production: row.name,
@@ -94,6 +102,13 @@ export function registration(context: ControlContext) {
       priority: row.priority,
       state: row.state,
     };
+  }
+
+  /** Its workflow was ended before it had removed what the scouts left. */
+  async function endingOf(db: Db, row: ProductionRow | undefined): Promise<Registration | null> {
+    if (row?.state !== 'Rejected') return null;
+    const blocks = await blocksOf(db, row.id);
+    return blocks.some(({ state }) => state !== 'Discarded') ? registrationOf(row) : null;
   }
 
   async function registerNew(db: Db, definition: Definition, by: string): Promise<ProductionRow> {

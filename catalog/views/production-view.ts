@@ -30,6 +30,13 @@ export interface EventLine {
   readonly why: string;
 }
 
+/** A definition that was registered under the name. */
+export interface RevisionLine {
+  readonly revision: number;
+  readonly submittedBy: string;
+  readonly createdAt: number;
+}
+
 /** Everything that a production's page tells. Times in ms since 1970. */
 export interface ProductionView {
   readonly name: string;
@@ -38,6 +45,8 @@ export interface ProductionView {
   readonly description: string;
   readonly campaign: string;
   readonly revision: number;
+  /** All of them, the oldest first. */
+  readonly revisions: readonly RevisionLine[];
   readonly createdAt: number;
   readonly updatedAt: number;
   readonly finishedAt: number | null;
@@ -79,6 +88,7 @@ export async function viewProduction(
     description: production.description,
     campaign: production.campaign,
     revision: production.revision,
+    revisions: await revisionLines(db, production.id),
     createdAt: production.created_at,
     updatedAt: production.updated_at,
     finishedAt: production.finished_at,
@@ -105,6 +115,15 @@ export async function viewProduction(
     log: await logLines(db, production.id, options.events),
     definition,
   };
+}
+
+async function revisionLines(db: Db, production: number): Promise<RevisionLine[]> {
+  return db
+    .selectFrom('revisions')
+    .select(['revision', 'submitted_by as submittedBy', 'created_at as createdAt'])
+    .where('production_id', '=', production)
+    .orderBy('revision')
+    .execute();
 }
 
 /** The newest entries of a production's log, newest first. */

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type Client,
   WorkflowIdConflictPolicy,
+  WorkflowNotFoundError,
   WorkflowIdReusePolicy,
   type WorkflowHandleWithFirstExecutionRunId,
 } from '@temporalio/client';
@@ -26,6 +27,7 @@ export interface Submission {
   readonly production: string;
   /** `exists`: this definition was registered before; nothing new has been made. */
   readonly outcome: 'registered' | 'revised' | 'exists';
+  readonly revision: number;
   readonly state: ProductionState;
   readonly workflowId: string;
 }
@@ -62,9 +64,12 @@ export async function submitProduction(options: SubmissionOptions): Promise<Subm
     const { state } = known.production;
     if (canonicalDefinition(given) === canonicalDefinition(registered)) {
       if (LIVE_PRODUCTION_STATES.includes(state)) await start(client, given, options.by);
-      return { production: name, outcome: 'exists', state, workflowId };
+      const { revision } = known.revision;
+      return { production: name, outcome: 'exists', revision, state, workflowId };
     }
     if (state !== 'Rejected') throw definitionConflict({ name, state }, registered, given);
+    // What its scouts left is removed by the run that had started them.
+    await untilEnded(client, workflowId, options);
   }
   const uploaded = await uploadPayload(plan, configuration, catalog.epoch);
   const definition = { ...uploaded, owner: uploaded.owner || ownerOf(options.by) };
@@ -73,6 +78,7 @@ export async function submitProduction(options: SubmissionOptions): Promise<Subm
   return {
     production: name,
     outcome: known === null ? 'registered' : 'revised',
+    revision: known === null ? 1 : known.revision.revision + 1,
     state,
     workflowId,
   };
@@ -89,6 +95,33 @@ async function start(client: Client, definition: Definition, by: string): Promis
     workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
     staticSummary: `production ${definition.name}`,
   });
+}
+
+/** Waits until the workflow of a rejected production has ended; one that Temporal does not have has. */
+async function untilEnded(
+  client: Client,
+  workflowId: string,
+  { clock, patience = 60, tell }: SubmissionOptions,
+): Promise<void> {
+  const begun = clock.now();
+  for (let told = false; clock.now() < begun + 1000 * patience; await sleep(LOOK)) {
+    try {
+      const { status } = await client.workflow.getHandle(workflowId).describe();
+      if (status.name !== 'RUNNING') return;
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return;
+      throw error;
+    }
+    if (told || clock.now() - begun < SLOW) continue;
+    told = true;
+    tell(`${workflowId} still removes what its scouts left; waiting, for at most ${patience} s.`);
+  }
+  throw new FabricaError(
+    'FABRICA_WORKER_ABSENT',
+    `${workflowId} was rejected, and what its scouts left is not removed within ${patience} s.`,
+    {},
+    { remedy: 'See that all processes run (`fabrica doctor`), then submit it again.' },
+  );
 }
 
 /** ms. */

@@ -1,4 +1,4 @@
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -177,4 +177,27 @@ test('jobs that run are killed for good: they end at their site, and the product
     { job: 3, state: 'Cancelled', class: 'killed' },
     { job: 5, state: 'Cancelled', class: 'killed' },
   ]);
+});
+
+test('copies that are lost or damaged before the end are made again by themselves', async () => {
+  const gate = path.join(fabrica.folder, 'losses');
+  const handle = await fabrica.start(
+    smallProduction('losses', {
+      events: 100,
+      behaviour: `if (job === '4') while (!fs.existsSync(${JSON.stringify(gate)})) sleep(50);`,
+    }),
+  );
+  // Block 0, the scouts, is distributed while a job of block 1 waits.
+  await until(handle, ({ blocks }) => blocks.Finished === 1);
+  const files = await merged('losses');
+  const [first, second] = files;
+  if (first === undefined || second === undefined) throw new Error('there are no merged files');
+  expect(first.lfn).toBe(second.lfn);
+  rmSync(path.join(first.root, first.path));
+  writeFileSync(path.join(second.root, second.path), 'rubbish');
+  writeFileSync(gate, '');
+  expect(await handle.result()).toMatchObject({ state: 'Completed' });
+  await audited('losses', 100);
+  const again = [...(await attempts('losses'))].filter(([, attempt]) => attempt > 1);
+  expect(again.map(([job]) => job)).toEqual([1, 2]);
 });

@@ -119,11 +119,14 @@ type Submitted = Submission | ReturnType<typeof startedOnly>;
 
 function startedOnly(production: string) {
   const workflowId = productionWorkflowId(production);
-  return { production, outcome: 'started', state: null, workflowId } as const;
+  return { production, outcome: 'started', revision: null, state: null, workflowId } as const;
 }
 
-function whatNext({ production, state }: Submitted): string {
+function whatNext({ outcome, production, state }: Submitted): string {
   if (state === null) return 'See who is missing: fabrica doctor';
+  if (outcome === 'exists' && state === 'Rejected') {
+    return `Scout it again: fabrica rescout ${production}, or change its definition`;
+  }
   return LIVE_PRODUCTION_STATES.includes(state)
     ? `Watch it: fabrica watch ${production}`
     : `Look at it: fabrica show ${production}`;
@@ -133,10 +136,10 @@ function isAbsent(error: unknown): boolean {
   return error instanceof FabricaError && error.code === 'FABRICA_WORKER_ABSENT';
 }
 
-function sentence({ outcome, production, state }: Submitted): string {
+function sentence({ outcome, production, revision, state }: Submitted): string {
   const what = {
     registered: `Production ${production} is registered and started.`,
-    revised: `Production ${production} has a new revision, which is started.`,
+    revised: `Production ${production} was rejected; its revision ${revision ?? '?'} is started, which scouts anew.`,
     exists: `Production ${production} exists already with this definition; it is ${state ?? 'unknown'}.`,
     started: `The workflow of production ${production} is started; it is registered as soon as a control process runs.`,
   };

@@ -46,6 +46,7 @@ function head(view: ProductionView, waits: string, look: PageLook): string {
     ['description', view.description],
     ['owner', `${view.owner || 'unknown'}, group ${view.group}`],
     ['campaign', `${view.campaign}, priority ${progress.priority}, revision ${view.revision}`],
+    ['revisions', view.revisions.length > 1 ? revisions(view) : ''],
     ['registered', `${timeText(view.createdAt)}${ended}`],
     ['waived', events.waived > 0 ? counted(events.waived, 'event') : ''],
     ['jobs', countsText(progress.jobs) || 'none yet'],
@@ -53,6 +54,17 @@ function head(view: ProductionView, waits: string, look: PageLook): string {
     ['remnants', firstOf(remnants, 6)],
   ];
   return facts(pairs, look);
+}
+
+/** The last of them, with who submitted them and when. */
+function revisions(view: ProductionView): string {
+  const last = view.revisions.slice(-5);
+  return last
+    .map(
+      ({ createdAt, revision, submittedBy }) =>
+        `${revision} by ${safe(submittedBy, 60)} (${timeText(createdAt)})`,
+    )
+    .join(', ');
 }
 
 function failures(view: ProductionView, look: PageLook): string {

@@ -25,6 +25,7 @@ export function viewOf(
     description: '',
     campaign: 'MC16',
     revision: 1,
+    revisions: [{ revision: 1, submittedBy: 'ann@here', createdAt: 0 }],
     createdAt: 0,
     updatedAt: 0,
     finishedAt: null,
