@@ -74,7 +74,7 @@ export async function attemptReport(
       ...measured,
       state: 'failed',
       step,
-      reason: messageOf(error).slice(0, REASON_LENGTH),
+      reason: printable(messageOf(error)).slice(0, REASON_LENGTH),
       logTail: await tail(compute, status.name),
     };
   }
@@ -163,6 +163,6 @@ async function tail(compute: ComputeElement, name: string): Promise<string> {
     const log = await compute.readLog(name, { head: 0, tail: LOG_TAIL });
     return log === null ? '' : logText(log.tail, log.size, 'tail').text;
   } catch (error) {
-    return `(the log can not be read: ${messageOf(error)})`;
+    return `(the log can not be read: ${printable(messageOf(error))})`;
   }
 }
