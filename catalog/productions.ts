@@ -223,3 +223,8 @@ export async function learnJobSeconds(
     .where('id', '=', production.id)
     .execute();
 }
+
+/** The production of this number. */
+export async function productionOf(db: Db, id: number): Promise<ProductionRow> {
+  return db.selectFrom('productions').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
+}

@@ -3,6 +3,7 @@ import type { Configuration } from '../domain/configuration.js';
 import { FabricaError } from '../domain/errors.js';
 import type { ResourceState } from '../domain/states/resource.js';
 import type { Db } from './catalog.js';
+import { epochsOf } from './epochs.js';
 import { recordEvent } from './events.js';
 import type { SiteTable, StorageTable } from './tables.js';
 
@@ -15,6 +16,7 @@ export async function syncResources(
   configuration: Pick<Configuration, 'sites' | 'storages'>,
   now: number,
 ): Promise<void> {
+  const epochs = await epochsOf(db);
   const fresh = {
     state: 'Active' as const,
     override: null,
@@ -22,6 +24,8 @@ export async function syncResources(
     override_reason: null,
     override_until: null,
     updated_at: now,
+    // Where there was another epoch, a site or storage that is new here may have known it.
+    epoch: epochs.length > 1 ? '' : (epochs[0]?.epoch ?? ''),
   };
   for (const site of configuration.sites) {
     const columns = {

@@ -3,9 +3,29 @@ import { FabricaError } from '../domain/errors.js';
 import type { Db } from './catalog.js';
 import { insertRemnants } from './remnants.js';
 
-/** Catalogues a payload file and where it lies; the same file twice is one. */
+/** Where payload files lie, by storage and LFN (`<storage> <lfn>`): one that was stored in an earlier epoch stays where it is. */
+export async function sandboxPaths(
+  db: Db,
+  payloads: readonly Pick<StoredPayload, 'lfn'>[],
+): Promise<Map<string, string>> {
+  if (payloads.length === 0) return new Map();
+  const rows = await db
+    .selectFrom('files')
+    .innerJoin('replicas', 'replicas.file_id', 'files.id')
+    .select(['files.lfn', 'replicas.storage', 'replicas.path'])
+    .where(
+      'files.lfn',
+      'in',
+      payloads.map((one) => one.lfn),
+    )
+    .execute();
+  return new Map(rows.map(({ lfn, path, storage }) => [`${storage} ${lfn}`, path]));
+}
+
+/** Catalogues a payload file of a production and where it lies; the same file twice is one, and lies where it was stored last. */
 export async function registerSandbox(
   db: Db,
+  production: number,
   payload: StoredPayload,
   path: string,
   now: number,
@@ -40,6 +60,11 @@ export async function registerSandbox(
       { lfn: payload.lfn },
     );
   }
+  const before = (await sandboxPaths(db, [payload])).get(`${payload.storage} ${payload.lfn}`);
+  if (before !== undefined && before !== path) {
+    const old = { storage: payload.storage, path: before, shape: 'file' as const };
+    await insertRemnants(db, { production, block: 0 }, [old], 'stored again', now);
+  }
   await db
     .insertInto('replicas')
     .values({
@@ -50,7 +75,7 @@ export async function registerSandbox(
       created_at: now,
     })
     .onConflict((conflict) =>
-      conflict.columns(['file_id', 'storage']).doUpdateSet({ state: 'Available' }),
+      conflict.columns(['file_id', 'storage']).doUpdateSet({ state: 'Available', path }),
     )
     .execute();
   // An ended production may have left its removal as a debt: it is wanted again.

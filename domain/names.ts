@@ -20,6 +20,12 @@ export function epochAt(now: number): string {
   return `e${Math.floor(now).toString(36)}`;
 }
 
+/** Whether a job at a computing element belongs to an epoch before this one. */
+export function isOfEarlierEpoch(jobName: string, epoch: string): boolean {
+  const own = jobName.slice(0, jobName.indexOf('.'));
+  return EPOCH_PATTERN.test(own) && own < epoch;
+}
+
 /** The name of an attempt at a computing element: unique over restores, productions, jobs and attempts. */
 export function ceJobName(key: {
   epoch: string;

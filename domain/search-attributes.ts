@@ -7,6 +7,7 @@ export const SEARCH_ATTRIBUTES = [
   { name: 'FabricaState', type: 'KEYWORD' },
   { name: 'FabricaCampaign', type: 'KEYWORD' },
   { name: 'FabricaPriority', type: 'INT' },
+  { name: 'FabricaEpoch', type: 'KEYWORD' },
 ] as const;
 
 export type SearchAttribute = (typeof SEARCH_ATTRIBUTES)[number];

@@ -1,4 +1,5 @@
 import { Worker } from '@temporalio/worker';
+import { activityAuthor } from '../activities/control/author.js';
 import { createControlActivities } from '../activities/control/index.js';
 import { openCatalog } from '../catalog/open.js';
 import { syncResources } from '../catalog/resources.js';
@@ -11,6 +12,7 @@ import { builtFile } from './built-files.js';
 import { keepMark, warnOfNewEpoch } from './catalog-mark.js';
 import { keepJanitorSchedule } from './janitor-schedule.js';
 import { createStorageWorkers, storagesOfControl } from './storage-workers.js';
+import { heedOlderTemporal } from './temporal-age.js';
 import type { TemporalEndpoint } from './temporal-connection.js';
 import { connectToTemporal } from './worker-connection.js';
 import { closeConnection, runWorkers, workerOptions } from './worker-group.js';
@@ -41,9 +43,10 @@ export async function runControlWorker(options: ControlWorkerOptions): Promise<v
   const { catalogFile, clock, configuration, log, namespace } = options;
   const connection = await connectToTemporal(options);
   try {
-    const catalog = await openCatalog({ file: catalogFile, clock });
+    const catalog = await openCatalog({ file: catalogFile, clock, author: activityAuthor });
     const endMark = keepMark(catalog, log);
     try {
+      await heedOlderTemporal(catalog, { connection, namespace, clock });
       await warnOfNewEpoch(catalog, log);
       await catalog.write((db) => syncResources(db, configuration, clock.now()));
       // `doctor` finds control processes of different catalogs on one queue by it.

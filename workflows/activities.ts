@@ -119,6 +119,21 @@ export function archivingAt(site: string): SiteIoActivities {
   );
 }
 
+/** Ending what earlier epochs have left at a site, for as long as a person waits for it. */
+export function retiringAt(site: string): SiteIoActivities {
+  return summarized<SiteIoActivities>(
+    {
+      taskQueue: siteIoQueue(site),
+      startToCloseTimeout: '5 minutes',
+      heartbeatTimeout: HEARTBEAT,
+      scheduleToStartTimeout: '30 seconds',
+      scheduleToCloseTimeout: '5 minutes',
+      retry: { initialInterval: '1s', backoffCoefficient: 2, maximumAttempts: 4 },
+    },
+    SITE_IO_SUMMARIES,
+  );
+}
+
 /** Work on a storage. `patience` is how long an unreachable one is tried. */
 export function storageAt(
   storage: string,

@@ -2,4 +2,5 @@ export { audit } from './audit.js';
 export { block } from './block.js';
 export { janitor, payment } from './janitor.js';
 export { production } from './production.js';
+export { epochSweep, recovery } from './recovery.js';
 export { removal } from './removal.js';

@@ -154,6 +154,8 @@ const STATE = defineSearchAttributeKey('FabricaState', 'KEYWORD');
 const PRIORITY = defineSearchAttributeKey('FabricaPriority', 'INT');
 const PRODUCTION = defineSearchAttributeKey('FabricaProduction', 'KEYWORD');
 const CAMPAIGN = defineSearchAttributeKey('FabricaCampaign', 'KEYWORD');
+/** By it `fabrica recover` tells what runs for an earlier epoch. */
+const EPOCH = defineSearchAttributeKey('FabricaEpoch', 'KEYWORD');
 
 /** A running production: its blocks, its commands, and what it shows. */
 class ProductionLife {
@@ -175,6 +177,7 @@ class ProductionLife {
       { key: CAMPAIGN, value: registered.campaign },
       { key: PRIORITY, value: registered.priority },
       { key: STATE, value: registered.state },
+      { key: EPOCH, value: registered.epoch },
     ]);
   }
 
@@ -286,7 +289,10 @@ class ProductionLife {
         workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
         args: [{ ...this.#ref, block: number, priority: this.#priority }],
         staticSummary: `block ${number} of ${this.#ref.production}`,
-        typedSearchAttributes: [{ key: PRODUCTION, value: this.#ref.production }],
+        typedSearchAttributes: [
+          { key: PRODUCTION, value: this.#ref.production },
+          { key: EPOCH, value: this.#ref.epoch },
+        ],
       });
       await child.result();
     } catch (error) {

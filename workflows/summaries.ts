@@ -55,6 +55,13 @@ export const CONTROL_SUMMARIES: Summaries<ControlActivities> = {
   concludeAudit: ({ discrepancies }) =>
     `conclude the audit: ${counted(discrepancies.length, 'discrepancy', 'discrepancies')}`,
   listLive: () => 'what is live',
+  planRecovery: () => 'what is left of earlier epochs',
+  recordRetired: ({ site, ended }) => `${counted(ended, 'job')} ended at ${site}`,
+  endEarlierAttempts: () => 'end the attempts of earlier epochs',
+  unknownOfEarlier: ({ storage, paths }) =>
+    `known or not: ${counted(paths.length, 'file')} on ${storage}`,
+  recordSwept: ({ storage, removed }) => `${counted(removed, 'file')} removed from ${storage}`,
+  concludeRecovery: () => 'work may begin',
   recordSpace: ({ storage }) => `room on ${storage}`,
   debtorsDue: () => 'which storages have debts',
   planPayment: ({ storage }) => `what to remove from ${storage}`,
@@ -76,6 +83,7 @@ export const SITE_IO_SUMMARIES: Summaries<SiteIoActivities> = {
   forgetJobs: (bundle) => `bundle ${bundle.bundle}: tidy up at ${bundle.site}`,
   archiveLogs: (bundle) =>
     `bundle ${bundle.bundle}: archive ${counted(attempts(bundle.attempts), 'log')}`,
+  retireEpochs: ({ epoch }) => `end the jobs of epochs before ${epoch}`,
   readLog: ({ job }) => `log of job ${job}`,
   checkSite: () => 'does the site take jobs',
 };

@@ -6,6 +6,7 @@ import {
   type ProductionRow,
 } from '../../catalog/productions.js';
 import { productionCounts } from '../../catalog/audit-counts.js';
+import { epochsOf } from '../../catalog/epochs.js';
 import { knownPaths } from '../../catalog/known-paths.js';
 import { countRemnants } from '../../catalog/remnants.js';
 import { allStorages } from '../../catalog/resources.js';
@@ -57,14 +58,16 @@ export function auditing(context: ControlContext) {
       const production = await productionFor(context, db, input);
       const revision = await revisionOf(db, production);
       const directories = new Set<string>();
+      const epochs = (await epochsOf(db)).map(({ epoch }) => epoch);
       for (const kind of ['fabrication', 'merge']) {
         for (const level of levelsOf(revision.definition)) {
           for (const output of outputsOf(revision, production.id, { kind, level })) {
-            directories.add(physicalDirectory(catalog.epoch, output.naming));
+            for (const epoch of epochs) directories.add(physicalDirectory(epoch, output.naming));
           }
         }
       }
-      directories.add(physicalPath(catalog.epoch, logDirectory(revision.scheme, production.id)));
+      const logs = logDirectory(revision.scheme, production.id);
+      for (const epoch of epochs) directories.add(physicalPath(epoch, logs));
       return {
         storages: (await allStorages(db)).map((storage) => storage.name),
         directories: [...directories],
@@ -112,8 +115,13 @@ export function auditing(context: ControlContext) {
       ];
       const debts = (await countRemnants(db, production.id)).filter((one) => one.state === 'Debt');
       // What is known of the jobs is all in the catalog: their logs only tell more of it.
-      const logs = `${physicalPath(catalog.epoch, logDirectory(scheme, production.id))}/`;
-      const ofLogs = discrepancies.filter(({ path }) => path?.startsWith(logs) === true).length;
+      const epochs = await epochsOf(db);
+      const logs = epochs.map(
+        ({ epoch }) => `${physicalPath(epoch, logDirectory(scheme, production.id))}/`,
+      );
+      const isOfLogs = ({ path }: Discrepancy): boolean =>
+        logs.some((directory) => path?.startsWith(directory));
+      const ofLogs = discrepancies.filter(isOfLogs).length;
       const passed = discrepancies.length === ofLogs;
       const reason = passed
         ? summary(counts, production.events, ended, debts, ofLogs)
@@ -127,7 +135,7 @@ export function auditing(context: ControlContext) {
         why: reason,
         data: { discrepancies: discrepancies.slice(0, 50), debts },
       });
-      const wrong = input.discrepancies.filter(({ path }) => path?.startsWith(logs) !== true);
+      const wrong = input.discrepancies.filter((one) => !isOfLogs(one));
       const mended = !passed && (await mend(db, production, wrong, counts.copies));
       if (production.state === 'Completing' && !mended) {
         await changeProductionState(db, production, {

@@ -1,15 +1,9 @@
 import { changeBlockState, getBlock } from '../../catalog/blocks.js';
 import { condemnReplicas, blockReplicas } from '../../catalog/files.js';
 import { revisionOf } from '../../catalog/productions.js';
-import {
-  confirmRemoved,
-  declareDebt,
-  insertRemnants,
-  removals,
-  type Removal,
-} from '../../catalog/remnants.js';
+import { confirmRemoved, declareDebt, removals, type Removal } from '../../catalog/remnants.js';
 import { recordEvent } from '../../catalog/events.js';
-import { claimDirectory } from '../../domain/lfn.js';
+import { noteClaims } from './claims.js';
 import { noteUnpaid } from './debts.js';
 import { finalPlans } from './distribution.js';
 import { stillIn } from './reopened.js';
@@ -51,35 +45,11 @@ export function clearing(context: ControlContext) {
         plan.drop.map((storage) => ({ file: file.id, storage })),
       );
       await condemnReplicas(db, unwanted);
-      await noteClaims(input, db, production.id);
+      await noteClaims(db, key, clock.now());
       if (block.state !== 'Clearing') {
         await changeBlockState(db, block, { to: 'Clearing', why: '', now: clock.now() });
       }
     });
-  }
-
-  /** Claims lie on every storage that a bundle of the block could stage out to. */
-  async function noteClaims(
-    input: BlockRef,
-    db: Parameters<typeof insertRemnants>[0],
-    production: number,
-  ): Promise<void> {
-    const bundles = await db
-      .selectFrom('bundles')
-      .select('destinations')
-      .distinct()
-      .where('production_id', '=', production)
-      .where('block', '=', input.block)
-      .execute();
-    const storages = new Set(bundles.flatMap((row) => JSON.parse(row.destinations) as string[]));
-    const path = claimDirectory(catalog.epoch, production, input.block);
-    await insertRemnants(
-      db,
-      { production, block: input.block },
-      [...storages].map((storage) => ({ storage, path, shape: 'tree' as const })),
-      'claims of ended attempts',
-      clock.now(),
-    );
   }
 
   /** The next things to remove: of a block, or of the whole production with its debts. Leaves out storages that have just failed. */

@@ -1,4 +1,5 @@
 import type { Catalog, Db } from '../../catalog/catalog.js';
+import { unrecovered } from '../../catalog/epochs.js';
 import { getProduction, type ProductionRow } from '../../catalog/productions.js';
 import type { Clock } from '../../domain/clock.js';
 import type { Configuration } from '../../domain/configuration.js';
@@ -24,7 +25,7 @@ export interface BlockRef extends ProductionRef {
 }
 
 /**
- * The production, once it is certain that the workflow that asks and the catalog belong together; else
+ * The production, once it is certain that the workflow that asks and the catalog belong together, and that nothing else runs; else
  * `FABRICA_CATALOG_EPOCH`, which holds the workflow until `fabrica recover`.
  */
 export async function productionFor(
@@ -36,6 +37,14 @@ export async function productionFor(
     throw new FabricaError(
       'FABRICA_CATALOG_EPOCH',
       `Production ${ref.production} runs for epoch ${ref.epoch}, but the catalog is of epoch ${context.catalog.epoch}.`,
+      { production: ref.production },
+    );
+  }
+  const waiting = await unrecovered(db);
+  if (waiting !== null) {
+    throw new FabricaError(
+      'FABRICA_CATALOG_EPOCH',
+      `Production ${ref.production} waits: ${waiting.why}, and nothing has been brought into epoch ${waiting.epoch} yet.`,
       { production: ref.production },
     );
   }

@@ -1,28 +1,19 @@
-import {
-  changeAttempts,
-  openAttempts,
-  openBundles,
-  type BundleRow,
-  type OpenAttempt,
-} from '../../catalog/attempts.js';
-import { blocksOf, changeBlockState, recountBlock, type BlockKey } from '../../catalog/blocks.js';
+import { openAttempts, openBundles } from '../../catalog/attempts.js';
+import { blocksOf, changeBlockState, recountBlock } from '../../catalog/blocks.js';
 import type { Db } from '../../catalog/catalog.js';
 import { condemnBlock } from '../../catalog/discard.js';
-import { changeJobs } from '../../catalog/jobs.js';
 import { condemnLogs, logsOfProduction } from '../../catalog/logs.js';
-import { changeProductionState, revisionOf, type Revision } from '../../catalog/productions.js';
-import { countRemnants, insertRemnants, type Removal } from '../../catalog/remnants.js';
+import { changeProductionState, revisionOf } from '../../catalog/productions.js';
+import { countRemnants } from '../../catalog/remnants.js';
 import { condemnSandboxes } from '../../catalog/sandbox.js';
-import { attemptRanges, type AttemptReport, type BundleHandle } from '../../domain/bundle.js';
+import { attemptRanges, type BundleHandle } from '../../domain/bundle.js';
 import { counted } from '../../domain/counted.js';
-import { claimDirectory } from '../../domain/lfn.js';
 import type { BundleClosing } from '../../domain/log-archive.js';
-import type { JobState } from '../../domain/states/job.js';
 import type { ProductionState } from '../../domain/states/production.js';
-import { possibleRemnants } from './attempt-outputs.js';
 import { closingOf } from './closing.js';
 import { productionFor, type ControlContext, type ProductionRef } from './context.js';
-import { destinationsOf, outputsOf } from './orders.js';
+import { noteClaims } from './claims.js';
+import { endAttempts } from './ended-attempts.js';
 import { storedPayloads } from './register.js';
 
 /** Ending a production or a block before its time. */
@@ -58,46 +49,12 @@ export function ending(context: ControlContext) {
   ): Promise<BundleClosing | null> {
     return catalog.write(async (db) => {
       const production = await productionFor(context, db, input);
-      const revision = await revisionOf(db, production);
       const bundle = await db
         .selectFrom('bundles')
         .selectAll()
         .where('id', '=', input.bundle)
         .executeTakeFirstOrThrow();
-      const open = await openAttempts(db, bundle.id);
-      const gone: JobState = production.state === 'Cancelling' ? 'Cancelled' : 'Waiting';
-      await changeAttempts(
-        db,
-        production.id,
-        open.map((attempt) => ({
-          from: attempt.state,
-          state: 'Cancelled' as const,
-          class: null,
-          blame: null,
-          rule: null,
-          evidence: null,
-          report: endedReport(attempt, input.reason, clock.now()),
-        })),
-        clock.now(),
-      );
-      await changeJobs(
-        db,
-        production.id,
-        open.map((attempt) => ({
-          number: attempt.job,
-          from: attempt.job_state,
-          state: gone,
-          charged: attempt.charged,
-          uncharged: attempt.uncharged,
-          not_before: 0,
-          avoid: attempt.avoid,
-          raised: attempt.raised,
-        })),
-      );
-      const remnants = leftBehind(catalog.epoch, production.id, revision, bundle, open);
-      const key = { production: production.id, block: bundle.block };
-      await insertRemnants(db, key, remnants, input.reason, clock.now());
-      await recountBlock(db, key);
+      await endAttempts(db, production, bundle, { reason: input.reason, now: clock.now() });
       return closingOf(context, db, production, bundle);
     });
   }
@@ -132,30 +89,11 @@ export function ending(context: ControlContext) {
         jobs += block.jobs;
         const key = { production: production.id, block: block.number };
         await condemnBlock(db, key, input.scope, now);
-        await condemnClaims(db, key, now);
+        await noteClaims(db, key, now);
         await recountBlock(db, key);
       }
       return { next: null };
     });
-  }
-
-  async function condemnClaims(db: Db, key: BlockKey, now: number): Promise<void> {
-    const storages = await db
-      .selectFrom('bundles')
-      .select('destinations')
-      .distinct()
-      .where('production_id', '=', key.production)
-      .where('block', '=', key.block)
-      .execute();
-    const names = new Set(storages.flatMap((row) => destinationsOf(row)));
-    const path = claimDirectory(catalog.epoch, key.production, key.block);
-    await insertRemnants(
-      db,
-      key,
-      [...names].map((storage) => ({ storage, path, shape: 'tree' as const })),
-      'claims of ended attempts',
-      now,
-    );
   }
 
   /** All removals are confirmed, or debts, which its reason then tells: the production has ended. */
@@ -200,45 +138,4 @@ async function debtsOf(db: Db, production: number): Promise<string[]> {
   return waiting.map(
     ({ storage, remnants }) => `${counted(remnants, 'remnant')} on ${storage} to be removed later`,
   );
-}
-
-/** What open attempts of a bundle may have left on any storage that they could write to. */
-export function leftBehind(
-  epoch: string,
-  production: number,
-  revision: Revision,
-  bundle: BundleRow,
-  open: readonly OpenAttempt[],
-): Removal[] {
-  return open.flatMap((attempt) =>
-    outputsOf(revision, production, { kind: bundle.kind, level: attempt.level }).flatMap((output) =>
-      possibleRemnants(epoch, attempt, output, destinationsOf(bundle)),
-    ),
-  );
-}
-
-/** The report of an attempt that was ended by a person. */
-export function endedReport(
-  attempt: { job: number; attempt: number },
-  reason: string,
-  now: number,
-): AttemptReport {
-  return {
-    job: attempt.job,
-    attempt: attempt.attempt,
-    state: 'killed',
-    step: 'killed',
-    exitCode: null,
-    reason,
-    logTail: '',
-    ceId: '',
-    node: '',
-    startedAt: null,
-    endedAt: now,
-    wallSeconds: null,
-    cpuSeconds: null,
-    memoryMB: null,
-    events: null,
-    outputs: [],
-  };
 }

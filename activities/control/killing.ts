@@ -7,7 +7,7 @@ import { insertRemnants } from '../../catalog/remnants.js';
 import { killedAttempts } from '../../catalog/selected-jobs.js';
 import { attemptRanges, attemptsOf, type BundleHandle } from '../../domain/bundle.js';
 import { productionFor, type ControlContext } from './context.js';
-import { endedReport, leftBehind } from './ending.js';
+import { endedReport, leftBehind } from './ended-attempts.js';
 
 /** Ending jobs that a person has given up. */
 export function killing(context: ControlContext) {
@@ -60,7 +60,7 @@ export function killing(context: ControlContext) {
         })),
       );
       const key = { production: production.id, block: bundle.block };
-      const left = leftBehind(catalog.epoch, production.id, revision, bundle, open);
+      const left = leftBehind(production.id, revision, bundle, open);
       await insertRemnants(db, key, left, GIVEN_UP, clock.now());
       await recountBlock(db, key, { killed: open.length });
     });

@@ -1,6 +1,7 @@
 import { openAttempts, type BundleRow, type OpenAttempt } from '../../catalog/attempts.js';
 import type { Db } from '../../catalog/catalog.js';
 import { inputsOf } from '../../catalog/job-inputs.js';
+import { sandboxPaths } from '../../catalog/sandbox.js';
 import { revisionOf, type ProductionRow, type Revision } from '../../catalog/productions.js';
 import {
   rangesOf,
@@ -33,7 +34,10 @@ export async function orderOf(
     bundle: bundle.id,
     site: bundle.site,
     kind: bundle.kind,
-    recipe: recipeOf(epoch, production, revision, bundle, { raised, level }),
+    recipe: recipeOf(epoch, production, revision, bundle, {
+      ...{ raised, level },
+      paths: await sandboxPaths(db, storedPayloads(revision.definition)),
+    }),
     ranges: rangesOf(
       open.map((attempt) => ({
         job: attempt.job,
@@ -77,7 +81,7 @@ function recipeOf(
   production: ProductionRow,
   revision: Revision,
   bundle: BundleRow,
-  job: { raised: boolean; level: string | null },
+  job: { raised: boolean; level: string | null; paths: ReadonlyMap<string, string> },
 ): JobRecipe {
   const { definition } = revision;
   const part = bundle.kind === 'merge' ? mergePart(definition) : definition.fabrication;
@@ -91,7 +95,12 @@ function recipeOf(
         name: file.name,
         size: file.size,
         adler32: file.adler32,
-        replicas: [{ storage: file.storage, path: physicalPath(epoch, file.lfn) }],
+        replicas: [
+          {
+            storage: file.storage,
+            path: job.paths.get(`${file.storage} ${file.lfn}`) ?? physicalPath(epoch, file.lfn),
+          },
+        ],
       }),
     ),
     outputs: outputsOf(revision, production.id, { kind: bundle.kind, level: job.level }),

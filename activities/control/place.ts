@@ -168,11 +168,13 @@ export function placing(context: ControlContext) {
       const state = effectiveState(site, now);
       const listed = definition.sites.length === 0 || definition.sites.includes(site.name);
       const closed =
-        state === 'Banned' || state === 'Probing'
-          ? `${state}${site.override_reason === null ? '' : `: ${site.override_reason}`}`
-          : listed
-            ? (excluded.get(site.name)?.why ?? '')
-            : 'not in the definition';
+        site.epoch !== catalog.epoch
+          ? 'jobs of an earlier epoch may still run there: `fabrica recover`'
+          : state === 'Banned' || state === 'Probing'
+            ? `${state}${site.override_reason === null ? '' : `: ${site.override_reason}`}`
+            : listed
+              ? (excluded.get(site.name)?.why ?? '')
+              : 'not in the definition';
       return {
         name: site.name,
         slots: site.slots,

@@ -163,7 +163,8 @@ export function registration(context: ControlContext) {
       now: clock.now(),
     });
     for (const payload of storedPayloads(definition)) {
-      await registerSandbox(db, payload, physicalPath(catalog.epoch, payload.lfn), clock.now());
+      const path = physicalPath(catalog.epoch, payload.lfn);
+      await registerSandbox(db, row.id, payload, path, clock.now());
     }
   }
 

@@ -159,6 +159,13 @@ export function createSiteActivities(context: SiteContext) {
     await compute.forget([...attemptsOf(input.attempts)].map((key) => nameOf(input, key)));
   }
 
+  /** Nothing of other epochs runs at the site or is left there, and what is of earlier ones will never run. Returns how many jobs that were. */
+  async function retireEpochs({ epoch }: { epoch: string }): Promise<{ ended: number }> {
+    const ended = await compute.retire(epoch);
+    log.info({ site: context.site.name, epoch, ended }, 'jobs of earlier epochs are ended');
+    return { ended };
+  }
+
   /** Puts logs of the bundle on a storage, before the site forgets them. */
   async function archive(input: ArchiveInput): Promise<ArchiveAnswer> {
     const { sleep } = Context.current();
@@ -198,7 +205,10 @@ export function createSiteActivities(context: SiteContext) {
   return {
     submission: withHeartbeat(withFailures({ submitJobs })),
     io: withHeartbeat(
-      withFailures({ watchJobs, endJobs, forgetJobs, archiveLogs: archive, readLog, checkSite }),
+      withFailures({
+        ...{ watchJobs, endJobs, forgetJobs, retireEpochs },
+        ...{ archiveLogs: archive, readLog, checkSite },
+      }),
     ),
   };
 }

@@ -69,6 +69,12 @@ export interface ComputeElement {
   /** Afterwards nothing is left of these ended jobs. Jobs that still run are left alone. */
   forget(names: readonly string[]): Promise<void>;
 
+  /**
+   * Afterwards nothing is left of jobs whose names do not begin with this epoch, and none of them runs; those of earlier epochs will never be
+   * taken again. Returns how many there were.
+   */
+  retire(epoch: string): Promise<number>;
+
   /** The first and the last so many bytes of the job's log; null if there is none. */
   readLog(name: string, part: { head: number; tail: number }): Promise<CeLog | null>;
 

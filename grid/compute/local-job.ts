@@ -4,7 +4,7 @@ import type { Stats } from 'node:fs';
 import { constants, promises as fs } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { NAME_PATTERN } from '../../domain/names.js';
+import { EPOCH_PATTERN, NAME_PATTERN } from '../../domain/names.js';
 import type { ProcessIdentity } from './process.js';
 
 /**
@@ -20,6 +20,7 @@ const SCRIPT = 'wrapper.sh';
 const STARTED = 'wrapper.started';
 const TOMBSTONE = 'ended';
 const STAGING_PREFIX = '.staging-';
+const EPOCH = 'epoch';
 
 /** Older staging folders (ms) belong to processes that are gone. */
 const STAGING_LIFE = 3_600_000;
@@ -127,6 +128,18 @@ async function renameInto(draft: string, folder: string): Promise<void> {
     await fs.mkdir(path.dirname(folder), { recursive: true });
     await fs.rename(draft, folder);
   }
+}
+
+/** The epoch before which jobs of this spool are not taken any more; null if all are. */
+export async function rememberedEpoch(spool: string): Promise<string | null> {
+  const text = ((await readHead(spool, EPOCH, 20)) ?? '').trim();
+  return EPOCH_PATTERN.test(text) ? text : null;
+}
+
+export async function rememberEpoch(spool: string, staging: string, epoch: string): Promise<void> {
+  const draft = path.join(staging, EPOCH);
+  await fs.writeFile(draft, `${epoch}\n`);
+  await fs.rename(draft, path.join(spool, EPOCH));
 }
 
 /** The job's place in the queue; null if there is no such job. */

@@ -5,6 +5,7 @@ import type { Clock } from '../../domain/clock.js';
 import { systemClock } from '../../domain/clock.js';
 import { FabricaError, messageOf } from '../../domain/errors.js';
 import type { Log } from '../../domain/log.js';
+import { isOfEarlierEpoch } from '../../domain/names.js';
 import { silentLog } from '../../domain/log.js';
 import { ChangeSignal } from './change-signal.js';
 import type {
@@ -26,6 +27,8 @@ import {
   openStaging,
   readEnds,
   readHead,
+  rememberedEpoch,
+  rememberEpoch,
   removeJobs,
   startOf,
   writtenAt,
@@ -73,6 +76,10 @@ const LAST_START = 100;
 const UNCLEAR = 2000;
 /** Jobs whose folders are written, read or removed at the same time. */
 const WIDTH = 16;
+/** Jobs of earlier epochs that are ended at the same time, and how often it is looked for more of them. */
+const RETIRED_AT_ONCE = 500;
+const RETIRE_ROUNDS = 5;
+const EARLIER = 'the job is of an earlier epoch';
 /** Submitted jobs that are queued at the same time. */
 const QUEUED_TOGETHER = 32;
 /** Bytes; see `CeStatus.payloadReport`. */
@@ -108,6 +115,8 @@ export class LocalComputeElement implements ComputeElement {
   readonly #ends = new ChangeSignal();
   #staging: Promise<string> | undefined;
   #lastOrder = 0;
+  /** Jobs of earlier ones are not taken; null while all are. */
+  #epoch: string | null = null;
   #adoptedTimer: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -208,6 +217,32 @@ export class LocalComputeElement implements ComputeElement {
     for (const { name } of ended) this.#jobs.delete(name);
   }
 
+  async retire(epoch: string): Promise<number> {
+    const staging = await this.#ready();
+    // First: what is just being submitted meets it when its folder is there.
+    await rememberEpoch(this.#spool, staging, epoch);
+    this.#epoch = epoch;
+    const retired = new Set<string>();
+    for (let round = 0; round < RETIRE_ROUNDS; round++) {
+      const names: string[] = [];
+      for await (const { name } of jobsIn(this.#spool)) {
+        if (!name.startsWith(`${epoch}.`)) names.push(name);
+      }
+      if (names.length === 0) return retired.size;
+      for (let first = 0; first < names.length; first += RETIRED_AT_ONCE) {
+        const some = names.slice(first, first + RETIRED_AT_ONCE);
+        await this.end(some);
+        await this.forget(some);
+        for (const name of some) retired.add(name);
+      }
+    }
+    throw new FabricaError(
+      'FABRICA_COMPUTE_SUBMISSION',
+      `Jobs of earlier epochs at site ${this.site} can not be ended.`,
+      { site: this.site, path: this.#spool },
+    );
+  }
+
   async readLog(name: string, part: { head: number; tail: number }): Promise<CeLog | null> {
     return isJobName(name) ? readEnds(jobFolder(this.#spool, name), 'log', part) : null;
   }
@@ -253,6 +288,7 @@ export class LocalComputeElement implements ComputeElement {
 
   async #load(): Promise<string> {
     const staging = await openStaging(this.#spool, this.#clock.now());
+    this.#epoch = await rememberedEpoch(this.#spool);
     const found: { name: string; folder: string }[] = [];
     for await (const job of jobsIn(this.#spool)) found.push(job);
     const jobs = await inParallel(found, ({ name }) => this.#discover(name, false));
@@ -287,8 +323,13 @@ export class LocalComputeElement implements ComputeElement {
       const never = known.state === 'ended' && known.startedAt === null;
       return never ? { name, ceId: '', refused } : { name, ceId: name, refused: '' };
     }
+    if (this.#isEarlier(name)) return { name, ceId: '', refused: EARLIER };
     const folder = jobFolder(this.#spool, name);
     if (await createJob(staging, folder, wrapperScript(job.wrapper), order)) {
+      if (this.#isEarlier(name)) {
+        await forbidStart(folder);
+        return { name, ceId: '', refused: EARLIER };
+      }
       if (!this.#jobs.has(name)) this.#jobs.set(name, newJob(name, folder, order));
       return { name, ceId: name, refused: '' };
     }
@@ -296,6 +337,10 @@ export class LocalComputeElement implements ComputeElement {
     if (by === 'tombstone') return { name, ceId: '', refused };
     await this.#discover(name);
     return { name, ceId: name, refused: '' };
+  }
+
+  #isEarlier(name: string): boolean {
+    return this.#epoch !== null && isOfEarlierEpoch(name, this.#epoch);
   }
 
   /** Learns of a job from its folder; null if there is none. With `queue`, a job that waits is queued here as well. */

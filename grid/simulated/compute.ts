@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '../../domain/clock.js';
 import { FabricaError } from '../../domain/errors.js';
+import { isOfEarlierEpoch } from '../../domain/names.js';
 import type {
   CeJob,
   CeLog,
@@ -56,7 +57,12 @@ export class SimulatedComputeElement implements ComputeElement {
       const now = this.#options.clock.now();
       return this.#memory.together(() => {
         const free = this.#freeSlots(now);
-        return jobs.map((job) => this.#take(job, now, free));
+        const epoch = this.#memory.retiredBefore();
+        return jobs.map((job) =>
+          epoch !== null && isOfEarlierEpoch(job.name, epoch)
+            ? { name: job.name, ceId: '', refused: 'the job is of an earlier epoch' }
+            : this.#take(job, now, free),
+        );
       });
     });
   }
@@ -90,6 +96,10 @@ export class SimulatedComputeElement implements ComputeElement {
         }
       });
     });
+  }
+
+  retire(epoch: string): Promise<number> {
+    return this.#answered(() => this.#memory.together(() => this.#memory.retire(epoch)));
   }
 
   readLog(name: string, part: { head: number; tail: number }): Promise<CeLog | null> {

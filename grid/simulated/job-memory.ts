@@ -38,7 +38,8 @@ export class JobMemory {
         endedAt integer not null, report text, payloadReport text, log text not null
       ) without rowid;
       create index if not exists jobs_by_end on jobs (endedAt);
-      create table if not exists injected (name text primary key, failure text not null) without rowid;`);
+      create table if not exists injected (name text primary key, failure text not null) without rowid;
+      create table if not exists retired (id integer primary key check (id = 1), epoch text not null);`);
     this.begin = beginOf(this.#database, now);
   }
 
@@ -78,6 +79,19 @@ export class JobMemory {
 
   forget(name: string): void {
     this.#prepared('delete from jobs where name = ?').run(name);
+  }
+
+  /** The epoch before which jobs are not taken any more; null if all are. */
+  retiredBefore(): string | null {
+    return this.#database.prepare<[], string>('select epoch from retired').pluck().get() ?? null;
+  }
+
+  /** Forgets the jobs whose names do not begin with this epoch; returns how many there were. */
+  retire(epoch: string): number {
+    this.#database.prepare('insert or replace into retired values (1, ?)').run(epoch);
+    return this.#database
+      .prepare('delete from jobs where substr(name, 1, ?) <> ?')
+      .run(epoch.length + 1, `${epoch}.`).changes;
   }
 
   /** When the jobs end that have not ended by a time, in any order. */

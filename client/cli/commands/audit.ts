@@ -1,4 +1,6 @@
 import type { Command } from 'commander';
+import { unrecovered } from '../../../catalog/epochs.js';
+import { FabricaError } from '../../../domain/errors.js';
 import { EXIT } from '../exit-code.js';
 import { examples, textArgument, type Invocation } from '../invocation.js';
 import { safe } from '../text.js';
@@ -16,7 +18,13 @@ export function addAudit(program: Command, invocation: Invocation): void {
     .action(
       invocation.action<object>(async (session, _options, args) => {
         const { name } = await session.production(textArgument(args, 0));
-        const { epoch } = await session.catalog();
+        const catalog = await session.catalog();
+        const { epoch } = catalog;
+        const held = await catalog.read(unrecovered);
+        if (held !== null) {
+          const why = `Nothing can be audited since a restore: ${held.why}.`;
+          throw new FabricaError('FABRICA_CATALOG_EPOCH', why);
+        }
         const { client } = await session.temporal();
         const { auditProduction } = await import('../../temporal/audit-run.js');
         const answer = await auditProduction(client, { epoch, production: name });

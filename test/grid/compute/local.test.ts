@@ -291,3 +291,47 @@ describe('ending', () => {
     await until(() => processesIn(spool()).length === 0);
   });
 });
+
+describe('retire', () => {
+  const old = 'e1000000';
+  const now = 'e2000000';
+
+  it('ends what is of another epoch, whatever it does, and lets the present one run', async () => {
+    const element = open(2);
+    const names = ['p.1.1', 'p.2.1', 'p.3.1'].map((rest) => `${old}.${rest}`);
+    await element.submit(names.map((name) => jobOf(name, 'sleep 60')));
+    const mine = `${now}.p.1.1`;
+    await until(async () => (await element.slots()).running === 2);
+    expect(await element.retire(now)).toBe(3);
+    expect(processesIn(folder)).toEqual([]);
+    for (const name of names) {
+      expect(await statusOf(element, name)).toMatchObject({ state: 'unknown' });
+    }
+    await element.submit([jobOf(mine, 'sleep 0.2')]);
+    expect(await element.retire(now)).toBe(0);
+    const [status] = await allEnded(element, [mine]);
+    expect(status && outcomeOf(status)).toBe('done');
+  });
+
+  it('takes no job of an earlier epoch any more, in a later process neither', async () => {
+    const element = open();
+    await element.retire(now);
+    const late = jobOf(`${old}.p.9.1`, 'sleep 60');
+    const refused = { ceId: '', refused: 'the job is of an earlier epoch' };
+    expect(await element.submit([late])).toMatchObject([refused]);
+    await element.close();
+    const next = open();
+    expect(await next.submit([late])).toMatchObject([refused]);
+    expect(await next.submit([jobOf(`${now}.p.9.1`, 'true')])).toMatchObject([{ refused: '' }]);
+    await allEnded(next, [`${now}.p.9.1`]);
+  });
+
+  it('leaves nothing of what is submitted at the same time', async () => {
+    const element = open(20);
+    const jobs = Array.from({ length: 60 }, (_, i) => jobOf(`${old}.p.${i}.1`, 'sleep 60'));
+    await Promise.all([element.submit(jobs), element.retire(now)]);
+    await element.retire(now);
+    expect(processesIn(folder)).toEqual([]);
+    expect(await element.slots()).toMatchObject({ running: 0, queued: 0 });
+  });
+});

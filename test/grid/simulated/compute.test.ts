@@ -128,6 +128,17 @@ describe('a simulated computing element', () => {
     expect(await statusOf(ce, 'e1.mc.1.1')).toEqual(status);
   });
 
+  it('forgets the jobs of other epochs, and takes none of earlier ones any more', async () => {
+    const named = (name: string) => ({ ...jobOf(1), name });
+    await element().submit([named('e1000000.mc.1.1'), named('e2000000.mc.1.1')]);
+    expect(await element().retire('e2000000')).toBe(1);
+    const states = await element().poll(['e1000000.mc.1.1', 'e2000000.mc.1.1']);
+    expect(states.map(({ state }) => state)).toEqual(['unknown', 'queued']);
+    const [late] = await element().submit([named('e1000000.mc.2.1')]);
+    expect(late).toMatchObject({ ceId: '', refused: 'the job is of an earlier epoch' });
+    expect(await element().retire('e2000000')).toBe(0);
+  });
+
   it('leaves outputs and reports as a wrapper does', async () => {
     const ce = element();
     await ce.submit([jobOf(1)]);
