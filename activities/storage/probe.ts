@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { Adler32 } from '../../domain/adler32.js';
+import { adler32 } from '../../domain/adler32.js';
 import type { Clock } from '../../domain/clock.js';
 import { FabricaError } from '../../domain/errors.js';
 import type { Space, StorageElement } from '../../grid/storage/storage-element.js';
@@ -41,9 +41,7 @@ export async function probe(
 async function writeReadRemove(storage: StorageElement, now: number): Promise<Space> {
   const path = `${PROBE_DIRECTORY}/${now}-${randomBytes(6).toString('hex')}`;
   const content = Buffer.from(`Fabrica has probed ${storage.name}; this may be removed.\n`);
-  const checksum = new Adler32();
-  checksum.update(content);
-  const expected = { size: content.length, adler32: checksum.hex() };
+  const expected = { size: content.length, adler32: adler32(content) };
   try {
     await storage.put(Readable.from([content]), path, expected);
     const found = await contentOf(storage, path);

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import Database from 'better-sqlite3';
-import { Adler32 } from '../../domain/adler32.js';
+import { Adler32, adler32 } from '../../domain/adler32.js';
 import type { Clock } from '../../domain/clock.js';
 import { FabricaError, messageOf } from '../../domain/errors.js';
 import type { Expected, Space, StorageElement, StoredFile } from '../storage/storage-element.js';
@@ -152,20 +152,18 @@ export class SimulatedStorage implements StorageElement {
 
   async read(storagePath: string): Promise<Readable> {
     await this.#answer(storagePath);
-    const row = this.#database
-      .prepare<[string], { content: Buffer | null }>('select content from files where path = ?')
-      .get(storagePath);
-    if (row === undefined) {
+    const content = this.#content(storagePath);
+    if (content === undefined) {
       throw this.#failure('FABRICA_STORAGE_UNREACHABLE', storagePath, 'has no such file');
     }
-    if (row.content === null) {
+    if (content === null) {
       throw this.#failure(
         'FABRICA_STORAGE_UNREACHABLE',
         storagePath,
         'knows only size and checksum of this file, for it is simulated',
       );
     }
-    return Readable.from([row.content]);
+    return Readable.from([content]);
   }
 
   async copy(
@@ -190,10 +188,7 @@ export class SimulatedStorage implements StorageElement {
         `got ${row.size} bytes, adler32 ${row.adler32}, from ${source.name}, instead of ${expected.size} bytes, adler32 ${expected.adler32}`,
       );
     }
-    const content = source.#database
-      .prepare<[string], { content: Buffer | null }>('select content from files where path = ?')
-      .get(sourcePath);
-    this.#write(storagePath, expected, content?.content ?? null);
+    this.#write(storagePath, expected, source.#content(sourcePath) ?? null);
   }
 
   /** Makes a file of a simulated job: its size and checksum stand for its content. */
@@ -207,15 +202,19 @@ export class SimulatedStorage implements StorageElement {
     await this.#answer(storagePath);
     this.#refuseWrites(storagePath);
     const content = Buffer.from(holder);
-    const checksum = new Adler32().update(content).hex();
+    const checksum = adler32(content);
     this.#database
       .prepare('insert into files values (?, ?, ?, ?) on conflict do nothing')
       .run(storagePath, content.length, checksum, content);
-    const held = this.#database
-      .prepare<[string], Buffer>('select content from files where path = ?')
+    return this.#content(storagePath)?.equals(content) ?? false;
+  }
+
+  /** The bytes of a file, null where only its size and checksum are kept; undefined if it is not there. */
+  #content(storagePath: string): Buffer | null | undefined {
+    return this.#database
+      .prepare<[string], Buffer | null>('select content from files where path = ?')
       .pluck()
       .get(storagePath);
-    return held?.equals(content) ?? false;
   }
 
   async remove(storagePath: string): Promise<'removed' | 'absent'> {
