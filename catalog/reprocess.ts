@@ -34,14 +34,13 @@ export async function filesNamed(
   lfns: readonly string[],
 ): Promise<MadeFile[]> {
   const names = rowsOf(
-    lfns.map((lfn) => ({ lfn })),
-    { lfn: 'text' },
+    lfns.map((lfn) => ({ production, lfn })),
+    { production: 'integer', lfn: 'text' },
   );
   const { rows } = await sql<MadeFile>`
     select ${MADE_FILE} from ${names} as r
-    join files f on f.lfn = r.lfn
-    join jobs j on j.production_id = f.production_id and j.number = f.job
-    where f.production_id = ${production}`.execute(db);
+    join files f on f.lfn = r.lfn and f.production_id = r.production
+    join jobs j on j.production_id = f.production_id and j.number = f.job`.execute(db);
   return rows.map((row) => ({ ...row, current: Boolean(row.current) }));
 }
 
@@ -76,17 +75,16 @@ export async function replicasNamed(
   replicas: readonly ReplicaName[],
 ): Promise<FoundReplica[]> {
   const names = rowsOf(
-    replicas.map(({ storage, path }) => ({ storage, path })),
-    { storage: 'text', path: 'text' },
+    replicas.map(({ storage, path }) => ({ production, storage, path })),
+    { production: 'integer', storage: 'text', path: 'text' },
   );
   const { rows } = await sql<FoundReplica>`
     select ${MADE_FILE}, p.storage, p.path, p.state = 'Available' as available,
            (select count(*) from replicas c where c.file_id = f.id and c.state = 'Available') as copies
     from ${names} as r
     join replicas p on p.storage = r.storage and p.path = r.path
-    join files f on f.id = p.file_id
-    join jobs j on j.production_id = f.production_id and j.number = f.job
-    where f.production_id = ${production}`.execute(db);
+    join files f on f.id = p.file_id and f.production_id = r.production
+    join jobs j on j.production_id = f.production_id and j.number = f.job`.execute(db);
   return rows.map((row) => ({
     ...row,
     current: Boolean(row.current),
@@ -101,15 +99,15 @@ export async function makersOf(
   mergedFiles: readonly number[],
 ): Promise<MadeJob[]> {
   const ids = rowsOf(
-    mergedFiles.map((id) => ({ id })),
-    { id: 'integer' },
+    mergedFiles.map((id) => ({ production, id })),
+    { production: 'integer', id: 'integer' },
   );
   const { rows } = await sql<MadeJob>`
     select distinct j.number, j.block, j.kind, j.state from ${ids} as r
     join file_parents p on p.file_id = r.id
-    join files f on f.id = p.parent_id
+    join files f on f.id = p.parent_id and f.production_id = r.production
     join jobs j on j.production_id = f.production_id and j.number = f.job
-    where f.production_id = ${production} order by j.number`.execute(db);
+    order by j.number`.execute(db);
   return rows;
 }
 

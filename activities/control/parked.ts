@@ -150,7 +150,7 @@ async function choose(
   return { jobs, already: so.map(({ number }) => number) };
 }
 
-const MOST_JOBS = 200_000;
+const MOST_JOBS = 50_000;
 
 function where({ class: failure, site }: JobSelection): string {
   return [

@@ -35,7 +35,7 @@ export interface ReprocessPlan {
 }
 
 /** More jobs in one request would keep everybody else from the catalog for too long. */
-const MOST_JOBS = 200_000;
+const MOST_JOBS = 50_000;
 
 /**
  * Which jobs and merges of a production run again for a selection, and which files are replaced; changes nothing. `problem` tells why
@@ -250,9 +250,9 @@ function unknownJobs(
   { from, to }: { from: number; to: number },
   last: number,
 ): string {
-  const what =
-    from > last && from === to ? `job ${from}` : `jobs ${Math.max(from, last + 1)}-${to}`;
-  return `there is no ${what}: ${last === 0 ? `${production.name} has no jobs yet` : `its jobs are 1-${last}`}`;
+  const first = Math.max(from, last + 1);
+  const what = first === to ? `is no job ${to}` : `are no jobs ${first}-${to}`;
+  return `there ${what}: ${last === 0 ? `${production.name} has no jobs yet` : `its jobs are 1-${last}`}`;
 }
 
 function tooMany(jobs: number): string {

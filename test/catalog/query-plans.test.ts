@@ -117,6 +117,20 @@ describe('the statements of a production’s whole life', () => {
     await condemnLogs(db, await expiredLogs(db, room.clock.now(), 0, 10));
     await logsOfProduction(db, 1);
 
+    const ask = (kind: 'reprocess' | 'release' | 'kill', select: unknown) =>
+      room.do.command({ ...ref, command: { kind, select, who: 'me', why: '' } });
+    const [file] = await room.rows<{ lfn: string }>('select lfn from files where id > 0 limit 1');
+    await ask('reprocess', { jobs: '5', site: 'KMI' });
+    await ask('reprocess', { files: [file?.lfn ?? ''], since: 0 });
+    await ask('reprocess', { files: [path.posix.dirname(file?.lfn ?? '')] });
+    await ask('reprocess', { lost: [copy] });
+    await ask('release', { jobs: '1-5', class: 'lost', site: 'KMI' });
+    await ask('kill', { jobs: '1-5', class: 'lost' });
+    await room.do.recordKilled({
+      ...{ ...ref, block: 0, bundle: 1, site: 'KMI' },
+      attempts: [{ job: 1, count: 1, attempt: 1 }],
+    });
+
     const database = new Database(room.catalog.file, { readonly: true });
     const statements = [...seen.values()].filter((query) =>
       /^\s*(select|insert|update|delete|with)/i.test(query.sql),

@@ -271,7 +271,7 @@ describe('a request', () => {
     [{ jobs: '0' }, 'jobs are numbers and ranges such as 3,5-9, not "0"'],
     [{ jobs: '5-3' }, 'the range 5-3 is reversed: write 3-5'],
     [{ jobs: '10' }, 'there is no job 10: its jobs are 1-9'],
-    [{ jobs: '3,8-1000000' }, 'there is no jobs 10-1000000: its jobs are 1-9'],
+    [{ jobs: '3,8-1000000' }, 'there are no jobs 10-1000000: its jobs are 1-9'],
     [{ jobs: ['3'] }, 'jobs are a text such as "3,5-9", not a list of 1'],
     [{ files: ['/nowhere'] }, 'it has made no file "/nowhere", and none in such a folder'],
     [
