@@ -11,7 +11,7 @@ export interface Debt {
 }
 
 /**
- * What ended productions still have to be removed is a debt from now on: condemned replicas and pending remnants that nobody else will
+ * What ended productions, and expired logs, still have to be removed is a debt from now on: condemned replicas and pending remnants that nobody else will
  * remove. Returns how many condemned replicas were not noted before.
  */
 export async function gatherDebts(db: Db, now: number, limit: number): Promise<number> {
@@ -28,7 +28,12 @@ export async function gatherDebts(db: Db, now: number, limit: number): Promise<n
     .select(['replicas.storage', 'replicas.path', 'files.production_id', 'jobs.block'])
     .where('replicas.state', '=', sql.lit('Removing'))
     .where((eb) =>
-      eb.or([eb('productions.id', 'is', null), eb('productions.state', 'not in', live)]),
+      eb.or([
+        eb('productions.id', 'is', null),
+        eb('productions.state', 'not in', live),
+        // Nobody else removes archives that have been kept for long enough.
+        eb('files.kind', '=', 'log'),
+      ]),
     )
     .where((eb) =>
       eb.not(

@@ -235,7 +235,7 @@ export async function condemnedCopies(
   return found;
 }
 
-/** Registers a verified copy. */
+/** Registers a verified copy. Where one like it was to be removed, it is wanted again. */
 export async function addReplicas(
   db: Db,
   replicas: readonly { file: number; storage: string; path: string }[],

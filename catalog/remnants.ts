@@ -13,7 +13,7 @@ export interface Removal {
 /** Notes what a failed attempt may have left; what is noted already stays as it is. */
 export async function insertRemnants(
   db: Db,
-  key: BlockKey,
+  key: Omit<BlockKey, 'production'> & { readonly production: number | null },
   remnants: readonly Removal[],
   why: string,
   now: number,

@@ -25,7 +25,7 @@ export async function addSweeps(db: Kysely<unknown>): Promise<void> {
     `create table findings (
        storage text not null, path text not null, kind text not null, state text not null, sweep integer not null references sweeps (id),
        production_id integer references productions (id), file_id integer references files (id), size bigint, why text not null,
-       found_at bigint not null, updated_at bigint not null, primary key (storage, path))`,
+       remedy text not null,       found_at bigint not null, updated_at bigint not null, primary key (storage, path))`,
   ]) {
     await sql.raw(statement).execute(db);
   }

@@ -12,7 +12,7 @@ import type {
 } from '../domain/states/file.js';
 import type { JobKind, JobState } from '../domain/states/job.js';
 import type { ProductionState } from '../domain/states/production.js';
-import type { FindingKind, FindingState, SweepState } from '../domain/sweep.js';
+import type { FindingKind, FindingState, Remedy, SweepState } from '../domain/sweep.js';
 import type { ResourceState } from '../domain/states/resource.js';
 
 /**
@@ -321,6 +321,8 @@ export interface FindingTable {
   /** Bytes that are there; null for a missing file. */
   size: number | null;
   why: string;
+  remedy: Remedy;
+  /** When it was written or, where the storage does not tell, first seen. */
   found_at: number;
   updated_at: number;
 }

@@ -80,7 +80,9 @@ const storageSchema = z.discriminatedUnion('kind', [
 ]);
 
 const janitorSchema = z.strictObject({
-  every: durationSchema.default(3600).describe('How often debts are paid and old logs removed.'),
+  every: durationSchema
+    .default(3600)
+    .describe('How often debts are paid and expired logs removed.'),
   sweepEvery: durationSchema
     .default(86_400)
     .describe('How often each storage is compared with the catalog.'),

@@ -50,6 +50,11 @@ export function blockWorkflowId(production: string, block: number): string {
 export const JANITOR_SCHEDULE_ID = 'fabrica/janitor';
 export const JANITOR_WORKFLOW_ID = 'janitor';
 
+/** Temporal's id of the sweep of a storage: there is one at a time. */
+export function sweepWorkflowId(storage: string): string {
+  return `sweep/${storage}`;
+}
+
 /** Task queues: one for workflows and control; per site one for submission and one for everything else; one per storage. */
 export const CONTROL_QUEUE = 'fabrica';
 export const siteQueue = (site: string): string => `site.${site}`;

@@ -4,3 +4,4 @@ export { janitor, payment } from './janitor.js';
 export { production } from './production.js';
 export { epochSweep, recovery } from './recovery.js';
 export { removal } from './removal.js';
+export { sweep } from './sweep.js';

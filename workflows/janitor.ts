@@ -1,11 +1,15 @@
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import {
   ActivityFailure,
   continueAsNew,
   isCancellation,
+  ParentClosePolicy,
   startChild,
   workflowInfo,
 } from '@temporalio/workflow';
+import { sweepWorkflowId } from '../domain/names.js';
 import { control, storageAt } from './activities.js';
+import type { sweep } from './sweep.js';
 
 export interface JanitorInput {
   /** A person asks: storages are tried whose time has not come, too. */
@@ -34,6 +38,8 @@ export interface Payment {
 
 export interface JanitorReport {
   readonly payments: readonly Payment[];
+  /** Storages whose sweep was due and has been started. */
+  readonly sweeps: readonly string[];
 }
 
 /** Transactions that note what ended productions have left; what is more waits for the next run. */
@@ -43,14 +49,44 @@ const ROUNDS = 25;
 /** More debts than these on one storage wait for the next run of the janitor. */
 const MOST = 500_000;
 
-/** Tidies up what no production does itself, and ends: debts are paid. Started by the schedule `fabrica/janitor`, and by people. */
+/** Tidies up what no production does itself, and ends: debts are paid, and sweeps started that are due. Started by the schedule `fabrica/janitor`, and by people. */
 export async function janitor(input: JanitorInput = {}): Promise<JanitorReport> {
   const all = input.all === true;
   let due = await control.debtorsDue({ all });
   for (let i = 0; due.more && i < GATHERINGS; i++) due = await control.debtorsDue({ all });
   const { epoch } = due;
   const payments = await Promise.all(due.storages.map((storage) => pay(epoch, storage)));
-  return { payments };
+  return { payments, sweeps: await startSweeps() };
+}
+
+/** Starts the sweeps that are due; they go on by themselves. */
+async function startSweeps(): Promise<string[]> {
+  const { repair, storages } = await control.sweepsDue();
+  const started: string[] = [];
+  for (const storage of storages) {
+    try {
+      await startChild<typeof sweep>('sweep', {
+        workflowId: sweepWorkflowId(storage),
+        args: [
+          {
+            storage,
+            production: null,
+            checksums: false,
+            repair,
+            believeLost: false,
+            who: 'fabrica',
+          },
+        ],
+        parentClosePolicy: ParentClosePolicy.ABANDON,
+        staticSummary: `sweep of ${storage}`,
+      });
+      started.push(storage);
+    } catch (error) {
+      // A person's sweep of it runs just now.
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    }
+  }
+  return started;
 }
 
 /** Pays the debts on a storage in a workflow of its own: their paths fill a history. */

@@ -67,6 +67,21 @@ export const CONTROL_SUMMARIES: Summaries<ControlActivities> = {
   planPayment: ({ storage }) => `what to remove from ${storage}`,
   recordPayment: ({ storage, gone }) => `${counted(gone.length, 'debt')} on ${storage} paid`,
   closePayment: ({ storage }) => `debts on ${storage}: for this time`,
+  sweepsDue: () => 'which storages are to be swept',
+  beginSweep: ({ storage }) => `begin a sweep of ${storage}`,
+  comparePage: ({ storage, after }) => `compare ${storage} with the catalog, after ${after}`,
+  suspectDamaged: ({ problems }) => `${counted(problems.length, 'file')} not as catalogued`,
+  suspects: ({ after }) => `what to look at again, after ${after}`,
+  confirmSuspects: ({ dark, problems }) =>
+    `still there: ${counted(dark.length, 'unknown file')}, ${counted(problems.length, 'bad replica')}`,
+  repairObstacle: () => 'may it be repaired',
+  planRepairs: ({ after }) => `what to repair, after ${after}`,
+  repairSources: ({ after }) => `what to copy from, after ${after}`,
+  reprocessLost: ({ production }) => `${production}: make lost files again`,
+  recordReprocess: ({ paths }) => `${counted(paths.length, 'lost file')}: asked for again`,
+  recordRepairs: ({ gone, copied }) =>
+    `${counted(gone.length, 'file')} removed, ${counted(copied.length, 'file')} copied anew`,
+  endSweep: ({ failure }) => (failure === '' ? 'the sweep is done' : 'the sweep has failed'),
   storagesToMeasure: () => 'which storages to measure',
 };
 
@@ -93,6 +108,11 @@ export const STORAGE_SUMMARIES: Summaries<StorageActivities> = {
   copyFiles: ({ storage, files }) => `copy ${counted(files.length, 'file')} to ${storage}`,
   removeFiles: ({ storage, paths }) => `remove ${counted(paths.length, 'file')} from ${storage}`,
   removeEach: ({ storage, paths }) => `remove ${counted(paths.length, 'debt')} from ${storage}`,
+  verifyPage: ({ storage }) => `read files on ${storage}`,
+  listPage: ({ storage, directory, after }) => `list ${directory} on ${storage}, after ${after}`,
+  countFiles: ({ storage }) => `count the files of others on ${storage}`,
+  presentFiles: ({ storage, paths }) =>
+    `is it still there: ${counted(paths.length, 'file')} on ${storage}`,
   listFiles: ({ storage, directory }) => `list ${directory} on ${storage}`,
   measureSpace: ({ storage }) => `measure the room on ${storage}`,
   readArchivedLog: ({ job }) => `log of job ${job} from its archive`,

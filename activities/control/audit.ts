@@ -14,12 +14,12 @@ import { countSince, recordEvent } from '../../catalog/events.js';
 import type { Db } from '../../catalog/catalog.js';
 import { counted } from '../../domain/counted.js';
 import type { Discrepancy } from '../../domain/audit.js';
-import type { Definition } from '../../domain/definition.js';
-import { logDirectory, physicalDirectory, physicalPath } from '../../domain/lfn.js';
+import { logDirectory, physicalPath } from '../../domain/lfn.js';
 import type { ProductionState } from '../../domain/states/production.js';
 import { auditCounts, mendableCopies } from '../../policy/audit.js';
 import { productionFor, type ControlContext, type ProductionRef } from './context.js';
-import { outputsOf } from './orders.js';
+import { levelsOf } from './orders.js';
+import { directoriesOf } from './production-directories.js';
 import { reprocess } from './reprocess.js';
 import { verificationPage, type VerificationPage } from './verification.js';
 
@@ -57,20 +57,10 @@ export function auditing(context: ControlContext) {
     return catalog.read(async (db) => {
       const production = await productionFor(context, db, input);
       const revision = await revisionOf(db, production);
-      const directories = new Set<string>();
       const epochs = (await epochsOf(db)).map(({ epoch }) => epoch);
-      for (const kind of ['fabrication', 'merge']) {
-        for (const level of levelsOf(revision.definition)) {
-          for (const output of outputsOf(revision, production.id, { kind, level })) {
-            for (const epoch of epochs) directories.add(physicalDirectory(epoch, output.naming));
-          }
-        }
-      }
-      const logs = logDirectory(revision.scheme, production.id);
-      for (const epoch of epochs) directories.add(physicalPath(epoch, logs));
       return {
         storages: (await allStorages(db)).map((storage) => storage.name),
-        directories: [...directories],
+        directories: epochs.flatMap((epoch) => directoriesOf(revision, production.id, epoch)),
       };
     });
   }
@@ -175,10 +165,6 @@ export function auditing(context: ControlContext) {
   }
 
   return { filesToAudit, directoriesToAudit, unknownPaths, concludeAudit };
-}
-
-function levelsOf({ fabrication, dataset }: Definition): string[] {
-  return fabrication.outputs.map((output) => output.level ?? dataset.dataLevel);
 }
 
 function summary(

@@ -112,7 +112,8 @@ export async function noteSubmission(
     .execute();
 }
 
-function lfnOfLogs(scheme: Parameters<typeof logLfn>[0], bundle: BundleRow): string {
+/** The LFN of the archive of a bundle's logs. */
+export function lfnOfLogs(scheme: Parameters<typeof logLfn>[0], bundle: BundleRow): string {
   const { production_id: production, block, id } = bundle;
   return logLfn(scheme, { production, block, bundle: id });
 }

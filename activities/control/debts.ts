@@ -10,6 +10,7 @@ import {
 import type { Db } from '../../catalog/catalog.js';
 import { unrecovered } from '../../catalog/epochs.js';
 import { recordEvent } from '../../catalog/events.js';
+import { condemnLogs, expiredLogs } from '../../catalog/logs.js';
 import { confirmRemoved } from '../../catalog/remnants.js';
 import { counted } from '../../domain/counted.js';
 import { nextTry } from '../../policy/debt-payment.js';
@@ -22,10 +23,10 @@ const GATHERED = 2_000;
 
 /** What still lies on storages that did not answer, and is to be removed. */
 export function payingDebts(context: ControlContext) {
-  const { catalog, clock } = context;
+  const { catalog, clock, configuration } = context;
 
   /**
-   * Notes what ended productions have left, and answers the storages that have debts and whose time has come; all of them if a person
+   * Condemns logs that have been kept for long enough, notes what ended productions have left, and answers the storages that have debts and whose time has come; all of them if a person
    * asks (`all`). `more`: there is more to be noted; ask again. None at all before a new epoch is recovered: a restored catalog
    * may call debts what has been wanted again since.
    */
@@ -38,7 +39,10 @@ export function payingDebts(context: ControlContext) {
       if ((await unrecovered(db)) !== null)
         return { epoch: catalog.epoch, storages: [], more: false };
       const now = clock.now();
-      const more = (await gatherDebts(db, now, GATHERED)) === GATHERED;
+      const expired = await expiredLogs(db, now, configuration.logs.keepFor, GATHERED);
+      await condemnLogs(db, expired);
+      const gathered = await gatherDebts(db, now, GATHERED);
+      const more = Math.max(gathered, expired.length) === GATHERED;
       const storages = (await debtStorages(db))
         .filter(({ next }) => input.all || next <= now)
         .map(({ storage }) => storage);

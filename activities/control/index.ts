@@ -15,6 +15,7 @@ import { registration } from './register.js';
 import { settling } from './settle.js';
 import { spaceKeeping } from './space.js';
 import { staging } from './stages.js';
+import { sweeping } from './sweeps.js';
 
 /** All control activities: the only ones that see the catalog. Queue `fabrica`. */
 export function createControlActivities(context: ControlContext) {
@@ -34,6 +35,7 @@ export function createControlActivities(context: ControlContext) {
     ...recovering(context),
     ...spaceKeeping(context),
     ...payingDebts(context),
+    ...sweeping(context),
   });
 }
 

@@ -8,6 +8,7 @@ import { memberPart } from '../../grid/storage/log-archive.js';
 import { withFailures } from '../application-failure.js';
 import { withHeartbeat } from '../heartbeat.js';
 import { LARGEST_ANSWER, logText, type LogText } from '../log-text.js';
+import { pack, unpack, type Packed } from '../packed.js';
 import { probe } from './probe.js';
 
 /** A file that should be on a storage. Size in bytes. */
@@ -22,6 +23,9 @@ export interface StorageProblem {
   readonly problem: 'missing' | 'size' | 'checksum';
   readonly text: string;
 }
+
+/** Path, size, and when it was written (ms since 1970) where the storage tells it. */
+export type ListedFile = readonly [path: string, size: number, modifiedAt: number | null];
 
 export interface CopyOrder extends StoredExpectation {
   readonly transfer: number;
@@ -136,6 +140,75 @@ export function createStorageActivities(context: {
     return { paths, more: false };
   }
 
+  /** As `listFiles`, in the form of a long listing. `last` is the last path; null if there are no more. */
+  async function listPage(input: {
+    storage: string;
+    directory: string;
+    after: string;
+    limit: number;
+  }): Promise<{ listing: Packed<ListedFile>; files: number; last: string | null }> {
+    const { after, directory, limit } = input;
+    const rows: ListedFile[] = [];
+    for await (const file of storages.get(input.storage).list(directory, after)) {
+      heedCancellation();
+      if (rows.length === limit) {
+        return { listing: pack(rows), files: limit, last: rows.at(-1)?.[0] ?? null };
+      }
+      rows.push([file.path, file.size, file.modifiedAt ?? null]);
+    }
+    return { listing: pack(rows), files: rows.length, last: null };
+  }
+
+  /** How many files there are outside of some directories, after a path; at most about `limit` at once. */
+  async function countFiles(input: {
+    storage: string;
+    outside: readonly string[];
+    after: string;
+    limit: number;
+  }): Promise<{ files: number; last: string | null }> {
+    const storage = storages.get(input.storage);
+    let files = 0;
+    let after: string | null = input.after;
+    while (after !== null) {
+      const from: string = after;
+      after = null;
+      for await (const { path } of storage.list('/', from)) {
+        heedCancellation();
+        const skipped = input.outside.find((directory) => path.startsWith(`${directory}/`));
+        if (skipped !== undefined) {
+          // Behind all that can be below it.
+          after = `${skipped}/\uffff`;
+          break;
+        }
+        files++;
+        if (files === input.limit) return { files, last: path };
+      }
+    }
+    return { files, last: null };
+  }
+
+  /** Of these paths: those where there is a file. */
+  async function presentFiles(input: {
+    storage: string;
+    paths: readonly string[];
+  }): Promise<string[]> {
+    const storage = storages.get(input.storage);
+    const present: string[] = [];
+    for (const path of input.paths) {
+      heedCancellation();
+      if ((await storage.stat(path)) !== null) present.push(path);
+    }
+    return present;
+  }
+
+  /** As `verifyFiles`, for many. */
+  async function verifyPage(input: {
+    storage: string;
+    files: Packed<StoredExpectation>;
+  }): Promise<StorageProblem[]> {
+    return verifyFiles({ storage: input.storage, files: unpack(input.files) });
+  }
+
   /** Free and total bytes. */
   async function measureSpace(input: {
     storage: string;
@@ -163,8 +236,8 @@ export function createStorageActivities(context: {
 
   return withHeartbeat(
     withFailures({
-      ...{ verifyFiles, copyFiles, removeFiles, removeEach, listFiles },
-      ...{ measureSpace, probeStorage, readArchivedLog },
+      ...{ verifyFiles, verifyPage, copyFiles, removeFiles, removeEach, readArchivedLog },
+      ...{ listFiles, listPage, countFiles, presentFiles, measureSpace, probeStorage },
     }),
   );
 }

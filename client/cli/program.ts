@@ -23,6 +23,7 @@ import { addSchema } from './commands/schema.js';
 import { addShow } from './commands/show.js';
 import { addSite } from './commands/site.js';
 import { addSubmit } from './commands/submit.js';
+import { addSweep } from './commands/sweep.js';
 import { addUp } from './commands/up.js';
 import { addWatch } from './commands/watch.js';
 import { addWorker } from './commands/worker.js';
@@ -34,7 +35,7 @@ const GROUPS: readonly (readonly [heading: string, add: readonly Add[]])[] = [
   ['Keep it safe:', [addBackup, addRestore, addRecover]],
   ['Make productions:', [addNew, addSchema, addSubmit]],
   ['Look at them:', [addList, addShow, addWatch, addJobs, addJob, addFailures, addLog]],
-  ['Look at data:', [addFiles, addReplicas, addAudit, addDebts, addJanitor]],
+  ['Look at data:', [addFiles, addReplicas, addAudit, addSweep, addDebts, addJanitor]],
   ['Steer:', [addRequests, addReprocess, addClean, addSite]],
 ];
 type Add = (program: Command, invocation: Invocation) => void;

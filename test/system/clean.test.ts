@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { fabrica as run } from '../client/cli/fabrica.js';
 import { independentAudit } from './independent-audit.js';
@@ -6,7 +7,10 @@ import { smallProduction, startSystem, until, type TestSystem } from './running-
 
 let fabrica: TestSystem;
 beforeAll(async () => {
-  fabrica = await startSystem();
+  fabrica = await startSystem((standard) => ({
+    ...standard,
+    janitor: { ...standard.janitor, every: 5, sweepEvery: 5 },
+  }));
 });
 afterAll(async () => {
   await fabrica.end();
@@ -55,4 +59,27 @@ test('a cancelled production is cleaned by a plain signal with start', async () 
   });
   expect(await again.result()).toMatchObject({ state: 'Cleaned', reason: 'cleaned by temporal' });
   await audited('given-up', 'Cleaned');
+}, 90_000);
+
+test('the janitor runs by its schedule, and sweeps every storage', async () => {
+  const swept = async () =>
+    fabrica.catalog.read((db) =>
+      db.selectFrom('sweeps').select(['storage', 'state']).where('state', '=', 'Done').execute(),
+    );
+  const all = fabrica.configuration.storages.length;
+  const count = async () => new Set((await swept()).map(({ storage }) => storage)).size;
+  for (const end = Date.now() + 60_000; Date.now() < end && (await count()) < all;) {
+    await sleep(500);
+  }
+  expect(await count()).toBe(all);
+  const runs = fabrica.client.workflow.list({
+    query: `WorkflowType = 'janitor' and ExecutionStatus = 'Completed'`,
+  });
+  let scheduled = 0;
+  for await (const one of runs) scheduled += Number(one.workflowId.startsWith('janitor/scheduled'));
+  expect(scheduled).toBeGreaterThan(0);
+  const findings = await fabrica.catalog.read((db) =>
+    db.selectFrom('findings').selectAll().where('state', '=', 'Open').execute(),
+  );
+  expect(findings).toEqual([]);
 }, 90_000);

@@ -9,7 +9,7 @@ export function addJanitor(program: Command, invocation: Invocation): void {
   program
     .command('janitor')
     .description(
-      'pay debts now: the janitor also runs by itself, as `janitor` in fabrica.yaml says',
+      'pay debts and start due sweeps now; it also runs by itself, as `janitor` in fabrica.yaml says',
     )
     .addHelpText(
       'after',
@@ -22,7 +22,9 @@ export function addJanitor(program: Command, invocation: Invocation): void {
         const { runJanitor } = await import('../../temporal/janitor-run.js');
         const report = await runJanitor(client);
         const lines = report.payments.map(paymentText);
-        session.answer(report, lines.length === 0 ? 'No debts.' : lines.join('\n'));
+        if (lines.length === 0) lines.push('No debts.');
+        if (report.sweeps.length > 0) lines.push(`Sweeps started: ${report.sweeps.join(', ')}`);
+        session.answer(report, lines.join('\n'));
         return report.payments.every(({ failure }) => failure === '') ? EXIT.ok : EXIT.negative;
       }),
     );

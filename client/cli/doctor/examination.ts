@@ -9,6 +9,7 @@ import type { Session } from '../session.js';
 import { checkBans } from './ban-checks.js';
 import { checkCatalog } from './catalog-checks.js';
 import { checkDebts } from './debt-checks.js';
+import { checkSweeps } from './sweep-checks.js';
 import { fail, type Finding } from './finding.js';
 import { checkProductions } from './production-checks.js';
 import { checkSites, checkStorages } from './resource-checks.js';
@@ -30,6 +31,7 @@ export async function examine(session: Session): Promise<Finding[]> {
     findings.push(...(await guarded('catalog', async () => checkCatalog(catalog))));
     findings.push(...(await guarded('bans', async () => checkBans(catalog, session.now))));
     findings.push(...(await guarded('debts', async () => checkDebts(catalog))));
+    findings.push(...(await guarded('sweeps', async () => checkSweeps(catalog))));
     findings.push(...(await guarded('productions', async () => checkProductions(catalog))));
   }
   const temporal = await opened('temporal', findings, async () => session.temporal());
