@@ -1,9 +1,10 @@
+import { ApplicationFailure } from '@temporalio/common';
 import type { Catalog, Db } from '../../catalog/catalog.js';
 import { unrecovered } from '../../catalog/epochs.js';
 import { getProduction, type ProductionRow } from '../../catalog/productions.js';
 import type { Clock } from '../../domain/clock.js';
 import type { Configuration } from '../../domain/configuration.js';
-import { FabricaError } from '../../domain/errors.js';
+import { ERRORS, FabricaError } from '../../domain/errors.js';
 import type { Log } from '../../domain/log.js';
 
 /** What control activities work with. */
@@ -51,11 +52,21 @@ export async function productionFor(
   return getProduction(db, ref.production);
 }
 
-/** The same for work on storages that belongs to no production: throws `FABRICA_CATALOG_EPOCH`, which ends it. */
+/**
+ * The same for work on storages that belongs to no production. It is not held but ends, not retryable, with `FABRICA_CATALOG_EPOCH`: such
+ * work is begun again at any time.
+ */
 export function requireEpoch({ catalog }: ControlContext, epoch: string): void {
   if (epoch === catalog.epoch) return;
-  throw new FabricaError(
-    'FABRICA_CATALOG_EPOCH',
+  throw notBefore(
     `This work was begun in epoch ${epoch}, but the catalog is of epoch ${catalog.epoch}.`,
+  );
+}
+
+/** The failure of work that must not be done before `fabrica recover`, and does not wait for it. */
+export function notBefore(message: string): ApplicationFailure {
+  return ApplicationFailure.nonRetryable(
+    `${message} ${ERRORS.FABRICA_CATALOG_EPOCH.remedy}`,
+    'FABRICA_CATALOG_EPOCH',
   );
 }

@@ -5,6 +5,7 @@ import { addReplicas, condemnReplicas } from '../../catalog/files.js';
 import { neighbourOf } from '../../catalog/on-their-way.js';
 import { getProduction, revisionOf, type ProductionRow } from '../../catalog/productions.js';
 import { insertRemnants } from '../../catalog/remnants.js';
+import { allStorages } from '../../catalog/resources.js';
 import {
   changeFindings,
   dropFindings,
@@ -24,6 +25,7 @@ import {
 } from '../../catalog/sweeps.js';
 import { counted } from '../../domain/counted.js';
 import { FabricaError } from '../../domain/errors.js';
+import { quoted } from '../../domain/problem.js';
 import { claimDirectory } from '../../domain/lfn.js';
 import type { ReplicaName } from '../../domain/selection.js';
 import { REMOVING, type SweepReport } from '../../domain/sweep.js';
@@ -36,7 +38,7 @@ import type {
   StorageProblem,
   StoredExpectation,
 } from '../storage/index.js';
-import { requireEpoch, type ControlContext } from './context.js';
+import { notBefore, requireEpoch, type ControlContext } from './context.js';
 import { reprocess } from './reprocess.js';
 import { byStorage, type StorageBatch } from './storage-batches.js';
 import { lfnAt, notOnTheirWay, unexplained } from './on-their-way.js';
@@ -101,9 +103,15 @@ export function sweeping(context: ControlContext) {
     return catalog.write(async (db) => {
       const begun = await unrecovered(db);
       if (begun !== null && input.repair) {
-        throw new FabricaError(
-          'FABRICA_CATALOG_EPOCH',
+        throw notBefore(
           `Nothing is repaired before the epoch ${begun.epoch} is recovered: ${begun.why}.`,
+        );
+      }
+      const storages = (await allStorages(db)).map(({ name }) => name);
+      if (!storages.includes(input.storage)) {
+        throw new FabricaError(
+          'FABRICA_STORAGE_UNKNOWN',
+          `No storage is named ${quoted(input.storage)}; there are: ${storages.join(', ')}.`,
         );
       }
       const epochs = (await epochsOf(db)).map((row) => row.epoch);
@@ -115,7 +123,7 @@ export function sweeping(context: ControlContext) {
         production_id: production?.id ?? null,
         checksums: Number(input.checksums),
         repair: Number(input.repair),
-        who: input.who,
+        who: String(input.who),
         started_at: clock.now(),
       });
       const directories = production === null ? own : await madeIn(db, production, epochs);
