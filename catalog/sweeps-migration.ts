@@ -22,9 +22,10 @@ export async function addSweeps(db: Kysely<unknown>): Promise<void> {
        checksums integer not null, repair integer not null, who text not null, state text not null, started_at bigint not null,
        ended_at bigint, files integer not null, foreign_files integer not null, reason text not null)`,
     'create index sweeps_by_storage on sweeps (storage, id)',
+    // Without foreign keys: each insert into the tables referred to would read all findings.
     `create table findings (
-       storage text not null, path text not null, kind text not null, state text not null, sweep integer not null references sweeps (id),
-       production_id integer references productions (id), file_id integer references files (id), size bigint, why text not null,
+       storage text not null, path text not null, kind text not null, state text not null, sweep integer not null,
+       production_id integer, file_id integer, size bigint, why text not null,
        remedy text not null,       found_at bigint not null, updated_at bigint not null, primary key (storage, path))`,
   ]) {
     await sql.raw(statement).execute(db);

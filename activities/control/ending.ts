@@ -6,10 +6,12 @@ import { condemnLogs, logsOfProduction } from '../../catalog/logs.js';
 import { changeProductionState, revisionOf } from '../../catalog/productions.js';
 import { countRemnants } from '../../catalog/remnants.js';
 import { condemnSandboxes } from '../../catalog/sandbox.js';
+import { transfersOf } from '../../catalog/transfers.js';
 import { attemptRanges, type BundleHandle } from '../../domain/bundle.js';
 import { counted } from '../../domain/counted.js';
 import type { BundleClosing } from '../../domain/log-archive.js';
 import type { ProductionState } from '../../domain/states/production.js';
+import { noteAbandonedCopies } from './abandoned-copies.js';
 import { closingOf } from './closing.js';
 import { productionFor, type ControlContext, type ProductionRef } from './context.js';
 import { noteClaims } from './claims.js';
@@ -88,7 +90,14 @@ export function ending(context: ControlContext) {
         if (jobs > CONDEMNED_AT_ONCE) return { next: block.number - 1 };
         jobs += block.jobs;
         const key = { production: production.id, block: block.number };
+        const copies = await transfersOf(db, key, 'Waiting', EVERYTHING);
         await condemnBlock(db, key, input.scope, now);
+        await noteAbandonedCopies(
+          db,
+          key,
+          copies.map(({ destination, lfn }) => ({ storage: destination, lfn })),
+          { epoch: catalog.epoch, now },
+        );
         await noteClaims(db, key, now);
         await recountBlock(db, key);
       }
@@ -128,6 +137,8 @@ export function ending(context: ControlContext) {
 
   return { openHandles, recordEnded, condemnProduction, recordEnd };
 }
+
+const EVERYTHING = 1_000_000;
 
 /** Jobs whose files are condemned in one transaction, about: others wait for it. */
 const CONDEMNED_AT_ONCE = 10_000;

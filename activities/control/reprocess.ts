@@ -3,12 +3,11 @@ import type { Db } from '../../catalog/catalog.js';
 import { recordEvent } from '../../catalog/events.js';
 import { condemnReplicas } from '../../catalog/files.js';
 import { changeProductionState, type ProductionRow } from '../../catalog/productions.js';
-import { insertRemnants } from '../../catalog/remnants.js';
 import { repeatJobs, type JobsToRepeat } from '../../catalog/reprocess.js';
 import { counted } from '../../domain/counted.js';
 import { jobNumbersText, someJobNumbers } from '../../domain/job-numbers.js';
-import { partialPath, physicalPath } from '../../domain/lfn.js';
 import type { JobSelection } from '../../domain/selection.js';
+import { noteAbandonedCopies } from './abandoned-copies.js';
 import { planReprocess, type ReprocessPlan } from './reprocess-plan.js';
 
 /** A request to run things again. */
@@ -78,23 +77,11 @@ export async function repeatInBlock(
   db: Db,
   block: BlockRow,
   plan: JobsToRepeat,
-  { epoch, now }: Moment,
+  moment: Moment,
 ): Promise<void> {
-  const abandoned = await repeatJobs(db, block.production_id, plan, now);
-  await insertRemnants(
-    db,
-    { production: block.production_id, block: block.number },
-    abandoned.flatMap(({ lfn, storage }) => {
-      const path = physicalPath(epoch, lfn);
-      return [path, partialPath(path)].map((one) => ({
-        storage,
-        path: one,
-        shape: 'file' as const,
-      }));
-    }),
-    'a copy that is not wanted any more',
-    now,
-  );
+  const abandoned = await repeatJobs(db, block.production_id, plan, moment.now);
+  const key = { production: block.production_id, block: block.number };
+  await noteAbandonedCopies(db, key, abandoned, moment);
 }
 
 /** Why nothing of a production in this state may run again; null if it may. */

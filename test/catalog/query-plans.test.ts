@@ -2,6 +2,8 @@ import path from 'node:path';
 import Database from 'better-sqlite3';
 import { Kysely, type CompiledQuery } from 'kysely';
 import { describe, expect, it } from 'vitest';
+import { pack } from '../../activities/packed.js';
+import type { ListedFile } from '../../activities/storage/index.js';
 import { Catalog } from '../../catalog/catalog.js';
 import { CatalogSqliteDialect } from '../../catalog/dialect.js';
 import { openCatalog } from '../../catalog/open.js';
@@ -20,7 +22,16 @@ import { viewJob } from '../../catalog/views/job-view.js';
 import { ControlRoom, definition, failing, good } from '../activities/control/control-room.js';
 
 /** Tables that grow with the jobs of all productions. */
-const LARGE = ['jobs', 'attempts', 'files', 'replicas', 'job_inputs', 'transfers', 'remnants'];
+const LARGE = [
+  'jobs',
+  'attempts',
+  'files',
+  'replicas',
+  'job_inputs',
+  'transfers',
+  'remnants',
+  'findings',
+];
 
 /** What an alias in a statement stands for. */
 function tableOf(statement: string, alias: string): string {
@@ -94,6 +105,20 @@ describe('the statements of a production’s whole life', () => {
       problems: [problem],
     });
 
+    const begun = await room.do.beginSweep({
+      ...{ storage: 'KMI-DISK', production: null, who: 'me' },
+      ...{ checksums: true, repair: true, believeLost: false },
+    });
+    const swept = { epoch: ref.epoch, storage: 'KMI-DISK', sweep: begun.sweep, after: '' };
+    const dark = `/${ref.epoch}/belle/dark`;
+    const listing = pack<ListedFile>([[dark, 1, 0]]);
+    await room.do.comparePage({ ...swept, last: `/${ref.epoch}0`, listing });
+    await room.do.suspects(swept);
+    await room.do.confirmSuspects({ ...swept, next: null, dark: [dark], problems: [] });
+    await room.do.repairObstacle(swept);
+    await room.do.repairSources(swept);
+    await room.do.planRepairs({ ...swept, doubtful: [] });
+    await room.do.sweepsDue();
     await room.do.debtorsDue({ all: false });
     await room.do.planPayment({ epoch: ref.epoch, storage: 'KMI-DISK', after: 0 });
     const refused = [{ path: '/b', reason: '' }];

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { COMMAND_KINDS, type CommandKind } from '../../../domain/command.js';
+import { partialPath } from '../../../domain/lfn.js';
 import { ControlRoom, definition, failing, good, type Outcome, type Ref } from './control-room.js';
 
 let room: ControlRoom;
@@ -239,6 +240,32 @@ describe('blockFailed', () => {
         { state: 'Held', reason: 'block 0 failed: a bug' },
       ]);
     }
+  });
+});
+
+describe('cancel while copies are on their way', () => {
+  it('notes what they may leave where they were to go', async () => {
+    ref = await room.register(definition({ scouts: { jobs: 0 } }));
+    await room.step(ref);
+    await room.makeBlock(ref, 0);
+    const { batches } = await room.do.planTransfers({ ...ref, block: 0 });
+    const wanted = batches.flatMap(({ files, storage }) =>
+      files.map(({ path }) => ({ storage, path })),
+    );
+    expect(wanted.length).toBeGreaterThan(0);
+    await tell('cancel');
+    await room.do.condemnProduction({ ...ref, scope: 'remnants', after: -1 });
+    const noted = await room.rows<{ storage: string; path: string }>(
+      `select storage, path from remnants where why like 'a copy%'`,
+    );
+    for (const { path, storage } of wanted) {
+      expect(noted).toContainEqual({ storage, path });
+      expect(noted).toContainEqual({ storage, path: partialPath(path) });
+    }
+    expect(noted).toHaveLength(2 * wanted.length);
+    expect(await room.rows(`select distinct state from transfers`)).toEqual([
+      { state: 'Cancelled' },
+    ]);
   });
 });
 
