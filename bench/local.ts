@@ -132,6 +132,7 @@ async function throughXargs(
     bundle: 0,
     site: 'X',
     kind: 'fabrication',
+    lease: 86_400,
     recipe: {
       command: fabrication.command,
       environment: '',

@@ -145,6 +145,19 @@ export async function attemptsOfBundle(db: Db, bundle: number): Promise<EndedAtt
     .execute();
 }
 
+/** Attempts of a bundle that were given up without a word from their site, with what names their outputs. */
+export async function lostAttempts(db: Db, bundle: number) {
+  return db
+    .selectFrom('attempts as a')
+    .innerJoin('jobs as j', (join) =>
+      join.onRef('j.production_id', '=', 'a.production_id').onRef('j.number', '=', 'a.job'),
+    )
+    .select(['a.job', 'a.attempt', 'j.file_index', 'j.level'])
+    .where('a.bundle', '=', bundle)
+    .where('a.class', 'in', ['lost', 'submission'])
+    .execute();
+}
+
 /** What an attempt's report changes in its row. */
 export interface AttemptChange {
   readonly from: AttemptState;

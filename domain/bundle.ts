@@ -84,6 +84,8 @@ export interface BundleOrder {
   readonly kind: JobKind;
   readonly recipe: JobRecipe;
   readonly ranges: readonly JobRange[];
+  /** After so long a silence of the site its jobs are lost, s. */
+  readonly lease: number;
   /** Input files by job number; merges and skims only. */
   readonly inputs: Readonly<Record<string, readonly StageIn[]>>;
 }

@@ -64,6 +64,9 @@ const siteSchema = z.strictObject({
     .default(10)
     .describe('HS23 of one core; compares CPU times of sites.'),
   storages: z.array(nameSchema).default([]).describe('Storages near it, the nearest first.'),
+  lease: durationSchema
+    .default(86_400)
+    .describe('After so long a silence of the site its jobs are lost, and run elsewhere.'),
 });
 
 const storageFields = {

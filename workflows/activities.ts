@@ -21,6 +21,9 @@ import {
 /** Activities outside the control process beat every 5 s: a dead process is noticed after this time. */
 const HEARTBEAT = '20s';
 
+/** What must happen in the end is tried for so long, s. */
+const DAYS = 7 * 86_400;
+
 type Activities = Record<string, (...args: never[]) => Promise<unknown>>;
 
 /** Activities that are called like functions, each call with its line for Temporal's page. */
@@ -76,11 +79,15 @@ export function submissionAt(
   );
 }
 
-/** Watching: waits as long as jobs run, and is taken up again by the next worker if this one dies. */
-export function watchingAt(site: string): SiteIoActivities {
+/**
+ * Watching: waits as long as jobs run, and is taken up again by the next worker if this one dies. Without any worker for the time of the
+ * lease (s) it fails.
+ */
+export function watchingAt(site: string, lease: number): SiteIoActivities {
   return summarized<SiteIoActivities>(
     {
       taskQueue: siteIoQueue(site),
+      scheduleToStartTimeout: lease * 1000,
       startToCloseTimeout: '30 days',
       heartbeatTimeout: HEARTBEAT,
       // A watcher hears of its cancellation only with a heartbeat; nobody needs to wait for that.
@@ -91,14 +98,14 @@ export function watchingAt(site: string): SiteIoActivities {
   );
 }
 
-/** Ending and forgetting jobs: must happen in the end, so it is repeated for days. */
-export function endingAt(site: string): SiteIoActivities {
+/** Ending and forgetting jobs: must happen in the end, so it is repeated for days, or for as long (s) as somebody waits for it. */
+export function endingAt(site: string, patience: number = DAYS): SiteIoActivities {
   return summarized<SiteIoActivities>(
     {
       taskQueue: siteIoQueue(site),
       startToCloseTimeout: '10 minutes',
       heartbeatTimeout: HEARTBEAT,
-      scheduleToCloseTimeout: '7 days',
+      scheduleToCloseTimeout: patience * 1000,
       retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '5 minutes' },
     },
     SITE_IO_SUMMARIES,
@@ -106,12 +113,13 @@ export function endingAt(site: string): SiteIoActivities {
 }
 
 /** Archiving logs: as long as storages are asked, and their bytes take; what comes after it waits. */
-export function archivingAt(site: string): SiteIoActivities {
+export function archivingAt(site: string, patience: number = DAYS): SiteIoActivities {
   return summarized<SiteIoActivities>(
     {
       taskQueue: siteIoQueue(site),
       startToCloseTimeout: '2 hours',
       heartbeatTimeout: HEARTBEAT,
+      scheduleToStartTimeout: patience * 1000,
       scheduleToCloseTimeout: '7 days',
       retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '5 minutes' },
     },

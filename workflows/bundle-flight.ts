@@ -1,4 +1,12 @@
-import { ActivityFailure, CancellationScope, isCancellation } from '@temporalio/workflow';
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import {
+  ActivityFailure,
+  CancellationScope,
+  isCancellation,
+  ParentClosePolicy,
+  startChild,
+  TimeoutFailure,
+} from '@temporalio/workflow';
 import {
   attemptRanges,
   attemptsOf,
@@ -9,6 +17,7 @@ import {
   type BundleOrder,
 } from '../domain/bundle.js';
 import type { ArchiveAnswer, BundleClosing } from '../domain/log-archive.js';
+import { productionWorkflowId } from '../domain/names.js';
 import type { ProductionProgress } from '../domain/progress.js';
 import {
   archivingAt,
@@ -18,6 +27,8 @@ import {
   watchingAt,
   type QueuePriority,
 } from './activities.js';
+import { labelsOf } from './labels.js';
+import { removeCondemned } from './removal.js';
 
 /** What a flight tells its block each time something has been recorded. */
 export interface FlightNews {
@@ -44,7 +55,7 @@ export async function fly(
     site: order.site,
     attempts: attemptRanges(jobsOf(order.ranges)),
   };
-  const watching = watchingAt(order.site);
+  const watching = watchingAt(order.site, order.lease);
 
   let open: readonly AttemptRange[] = handle.attempts;
   let recorded: readonly AttemptRange[] = [];
@@ -52,6 +63,7 @@ export async function fly(
   let submittedAt: number | null = null;
   const running = new Set<number>();
   const forgotten = new Set<number>();
+  let silent = false;
   const settle = async (reports: readonly AttemptReport[]): Promise<BundleClosing | null> => {
     const answer = await control.settle({ ...handle, reports, submittedAt });
     open = answer.open;
@@ -64,38 +76,119 @@ export async function fly(
   if (open.length > 0) {
     const answer = await submit(order, handle, priority);
     submittedAt = answer.submittedAt;
+    silent = answer.silent;
     if (answer.reports.length > 0) closing = await settle(answer.reports);
   }
   while (open.length > 0) {
-    const report = await watching.watchJobs({
-      ...handle,
-      attempts: open,
-      recorded,
-      running: attemptRanges([...attemptsOf(open)].filter((key) => running.has(key.job))),
-    });
+    const report = await heard(
+      watching.watchJobs({
+        ...handle,
+        attempts: open,
+        recorded,
+        running: attemptRanges([...attemptsOf(open)].filter((key) => running.has(key.job))),
+      }),
+    );
+    if (report === null) {
+      silent = true;
+      const lost = [...attemptsOf(open)].map((key) => lostReport(key, order));
+      closing = await settle(lost);
+      break;
+    }
     for (const { job } of attemptsOf(recorded)) forgotten.add(job);
     closing = await settle(report.reports);
   }
   closing ??= await settle([]);
-  await tidyUp(handle, closing, { submittedAt, forgotten });
+  if (closing === null) return;
+  const left = { handle, closing, submittedAt, forgotten: [...forgotten] };
+  if (silent) await leaveToTidying({ ...left, end: true });
+  else await tidyUp(left);
 }
+
+/** What a silent site would have told; null once its lease is over. */
+async function heard<T>(watch: Promise<T>): Promise<T | null> {
+  try {
+    return await watch;
+  } catch (error) {
+    if (isSilence(error)) return null;
+    throw error;
+  }
+}
+
+/** True if nobody at the site has taken the work up in time. */
+function isSilence(error: unknown): boolean {
+  return (
+    error instanceof ActivityFailure &&
+    error.cause instanceof TimeoutFailure &&
+    error.cause.timeoutType === 'SCHEDULE_TO_START'
+  );
+}
+
+/** What is left to do at a site for a bundle none of whose attempts is open. */
+export interface TidyingInput {
+  readonly handle: BundleHandle;
+  readonly closing: BundleClosing;
+  readonly submittedAt: number | null;
+  /** Jobs that the site has forgotten already. */
+  readonly forgotten: readonly number[];
+  /** Jobs of it may still run: they are ended first. */
+  readonly end: boolean;
+}
+
+/** What is left to do at a site that has been silent: its jobs are ended, whatever they have left since is removed, and it is tidied up. */
+export async function tidying(input: TidyingInput): Promise<void> {
+  const { handle } = input;
+  if (input.end) {
+    await endingAt(handle.site).endJobs(handle);
+    await control.noteLateRemnants(handle);
+    await removeCondemned(handle, handle.block);
+  }
+  await tidy(input, undefined);
+}
+
+/** Starts a workflow that asks the site on for days; the block goes on without it. */
+async function leaveToTidying(input: TidyingInput): Promise<void> {
+  const { production, bundle } = input.handle;
+  try {
+    await startChild<typeof tidying>('tidying', {
+      workflowId: `${productionWorkflowId(production)}/bundle/${bundle}/tidying`,
+      parentClosePolicy: ParentClosePolicy.ABANDON,
+      args: [input],
+      typedSearchAttributes: labelsOf(input.handle),
+      staticSummary: `what ${input.handle.site} has left of bundle ${bundle}`,
+    });
+  } catch (error) {
+    // It is in good hands.
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+  }
+}
+
+/** A block waits so long for a site to tidy up, s. */
+const TIDY_PATIENCE = 300;
 
 /**
  * The end of a bundle: its logs go to a storage, its site forgets what it still has of it, and the catalog learns of both. Logs that nobody
  * takes hold nothing up.
  */
-async function tidyUp(
-  handle: BundleHandle,
-  closing: BundleClosing | null,
-  known: { readonly submittedAt: number | null; readonly forgotten: ReadonlySet<number> },
-): Promise<void> {
-  if (closing === null) return;
-  const answer = closing.logs.length === 0 ? NO_LOGS : await archive(handle, closing);
-  const left = [...attemptsOf(closing.attempts)].filter(({ job }) => !known.forgotten.has(job));
-  if (left.length > 0) {
-    await endingAt(handle.site).forgetJobs({ ...handle, attempts: attemptRanges(left) });
+async function tidyUp(input: Omit<TidyingInput, 'end'>): Promise<void> {
+  try {
+    await tidy(input, TIDY_PATIENCE);
+  } catch (error) {
+    if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
+    await leaveToTidying({ ...input, end: false });
   }
-  await control.closeBundle({ ...handle, ...answer, submittedAt: known.submittedAt });
+}
+
+async function tidy(
+  { handle, closing, submittedAt, forgotten }: Omit<TidyingInput, 'end'>,
+  patience: number | undefined,
+): Promise<void> {
+  const answer = closing.logs.length === 0 ? NO_LOGS : await archive(handle, closing, patience);
+  const left = [...attemptsOf(closing.attempts)].filter(({ job }) => !forgotten.includes(job));
+  if (left.length > 0) {
+    const attempts = attemptRanges(left);
+    await endingAt(handle.site, patience).forgetJobs({ ...handle, attempts });
+  }
+  await control.closeBundle({ ...handle, ...answer, submittedAt });
 }
 
 const NO_LOGS: ArchiveAnswer = { archived: null, lost: '' };
@@ -103,12 +196,15 @@ const NO_LOGS: ArchiveAnswer = { archived: null, lost: '' };
 async function archive(
   handle: BundleHandle,
   { logs, archive: order }: BundleClosing,
+  patience: number | undefined,
 ): Promise<ArchiveAnswer> {
   try {
     const input = { ...handle, attempts: logs, archive: order };
-    return await archivingAt(handle.site).archiveLogs(input);
+    return await archivingAt(handle.site, patience).archiveLogs(input);
   } catch (error) {
     if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
+    // They may still be there when the site is back.
+    if (isSilence(error)) throw error;
     return { archived: null, lost: error.cause?.message ?? error.message };
   }
 }
@@ -118,22 +214,44 @@ async function submit(
   order: BundleOrder,
   handle: BundleHandle,
   priority: number,
-): Promise<{ reports: readonly AttemptReport[]; submittedAt: number | null }> {
+): Promise<{
+  reports: readonly AttemptReport[];
+  submittedAt: number | null;
+  /** The site has not confirmed that none of them runs. */
+  silent: boolean;
+}> {
   const key: QueuePriority = order.kind === 'scout' ? 1 : order.kind === 'merge' ? 2 : 3;
   try {
     const site = submissionAt(order.site, { production: order.production, priority, key });
-    return await site.submitJobs(order);
+    return { ...(await site.submitJobs(order)), silent: false };
   } catch (error) {
     if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
     // Some may have been submitted before the failure: ended by name, so that the next attempts are the only ones.
-    await endingAt(order.site).endJobs(handle);
+    const ended = await endWithin(handle, order.lease);
     const reason = error.cause?.message ?? error.message;
     const attempts = [...attemptsOf(handle.attempts)];
     return {
       reports: attempts.map((attempt) => notSubmitted(attempt, reason)),
       submittedAt: null,
+      silent: !ended,
     };
   }
+}
+
+/** True once the site has confirmed that no job of the bundle runs; false if it stays silent for so long, s. */
+async function endWithin(handle: BundleHandle, patience: number): Promise<boolean> {
+  try {
+    await endingAt(handle.site, patience).endJobs(handle);
+    return true;
+  } catch (error) {
+    if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
+    return false;
+  }
+}
+
+function lostReport(key: { job: number; attempt: number }, order: BundleOrder): AttemptReport {
+  const reason = `nothing was heard of ${order.site} for ${order.lease} s`;
+  return { ...notSubmitted(key, reason), state: 'lost', step: 'vanished' };
 }
 
 function notSubmitted(key: { job: number; attempt: number }, reason: string): AttemptReport {
@@ -161,7 +279,8 @@ export async function endBundle(handle: BundleHandle, reason: string): Promise<v
   await CancellationScope.nonCancellable(async () => {
     if (handle.attempts.length > 0) await endingAt(handle.site).endJobs(handle);
     const closing = await control.recordEnded({ ...handle, reason });
-    const ended = new Set([...attemptsOf(handle.attempts)].map(({ job }) => job));
-    await tidyUp(handle, closing, { submittedAt: null, forgotten: ended });
+    if (closing === null) return;
+    const forgotten = [...attemptsOf(handle.attempts)].map(({ job }) => job);
+    await tidyUp({ handle, closing, submittedAt: null, forgotten });
   });
 }

@@ -26,6 +26,7 @@ import { audit } from './audit.js';
 import type { block } from './block.js';
 import { endBundle } from './bundle-flight.js';
 import { detailsOf } from './details.js';
+import { EPOCH, labelsOf, PRODUCTION } from './labels.js';
 import * as messages from './messages.js';
 import { isMalformed } from './payload-converter.js';
 import { removeAllCondemned } from './removal.js';
@@ -152,10 +153,8 @@ class Inbox {
 
 const STATE = defineSearchAttributeKey('FabricaState', 'KEYWORD');
 const PRIORITY = defineSearchAttributeKey('FabricaPriority', 'INT');
-const PRODUCTION = defineSearchAttributeKey('FabricaProduction', 'KEYWORD');
 const CAMPAIGN = defineSearchAttributeKey('FabricaCampaign', 'KEYWORD');
 /** By it `fabrica recover` tells what runs for an earlier epoch. */
-const EPOCH = defineSearchAttributeKey('FabricaEpoch', 'KEYWORD');
 
 /** A running production: its blocks, its commands, and what it shows. */
 class ProductionLife {
@@ -289,10 +288,7 @@ class ProductionLife {
         workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
         args: [{ ...this.#ref, block: number, priority: this.#priority }],
         staticSummary: `block ${number} of ${this.#ref.production}`,
-        typedSearchAttributes: [
-          { key: PRODUCTION, value: this.#ref.production },
-          { key: EPOCH, value: this.#ref.epoch },
-        ],
+        typedSearchAttributes: labelsOf(this.#ref),
       });
       await child.result();
     } catch (error) {

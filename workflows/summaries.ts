@@ -42,6 +42,7 @@ export const CONTROL_SUMMARIES: Summaries<ControlActivities> = {
   openHandles: () => 'which bundles are still at sites',
   recordKilled: ({ attempts: ended, bundle }) =>
     `bundle ${bundle}: ${counted(attempts(ended), 'job')} given up`,
+  noteLateRemnants: ({ bundle }) => `what bundle ${bundle} may have left since`,
   recordEnded: ({ bundle }) => `bundle ${bundle} is ended`,
   condemnProduction: ({ scope }) => `condemn ${scope}`,
   recordEnd: () => 'record the end',

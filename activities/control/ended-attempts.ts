@@ -1,5 +1,6 @@
 import {
   changeAttempts,
+  lostAttempts,
   openAttempts,
   type BundleRow,
   type OpenAttempt,
@@ -63,12 +64,26 @@ export async function endAttempts(
   return open.length;
 }
 
+/** Notes once more what lost attempts of a bundle may have left, and those that were never seen to begin: they may have written since. */
+export async function noteLost(
+  db: Db,
+  production: ProductionRow,
+  bundle: BundleRow,
+  now: number,
+): Promise<void> {
+  const revision = await revisionOf(db, production);
+  const lost = await lostAttempts(db, bundle.id);
+  const key = { production: production.id, block: bundle.block };
+  const remnants = leftBehind(production.id, revision, bundle, lost);
+  await insertRemnants(db, key, remnants, 'left by a lost attempt', now);
+}
+
 /** What open attempts of a bundle may have left on any storage that they could write to. */
 export function leftBehind(
   production: number,
   revision: Revision,
   bundle: BundleRow,
-  open: readonly OpenAttempt[],
+  open: readonly Pick<OpenAttempt, 'job' | 'attempt' | 'file_index' | 'level'>[],
 ): Removal[] {
   return open.flatMap((attempt) =>
     outputsOf(revision, production, { kind: bundle.kind, level: attempt.level }).flatMap((output) =>

@@ -1,5 +1,5 @@
 import { openAttempts, openBundles } from '../../catalog/attempts.js';
-import { blocksOf, changeBlockState, recountBlock } from '../../catalog/blocks.js';
+import { blocksOf, changeBlockState, getBlock, recountBlock } from '../../catalog/blocks.js';
 import type { Db } from '../../catalog/catalog.js';
 import { condemnBlock } from '../../catalog/discard.js';
 import { condemnLogs, logsOfProduction } from '../../catalog/logs.js';
@@ -15,7 +15,7 @@ import { noteAbandonedCopies } from './abandoned-copies.js';
 import { closingOf } from './closing.js';
 import { productionFor, type ControlContext, type ProductionRef } from './context.js';
 import { noteClaims } from './claims.js';
-import { endAttempts } from './ended-attempts.js';
+import { endAttempts, noteLost } from './ended-attempts.js';
 import { storedPayloads } from './register.js';
 
 /** Ending a production or a block before its time. */
@@ -58,6 +58,23 @@ export function ending(context: ControlContext) {
         .executeTakeFirstOrThrow();
       await endAttempts(db, production, bundle, { reason: input.reason, now: clock.now() });
       return closingOf(context, db, production, bundle);
+    });
+  }
+
+  /** Attempts of a bundle that were given up as lost may have written since: all that they can have left is noted for removal. */
+  async function noteLateRemnants(input: ProductionRef & BundleHandle): Promise<void> {
+    await catalog.write(async (db) => {
+      const production = await productionFor(context, db, input);
+      const bundle = await db
+        .selectFrom('bundles')
+        .selectAll()
+        .where('id', '=', input.bundle)
+        .executeTakeFirstOrThrow();
+      await noteLost(db, production, bundle, clock.now());
+      const key = { production: production.id, block: bundle.block };
+      const { state } = await getBlock(db, key);
+      // Those of other blocks go with the end of the block.
+      if (state === 'Finished' || state === 'Discarded') await noteClaims(db, key, clock.now());
     });
   }
 
@@ -135,7 +152,7 @@ export function ending(context: ControlContext) {
     });
   }
 
-  return { openHandles, recordEnded, condemnProduction, recordEnd };
+  return { openHandles, noteLateRemnants, recordEnded, condemnProduction, recordEnd };
 }
 
 const EVERYTHING = 1_000_000;

@@ -12,17 +12,22 @@ import {
 } from '../../domain/bundle.js';
 import type { Definition, StoredPayload } from '../../domain/definition.js';
 import { claimDirectory, outputNaming, physicalPath } from '../../domain/lfn.js';
+import type { ControlContext } from './context.js';
 import { estimateOf } from './estimates.js';
 import { storedPayloads } from './register.js';
 
+/** That of a site which the configuration does not name any more, s. */
+const GONE_LEASE = 3600;
+
 /** The order of a bundle, from its attempts that are still open: the same whenever it is asked for. */
 export async function orderOf(
+  { catalog: { epoch }, configuration }: Pick<ControlContext, 'catalog' | 'configuration'>,
   db: Db,
-  epoch: string,
   production: ProductionRow,
   bundle: BundleRow,
   attempts?: readonly OpenAttempt[],
 ): Promise<BundleOrder> {
+  const site = configuration.sites.find(({ name }) => name === bundle.site);
   const open = attempts ?? (await openAttempts(db, bundle.id));
   const revision = await revisionOf(db, production);
   const raised = open.some((attempt) => attempt.raised === 1);
@@ -34,6 +39,7 @@ export async function orderOf(
     bundle: bundle.id,
     site: bundle.site,
     kind: bundle.kind,
+    lease: site?.lease ?? GONE_LEASE,
     recipe: recipeOf(epoch, production, revision, bundle, {
       ...{ raised, level },
       paths: await sandboxPaths(db, storedPayloads(revision.definition)),

@@ -63,7 +63,7 @@ export function placing(context: ControlContext) {
         state: block.state,
         scouting: isScouting(production),
         bundles: await Promise.all(
-          bundles.map((bundle) => orderOf(db, catalog.epoch, production, bundle)),
+          bundles.map((bundle) => orderOf(context, db, production, bundle)),
         ),
       };
     });
@@ -196,7 +196,7 @@ export function placing(context: ControlContext) {
     for (const bundle of bundles) {
       const attempts = await openAttempts(db, bundle.id);
       if (attempts.length > 0) {
-        orders.push(await orderOf(db, catalog.epoch, production, bundle, attempts));
+        orders.push(await orderOf(context, db, production, bundle, attempts));
       }
     }
     const block = bundles[0]?.block ?? 0;

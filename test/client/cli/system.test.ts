@@ -141,7 +141,7 @@ describe('a production by the command line', () => {
   }, 90_000);
 
   it('is registered once the catalog is no longer locked, and it is told what it waits for', async () => {
-    write('patient', (text) => text);
+    write('patient', (text) => text.replace('for event in', 'sleep 3; for event in'));
     const lock = new Database(path.join(folder, '.fabrica', 'catalog.db'));
     lock.exec('begin immediate');
     const submitted = run('submit', 'patient.yaml');

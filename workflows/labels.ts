@@ -1,0 +1,14 @@
+import { defineSearchAttributeKey, type SearchAttributePair } from '@temporalio/common';
+
+/** Search attributes by which people and `recover` find the workflows of a production. */
+
+export const PRODUCTION = defineSearchAttributeKey('FabricaProduction', 'KEYWORD');
+export const EPOCH = defineSearchAttributeKey('FabricaEpoch', 'KEYWORD');
+
+/** Those of every child of a production. */
+export function labelsOf(ref: { epoch: string; production: string }): SearchAttributePair[] {
+  return [
+    { key: PRODUCTION, value: ref.production },
+    { key: EPOCH, value: ref.epoch },
+  ];
+}
