@@ -46,6 +46,16 @@ export async function insertBundle(
   return row;
 }
 
+/** A bundle of this production. */
+export async function getBundle(db: Db, production: number, id: number): Promise<BundleRow> {
+  return db
+    .selectFrom('bundles')
+    .selectAll()
+    .where('id', '=', id)
+    .where('production_id', '=', production)
+    .executeTakeFirstOrThrow();
+}
+
 /** The bundles that a call of `place` made. */
 export async function bundlesOfTicket(
   db: Db,

@@ -9,6 +9,7 @@ import {
 } from 'kysely';
 import type Database from 'better-sqlite3';
 import type { TransitionTable } from '../domain/transition.js';
+import { PreparedStatements } from './prepared-statements.js';
 
 /** Everything that differs between SQL dialects is in this file. Today: SQLite. */
 
@@ -17,7 +18,7 @@ class ImmediateSqliteDriver extends SqliteDriver {
   readonly #database: Database.Database;
 
   constructor(database: Database.Database) {
-    super({ database });
+    super({ database: new PreparedStatements(database) });
     this.#database = database;
   }
 

@@ -74,6 +74,28 @@ export interface OutputRecipe {
   readonly naming: OutputNaming;
 }
 
+/** The report of an attempt of which nothing is known yet; it runs. */
+export function bareReport({ job, attempt }: AttemptKey): AttemptReport {
+  return {
+    job,
+    attempt,
+    state: 'running',
+    step: 'none',
+    exitCode: null,
+    reason: '',
+    logTail: '',
+    ceId: '',
+    node: '',
+    startedAt: null,
+    endedAt: null,
+    wallSeconds: null,
+    cpuSeconds: null,
+    memoryMB: null,
+    events: null,
+    outputs: [],
+  };
+}
+
 /** Input of `submitJobs`. */
 export interface BundleOrder {
   readonly epoch: string;

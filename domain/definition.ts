@@ -273,4 +273,10 @@ export const definitionSchema = z.strictObject({
 export type Definition = z.output<typeof definitionSchema>;
 /** What a person may write. */
 export type DefinitionInput = z.input<typeof definitionSchema>;
+
+/** The data levels that the jobs of a definition make. */
+export function levelsOf({ fabrication, dataset }: Definition): string[] {
+  return fabrication.outputs.map((output) => output.level ?? dataset.dataLevel);
+}
+
 export type StoredPayload = z.output<typeof storedPayloadSchema>;

@@ -10,7 +10,9 @@ import {
 import {
   attemptRanges,
   attemptsOf,
+  bareReport,
   jobsOf,
+  type AttemptKey,
   type AttemptRange,
   type AttemptReport,
   type BundleHandle,
@@ -183,7 +185,8 @@ async function tidy(
   patience: number | undefined,
 ): Promise<void> {
   const answer = closing.logs.length === 0 ? NO_LOGS : await archive(handle, closing, patience);
-  const left = [...attemptsOf(closing.attempts)].filter(({ job }) => !forgotten.includes(job));
+  const gone = new Set(forgotten);
+  const left = [...attemptsOf(closing.attempts)].filter(({ job }) => !gone.has(job));
   if (left.length > 0) {
     const attempts = attemptRanges(left);
     await endingAt(handle.site, patience).forgetJobs({ ...handle, attempts });
@@ -249,28 +252,18 @@ async function endWithin(handle: BundleHandle, patience: number): Promise<boolea
   }
 }
 
-function lostReport(key: { job: number; attempt: number }, order: BundleOrder): AttemptReport {
+function lostReport(key: AttemptKey, order: BundleOrder): AttemptReport {
   const reason = `nothing was heard of ${order.site} for ${order.lease} s`;
   return { ...notSubmitted(key, reason), state: 'lost', step: 'vanished' };
 }
 
-function notSubmitted(key: { job: number; attempt: number }, reason: string): AttemptReport {
+function notSubmitted(key: AttemptKey, reason: string): AttemptReport {
   return {
-    ...key,
+    ...bareReport(key),
     state: 'failed',
     step: 'submission',
-    exitCode: null,
     reason: reason.slice(0, 500),
-    logTail: '',
-    ceId: '',
-    node: '',
-    startedAt: null,
     endedAt: Date.now(),
-    wallSeconds: null,
-    cpuSeconds: null,
-    memoryMB: null,
-    events: null,
-    outputs: [],
   };
 }
 

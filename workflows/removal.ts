@@ -70,12 +70,11 @@ async function removeSome(
 
 async function removeBatch(
   ref: { epoch: string; production: string },
-  batch: RemovalBatch,
+  { storage, files }: RemovalBatch,
   patience: Patience,
 ): Promise<boolean> {
-  const { storage, paths } = batch;
   try {
-    await storageAt(storage, patience).removeFiles({ storage, paths });
+    await storageAt(storage, patience).removeFiles({ storage, paths: files });
   } catch (error) {
     if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
     await control.recordDebt({
@@ -85,6 +84,6 @@ async function removeBatch(
     });
     return false;
   }
-  await control.confirmRemovals({ ...ref, storage, paths: paths.map((one) => one.path) });
+  await control.confirmRemovals({ ...ref, storage, paths: files.map(({ path }) => path) });
   return true;
 }

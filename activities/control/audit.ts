@@ -18,7 +18,7 @@ import { logDirectory, physicalPath } from '../../domain/lfn.js';
 import type { ProductionState } from '../../domain/states/production.js';
 import { auditCounts, mendableCopies } from '../../policy/audit.js';
 import { productionFor, type ControlContext, type ProductionRef } from './context.js';
-import { levelsOf } from './orders.js';
+import { levelsOf } from '../../domain/definition.js';
 import { directoriesOf } from './production-directories.js';
 import { reprocess } from './reprocess.js';
 import { verificationPage, type VerificationPage } from './verification.js';

@@ -7,6 +7,7 @@ import { noteClaims } from './claims.js';
 import { noteUnpaid } from './debts.js';
 import { finalPlans } from './distribution.js';
 import { stillIn } from './reopened.js';
+import { byStorage, type StorageBatch } from './storage-batches.js';
 import {
   productionFor,
   type BlockRef,
@@ -15,10 +16,7 @@ import {
 } from './context.js';
 
 /** What shall go from one storage. */
-export interface RemovalBatch {
-  readonly storage: string;
-  readonly paths: readonly Omit<Removal, 'storage'>[];
-}
+export type RemovalBatch = StorageBatch<Omit<Removal, 'storage'>>;
 
 const BATCH = 500;
 
@@ -64,13 +62,9 @@ export function clearing(context: ControlContext) {
         except: input.except,
         limit: BATCH,
       });
-      const batches = new Map<string, Omit<Removal, 'storage'>[]>();
-      for (const { storage, path, shape } of list) {
-        const paths = batches.get(storage) ?? [];
-        paths.push({ path, shape });
-        batches.set(storage, paths);
-      }
-      return { batches: [...batches].map(([storage, paths]) => ({ storage, paths })) };
+      return {
+        batches: byStorage(list, ({ storage, ...file }) => ({ storage, file })),
+      };
     });
   }
 

@@ -1,4 +1,9 @@
-import { attemptsOfBundle, openAttempts, type BundleRow } from '../../catalog/attempts.js';
+import {
+  attemptsOfBundle,
+  getBundle,
+  openAttempts,
+  type BundleRow,
+} from '../../catalog/attempts.js';
 import { getBlock } from '../../catalog/blocks.js';
 import type { Db } from '../../catalog/catalog.js';
 import { recordEvent } from '../../catalog/events.js';
@@ -28,12 +33,7 @@ export function bundleClosing(context: ControlContext) {
   ): Promise<void> {
     await catalog.write(async (db) => {
       const production = await productionFor(context, db, input);
-      const bundle = await db
-        .selectFrom('bundles')
-        .selectAll()
-        .where('id', '=', input.bundle)
-        .where('production_id', '=', production.id)
-        .executeTakeFirstOrThrow();
+      const bundle = await getBundle(db, production.id, input.bundle);
       if (bundle.cleared_at !== null) return;
       if ((await openAttempts(db, bundle.id)).length > 0) return;
       const now = clock.now();

@@ -10,7 +10,7 @@ import type { Db } from '../../catalog/catalog.js';
 import { changeJobs } from '../../catalog/jobs.js';
 import { revisionOf, type ProductionRow, type Revision } from '../../catalog/productions.js';
 import { insertRemnants, type Removal } from '../../catalog/remnants.js';
-import type { AttemptReport } from '../../domain/bundle.js';
+import { bareReport, type AttemptKey, type AttemptReport } from '../../domain/bundle.js';
 import type { JobState } from '../../domain/states/job.js';
 import { possibleRemnants } from './attempt-outputs.js';
 import { destinationsOf, outputsOf } from './orders.js';
@@ -93,27 +93,6 @@ export function leftBehind(
 }
 
 /** The report of an attempt that was ended by a person, or given up. */
-export function endedReport(
-  attempt: { job: number; attempt: number },
-  reason: string,
-  now: number,
-): AttemptReport {
-  return {
-    job: attempt.job,
-    attempt: attempt.attempt,
-    state: 'killed',
-    step: 'killed',
-    exitCode: null,
-    reason,
-    logTail: '',
-    ceId: '',
-    node: '',
-    startedAt: null,
-    endedAt: now,
-    wallSeconds: null,
-    cpuSeconds: null,
-    memoryMB: null,
-    events: null,
-    outputs: [],
-  };
+export function endedReport(attempt: AttemptKey, reason: string, now: number): AttemptReport {
+  return { ...bareReport(attempt), state: 'killed', step: 'killed', reason, endedAt: now };
 }

@@ -1,4 +1,4 @@
-import { openAttempts, openBundles } from '../../catalog/attempts.js';
+import { getBundle, openAttempts, openBundles } from '../../catalog/attempts.js';
 import { blocksOf, changeBlockState, getBlock, recountBlock } from '../../catalog/blocks.js';
 import type { Db } from '../../catalog/catalog.js';
 import { condemnBlock } from '../../catalog/discard.js';
@@ -51,11 +51,7 @@ export function ending(context: ControlContext) {
   ): Promise<BundleClosing | null> {
     return catalog.write(async (db) => {
       const production = await productionFor(context, db, input);
-      const bundle = await db
-        .selectFrom('bundles')
-        .selectAll()
-        .where('id', '=', input.bundle)
-        .executeTakeFirstOrThrow();
+      const bundle = await getBundle(db, production.id, input.bundle);
       await endAttempts(db, production, bundle, { reason: input.reason, now: clock.now() });
       return closingOf(context, db, production, bundle);
     });
@@ -65,11 +61,7 @@ export function ending(context: ControlContext) {
   async function noteLateRemnants(input: ProductionRef & BundleHandle): Promise<void> {
     await catalog.write(async (db) => {
       const production = await productionFor(context, db, input);
-      const bundle = await db
-        .selectFrom('bundles')
-        .selectAll()
-        .where('id', '=', input.bundle)
-        .executeTakeFirstOrThrow();
+      const bundle = await getBundle(db, production.id, input.bundle);
       await noteLost(db, production, bundle, clock.now());
       const key = { production: production.id, block: bundle.block };
       const { state } = await getBlock(db, key);

@@ -1,4 +1,4 @@
-import { changeAttempts, openAttempts } from '../../catalog/attempts.js';
+import { changeAttempts, getBundle, openAttempts } from '../../catalog/attempts.js';
 import { recountBlock } from '../../catalog/blocks.js';
 import type { Db } from '../../catalog/catalog.js';
 import { changeJobs } from '../../catalog/jobs.js';
@@ -18,12 +18,7 @@ export function killing(context: ControlContext) {
     await catalog.write(async (db) => {
       const production = await productionFor(context, db, input);
       const revision = await revisionOf(db, production);
-      const bundle = await db
-        .selectFrom('bundles')
-        .selectAll()
-        .where('id', '=', input.bundle)
-        .where('production_id', '=', production.id)
-        .executeTakeFirstOrThrow();
+      const bundle = await getBundle(db, production.id, input.bundle);
       const ended = new Set(
         [...attemptsOf(input.attempts)].map(({ attempt, job }) => `${job} ${attempt}`),
       );

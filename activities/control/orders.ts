@@ -82,11 +82,6 @@ export function outputsOf(
     }));
 }
 
-/** The data levels that the jobs of a definition make. */
-export function levelsOf({ fabrication, dataset }: Definition): string[] {
-  return fabrication.outputs.map((output) => output.level ?? dataset.dataLevel);
-}
-
 function recipeOf(
   epoch: string,
   production: ProductionRow,

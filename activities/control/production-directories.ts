@@ -1,6 +1,7 @@
 import type { Revision } from '../../catalog/productions.js';
 import { logDirectory, physicalDirectory, physicalPath } from '../../domain/lfn.js';
-import { levelsOf, outputsOf } from './orders.js';
+import { levelsOf } from '../../domain/definition.js';
+import { outputsOf } from './orders.js';
 
 /** The directories, below the root of a storage, that hold nothing but files that a production has made in an epoch. */
 export function directoriesOf(

@@ -2,6 +2,7 @@ import {
   acquitPayload,
   changeAttempts,
   closedAttempts,
+  getBundle,
   openAttempts,
   payloadFailures,
   type AttemptChange,
@@ -14,7 +15,12 @@ import { recordEvent } from '../../catalog/events.js';
 import { insertFiles } from '../../catalog/files.js';
 import { inputsOf, type JobInput } from '../../catalog/job-inputs.js';
 import { changeJobs, waitingJobs } from '../../catalog/jobs.js';
-import { learnJobSeconds, revisionOf, type ProductionRow } from '../../catalog/productions.js';
+import {
+  learnJobSeconds,
+  revisionOf,
+  type ProductionRow,
+  type Revision,
+} from '../../catalog/productions.js';
 import { progressOf } from '../../catalog/progress.js';
 import { insertRemnants } from '../../catalog/remnants.js';
 import { addTallies, type Ended } from '../../catalog/tallies.js';
@@ -24,7 +30,6 @@ import {
   type AttemptReport,
   type OutputRecipe,
 } from '../../domain/bundle.js';
-import type { Definition } from '../../domain/definition.js';
 import type { FailureClass } from '../../domain/failure-class.js';
 import type { BundleClosing } from '../../domain/log-archive.js';
 import type { ProductionProgress } from '../../domain/progress.js';
@@ -76,12 +81,7 @@ export function settling(context: ControlContext) {
     return catalog.write(async (db) => {
       const production = await productionFor(context, db, input);
       const key = { production: production.id, block: input.block };
-      const bundle = await db
-        .selectFrom('bundles')
-        .selectAll()
-        .where('id', '=', input.bundle)
-        .where('production_id', '=', production.id)
-        .executeTakeFirstOrThrow();
+      const bundle = await getBundle(db, production.id, input.bundle);
       const open = new Map((await openAttempts(db, bundle.id)).map((one) => [one.job, one]));
       const fresh = new Map(
         input.reports
@@ -92,13 +92,8 @@ export function settling(context: ControlContext) {
           .map((report) => [report.job, report]),
       );
       const reports = [...fresh.values()];
-      const { judgements, definition, tallies } = await judge(
-        db,
-        production,
-        bundle,
-        open,
-        reports,
-      );
+      const revision = await revisionOf(db, production);
+      const { judgements, tallies } = await judge(db, production, revision, bundle, open, reports);
 
       const before = countsOf(await getBlock(db, key)).failures;
       await changeAttempts(db, production.id, withFewTails(before, judgements), clock.now());
@@ -117,14 +112,14 @@ export function settling(context: ControlContext) {
       );
       await acquitPayload(db, production.id, passedElsewhere(bundle.site, judgements), DOUBTFUL);
       await plantParts(db, production, key, tooBig(open, judgements), clock.now());
-      const remnants = await noteRemnants(db, production, bundle, open, judgements);
+      const remnants = await noteRemnants(db, production, revision, bundle, open, judgements);
       await logParked(db, production, bundle, judgements);
       const failures: Partial<Record<FailureClass, number>> = {};
       for (const { failure } of judgements) {
         if (failure !== null) failures[failure] = (failures[failure] ?? 0) + 1;
       }
       await recountBlock(db, key, failures);
-      await heedFailureRates(db, production, definition, tallies, clock.now());
+      await heedFailureRates(db, production, revision.definition, tallies, clock.now());
       if (bundle.kind !== 'merge') {
         await learnJobSeconds(
           db,
@@ -162,22 +157,22 @@ export function settling(context: ControlContext) {
   async function judge(
     db: Db,
     production: ProductionRow,
+    revision: Revision,
     bundle: BundleRow,
     open: ReadonlyMap<number, OpenAttempt>,
     reports: readonly AttemptReport[],
   ): Promise<{
     judgements: Judgement[];
-    definition: Definition;
     tallies: readonly SiteTally[];
   }> {
-    const { definition, ...revision } = await revisionOf(db, production);
+    const { definition } = revision;
     const numbers = reports.map((report) => report.job);
     const inputs =
       bundle.kind === 'merge'
         ? await inputsOf(db, production.id, numbers)
         : new Map<number, JobInput[]>();
     const outputs = (attempt: OpenAttempt): OutputRecipe[] =>
-      outputsOf({ definition, ...revision }, production.id, {
+      outputsOf(revision, production.id, {
         kind: bundle.kind,
         level: attempt.level,
       });
@@ -198,30 +193,30 @@ export function settling(context: ControlContext) {
       return [{ attempt, report: gone ? given : report, gone, retires }];
     });
 
-    const diagnostician = new Diagnostician({
-      definition: definition.diagnosis,
-      configuration: context.configuration.diagnosis,
-    });
-    const ended = cases.map(({ attempt, gone, report, retires }) => ({
-      attempt,
-      report,
-      retires,
-      gone,
+    const hasFailed = ({ gone, report }: (typeof cases)[number]): boolean =>
+      !gone && report.state !== 'running' && report.state !== 'done';
+    const diagnostician = cases.some(hasFailed)
+      ? new Diagnostician({
+          definition: definition.diagnosis,
+          configuration: context.configuration.diagnosis,
+        })
+      : null;
+    const { release } = definition.dataset;
+    const ended = cases.map((one) => ({
+      ...one,
       diagnosis:
-        gone || report.state === 'running' || report.state === 'done'
-          ? null
-          : diagnostician.diagnose({
-              ...report,
-              site: bundle.site,
-              release: definition.dataset.release,
-            }),
+        diagnostician !== null && hasFailed(one)
+          ? diagnostician.diagnose({ ...one.report, site: bundle.site, release })
+          : null,
     }));
     const now = clock.now();
     await addTallies(db, production, endedNow(bundle.site, ended), now);
-    const tallies = ended.some(({ diagnosis }) => diagnosis !== null)
-      ? await recentTallies(db, production, definition, now)
-      : [];
-    const failedBefore = await payloadFailures(db, production.id, numbers);
+    const failures = ended.flatMap(({ report, diagnosis }) =>
+      diagnosis === null ? [] : [report.job],
+    );
+    const tallies =
+      failures.length === 0 ? [] : await recentTallies(db, production, definition, now);
+    const failedBefore = await payloadFailures(db, production.id, failures);
     const judgements = ended.map(({ attempt, report, retires, diagnosis }) => {
       if (retires) return retired(attempt, report);
       if (attempt.killed === 1) return killed(attempt, report);
@@ -238,7 +233,7 @@ export function settling(context: ControlContext) {
         now,
       });
     });
-    return { judgements, definition, tallies };
+    return { judgements, tallies };
   }
 
   /**
@@ -248,11 +243,11 @@ export function settling(context: ControlContext) {
   async function noteRemnants(
     db: Db,
     production: ProductionRow,
+    revision: Revision,
     bundle: BundleRow,
     open: ReadonlyMap<number, OpenAttempt>,
     judgements: readonly Judgement[],
   ): Promise<number> {
-    const revision = await revisionOf(db, production);
     const destinations = destinationsOf(bundle);
     const remnants = judgements.flatMap(({ attempt: { report }, leaves }) => {
       const attempt = open.get(report.job);

@@ -1,4 +1,10 @@
-import type { AttemptKey, AttemptReport, FailureStep, OutputReport } from '../../domain/bundle.js';
+import {
+  bareReport,
+  type AttemptKey,
+  type AttemptReport,
+  type FailureStep,
+  type OutputReport,
+} from '../../domain/bundle.js';
 import { FabricaError, messageOf } from '../../domain/errors.js';
 import type { CeStatus, ComputeElement } from '../../grid/compute/compute-element.js';
 import {
@@ -99,31 +105,14 @@ export function failure(
 
 /** The report of an attempt that runs. */
 export function runningReport(key: AttemptKey, status: CeStatus): AttemptReport {
-  return { ...bare(key, status), state: 'running' };
+  return bare(key, status);
 }
 
 function bare(
   key: AttemptKey,
-  status: Pick<CeStatus, 'ceId' | 'startedAt' | 'endedAt'>,
+  { ceId, startedAt, endedAt }: Pick<CeStatus, 'ceId' | 'startedAt' | 'endedAt'>,
 ): AttemptReport {
-  return {
-    job: key.job,
-    attempt: key.attempt,
-    state: 'running',
-    step: 'none',
-    exitCode: null,
-    reason: '',
-    logTail: '',
-    ceId: status.ceId,
-    node: '',
-    startedAt: status.startedAt,
-    endedAt: status.endedAt,
-    wallSeconds: null,
-    cpuSeconds: null,
-    memoryMB: null,
-    events: null,
-    outputs: [],
-  };
+  return { ...bareReport(key), ceId, startedAt, endedAt };
 }
 
 /**

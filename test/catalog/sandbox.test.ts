@@ -85,7 +85,7 @@ describe('the payload files of productions', () => {
     await room.do.recordEnd(ref);
     const due = async (): Promise<string[]> => {
       const { batches } = await room.do.planRemovals({ ...ref, block: null, except: [] });
-      return batches.flatMap((batch) => batch.paths.map((one) => one.path));
+      return batches.flatMap((batch) => batch.files.map(({ path }) => path));
     };
     expect(await due()).toContain(path());
     await room.register(withPayload('b'));

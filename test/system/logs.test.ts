@@ -4,7 +4,6 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { standaloneActivities } from '../../client/temporal/standalone-activities.js';
 import { findProduction } from '../../catalog/productions.js';
 import { viewJob } from '../../catalog/views/job-view.js';
-import { independentAudit } from './independent-audit.js';
 import { smallProduction, startSystem, until, type TestSystem } from './running-system.js';
 
 let fabrica: TestSystem;
@@ -47,10 +46,7 @@ describe('logs of jobs', () => {
       }),
     );
     expect(await handle.result()).toMatchObject({ state: 'Completed' });
-    await independentAudit(
-      path.join(fabrica.folder, 'catalog.db'),
-      ...['failing', '--expect-events', '100', '--content', 'jsonl'],
-    );
+    await fabrica.audit('failing', 100);
     const [failed] = (await job('failing', 3)).attempts;
     expect(failed).toMatchObject({ class: 'payload-error', log: { at: 'archive' } });
     const [replica] = failed?.log.replicas ?? [];
@@ -72,10 +68,7 @@ describe('logs of jobs', () => {
       smallProduction('hopeless', { behaviour: `console.error('no beam'); process.exit(9);` }),
     );
     expect(await handle.result()).toMatchObject({ state: 'Rejected' });
-    await independentAudit(
-      path.join(fabrica.folder, 'catalog.db'),
-      ...['hopeless', '--state', 'Rejected'],
-    );
+    await fabrica.audit('hopeless', ['--state', 'Rejected']);
     const attempts = (await job('hopeless', 1)).attempts;
     expect(attempts.map((one) => one.log.at)).toEqual(attempts.map(() => 'archive'));
   });

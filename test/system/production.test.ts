@@ -7,7 +7,6 @@ import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { silentLog } from '../../domain/log.js';
 import { findTemporalBinary } from '../../worker/temporal-binary.js';
-import { independentAudit } from './independent-audit.js';
 import { smallProduction, startSystem, until, type TestSystem } from './running-system.js';
 
 const run = promisify(execFile);
@@ -19,13 +18,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await fabrica.end();
 });
-
-const audited = (production: string, events: number): Promise<void> =>
-  independentAudit(
-    path.join(fabrica.folder, 'catalog.db'),
-    production,
-    ...['--expect-events', String(events), '--content', 'jsonl'],
-  );
 
 const temporal = async (...args: string[]): Promise<string> => {
   const binary = await findTemporalBinary({ env: process.env, log: silentLog });
@@ -64,7 +56,7 @@ describe('a production', () => {
       }),
     );
     expect(await handle.result()).toMatchObject({ state: 'Completed' });
-    await audited('failing', 100);
+    await fabrica.audit('failing', 100);
     const attempts = await fabrica.catalog.read((db) =>
       db
         .selectFrom('attempts')
@@ -94,7 +86,7 @@ describe('a production', () => {
       db.selectFrom('productions').select('id').where('name', '=', 'plain').execute(),
     );
     expect(rows).toHaveLength(1);
-    await audited('plain', 40);
+    await fabrica.audit('plain', 40);
   });
 
   test('with another definition under a known name fails, and shows the difference', async () => {
@@ -272,7 +264,7 @@ describe('parked jobs', () => {
     await run('touch', [flag]);
     await handle.signal('release', 'the payload was mended');
     expect(await handle.result()).toMatchObject({ state: 'Completed' });
-    await audited('held', 100);
+    await fabrica.audit('held', 100);
   });
 
   test('can be waived: the production ends and says which jobs are missing', async () => {
@@ -324,7 +316,7 @@ describe('trouble', () => {
       }),
     );
     expect(await handle.result()).toMatchObject({ state: 'Completed' });
-    await audited('damaged', 100);
+    await fabrica.audit('damaged', 100);
     const repeated = await fabrica.catalog.read((db) =>
       db
         .selectFrom('jobs')

@@ -4,7 +4,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { requestOf, type ProductionRequest } from '../../client/temporal/request.js';
 import { systemClock } from '../../domain/clock.js';
-import { independentAudit } from './independent-audit.js';
 import { smallProduction, startSystem, until, type TestSystem } from './running-system.js';
 
 let fabrica: TestSystem;
@@ -14,13 +13,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await fabrica.end();
 });
-
-const audited = (production: string, events: number): Promise<void> =>
-  independentAudit(
-    path.join(fabrica.folder, 'catalog.db'),
-    production,
-    ...['--expect-events', String(events), '--content', 'jsonl'],
-  );
 
 const ask = (name: string, request: Omit<ProductionRequest, 'who' | 'why'>) =>
   requestOf(
@@ -71,7 +63,7 @@ test('a Completed production runs two jobs again: their merged files are replace
   const answer = await ask('again', { kind: 'reprocess', select: { jobs: '4,12' } });
   expect(answer.events.map(({ what }) => what).join()).toMatch(/reprocess: \d+ jobs run again/);
   expect(await handleOf('again').result()).toMatchObject({ state: 'Completed' });
-  await audited('again', 200);
+  await fabrica.audit('again', 200);
 
   const after = await merged('again');
   const kept = new Set(after.map(({ lfn }) => lfn));
@@ -118,7 +110,7 @@ test('a production that merges makes outputs anew while its merges run', async (
   while ((await running()).length === 0) await sleep(50);
   await ask('merging', { kind: 'reprocess', select: { jobs: '2,7' } });
   expect(await handle.result()).toMatchObject({ state: 'Completed' });
-  await audited('merging', 100);
+  await fabrica.audit('merging', 100);
   const again = [...(await attempts('merging'))].filter(([, attempt]) => attempt > 1);
   expect(again).toEqual([
     [2, 2],
@@ -143,7 +135,7 @@ test('a block that runs hears of jobs that wait again while others run for long'
   expect((await attempts('waking')).get(1)).toBe(2);
   writeFileSync(gate, '');
   expect(await handle.result()).toMatchObject({ state: 'Completed' });
-  await audited('waking', 60);
+  await fabrica.audit('waking', 60);
 });
 
 test('jobs that run are killed for good: they end at their site, and the production goes on without their events', async () => {
@@ -197,7 +189,7 @@ test('copies that are lost or damaged before the end are made again by themselve
   writeFileSync(path.join(second.root, second.path), 'rubbish');
   writeFileSync(gate, '');
   expect(await handle.result()).toMatchObject({ state: 'Completed' });
-  await audited('losses', 100);
+  await fabrica.audit('losses', 100);
   const again = [...(await attempts('losses'))].filter(([, attempt]) => attempt > 1);
   expect(again.map(([job]) => job)).toEqual([1, 2]);
 });

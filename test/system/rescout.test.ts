@@ -5,7 +5,6 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { requestOf } from '../../client/temporal/request.js';
 import { systemClock } from '../../domain/clock.js';
-import { independentAudit } from './independent-audit.js';
 import { smallProduction, startSystem, type TestSystem } from './running-system.js';
 
 let fabrica: TestSystem;
@@ -15,13 +14,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await fabrica.end();
 });
-
-const audited = (production: string, events: number): Promise<void> =>
-  independentAudit(
-    path.join(fabrica.folder, 'catalog.db'),
-    production,
-    ...['--expect-events', String(events), '--content', 'jsonl'],
-  );
 
 /** Outputs of any kind on the storages under the folders of a campaign. */
 async function stored(campaign: string): Promise<string[]> {
@@ -52,7 +44,7 @@ test('a rejected production takes a changed definition as its next revision, and
   expect(await stored('MCrevised')).toEqual([]);
   const handle = await fabrica.start(smallProduction('revised', { events: 120, dataset }));
   expect(await handle.result()).toMatchObject({ state: 'Completed' });
-  await audited('revised', 120);
+  await fabrica.audit('revised', 120);
   const seeds = await seedsOf('revised');
   expect(new Set(seeds).size).toBe(seeds.length);
 });
@@ -70,6 +62,6 @@ test('a rejected production is scouted again as it was, once what was to blame i
   expect(await requestOf('retried', request, deps)).toMatchObject({ changed: true });
   const handle = client.workflow.getHandle('production/retried');
   expect(await handle.result()).toMatchObject({ state: 'Completed' });
-  await audited('retried', 100);
+  await fabrica.audit('retried', 100);
   await expect(requestOf('retried', request, deps)).rejects.toThrow('only Rejected productions');
 });

@@ -12,6 +12,7 @@ import type { DefinitionInput } from '../../domain/definition.js';
 import { silentLog } from '../../domain/log.js';
 import type { ProductionProgress } from '../../domain/progress.js';
 import { up, type RunningSystem } from '../../worker/up.js';
+import { independentAudit } from './independent-audit.js';
 
 /** A whole Fabrica of its own: server, control, sites, storages, in a folder that goes away. */
 export interface TestSystem {
@@ -21,6 +22,8 @@ export interface TestSystem {
   readonly client: Client;
   readonly catalog: Catalog;
   start(definition: DefinitionInput): Promise<WorkflowHandle>;
+  /** Audits a production whose events were all made, or with other options of `audit.py`. */
+  audit(production: string, expected: number | readonly string[]): Promise<void>;
   end(): Promise<void>;
 }
 
@@ -59,6 +62,14 @@ export async function startSystem(
         workflowId: `production/${definition.name}`,
         args: [{ definition, by: 'test' }],
       }),
+    audit: (production, expected) =>
+      independentAudit(
+        catalogFile,
+        production,
+        ...(typeof expected === 'number'
+          ? ['--expect-events', String(expected), '--content', 'jsonl']
+          : expected),
+      ),
     async end() {
       await catalog.close();
       await connection.close();

@@ -1,9 +1,7 @@
-import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { standaloneActivities } from '../../client/temporal/standalone-activities.js';
 import { readUpRecord } from '../../worker/up-record.js';
-import { independentAudit } from './independent-audit.js';
 import { smallProduction, startSystem, type TestSystem } from './running-system.js';
 
 /** No storage is near it: the others serve them all. */
@@ -84,8 +82,5 @@ test('the jobs of a site that falls silent run elsewhere after its lease, and wh
   signalSite('SIGCONT');
   for (let i = 0; i < 400 && (await uncleared()).length > 0; i++) await sleep(100);
   expect(await uncleared()).toEqual([]);
-  await independentAudit(
-    path.join(fabrica.folder, 'catalog.db'),
-    ...['silent', '--expect-events', '120', '--content', 'jsonl'],
-  );
+  await fabrica.audit('silent', 120);
 }, 280_000);

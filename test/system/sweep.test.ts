@@ -3,7 +3,6 @@ import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { SweepReport } from '../../domain/sweep.js';
 import { fabrica as run } from '../client/cli/fabrica.js';
-import { independentAudit } from './independent-audit.js';
 import { smallProduction, startSystem, until, type TestSystem } from './running-system.js';
 
 let fabrica: TestSystem;
@@ -39,13 +38,6 @@ async function sweep(...argv: string[]): Promise<Answer & { code: number | null 
 
 const at = (storage: string, file = ''): string =>
   path.join(fabrica.folder, 'storages', storage, file);
-const audited = (production: string, events: number): Promise<void> =>
-  independentAudit(
-    path.join(fabrica.folder, 'catalog.db'),
-    production,
-    ...['--expect-events', String(events), '--content', 'jsonl'],
-  );
-
 /** The final files on a storage, in order. */
 async function finalFiles(storage: string): Promise<string[]> {
   const rows = await fabrica.catalog.read((db) =>
@@ -79,7 +71,7 @@ test('sweeps during a running production find nothing wrong', async () => {
     sweeps++;
   }
   expect(sweeps).toBeGreaterThan(1);
-  await audited('busy', 400);
+  await fabrica.audit('busy', 400);
 }, 120_000);
 
 test('dark, lost and damaged files are found, told, and repaired', async () => {
@@ -113,7 +105,7 @@ test('dark, lost and damaged files are found, told, and repaired', async () => {
   );
   expect(found.sweeps.find(({ storage }) => storage === 'KMI-DISK')?.foreign).toBe(1);
   expect(existsSync(at('KEK-DISK', lost))).toBe(false);
-  await expect(audited('busy', 400)).rejects.toThrow();
+  await expect(fabrica.audit('busy', 400)).rejects.toThrow();
 
   const repaired = await sweep('--checksums', '--repair');
   expect(repaired.code).toBe(0);
@@ -123,7 +115,7 @@ test('dark, lost and damaged files are found, told, and repaired', async () => {
   expect(readFileSync(at('KMI-DISK', damaged), 'utf8')).toBe(content);
   expect(readFileSync(at('KMI-DISK', 'others/data'), 'utf8')).toBe('not ours');
   rmSync(at('KMI-DISK', 'others'), { recursive: true });
-  await audited('busy', 400);
+  await fabrica.audit('busy', 400);
   expect((await sweep('--checksums')).findings).toEqual([]);
 }, 120_000);
 
@@ -138,7 +130,7 @@ test('a file of which no good copy is left is made again by its jobs', async () 
   expect(findings.filter(({ path: one }) => one === file)).toHaveLength(copies.length);
   const handle = fabrica.client.workflow.getHandle('production/busy');
   expect(await handle.result()).toMatchObject({ state: 'Completed' });
-  await audited('busy', 400);
+  await fabrica.audit('busy', 400);
 }, 120_000);
 
 test('a storage that went away ends its sweep with the reason; one that is suddenly empty is not believed', async () => {
@@ -159,5 +151,5 @@ test('a storage that went away ends its sweep with the reason; one that is sudde
   renameSync(at('KEK-DISK-away'), at('KEK-DISK'));
   const back = await sweep('--storage', 'KEK-DISK', '--repair');
   expect(back).toMatchObject({ code: 0, findings: [] });
-  await audited('busy', 400);
+  await fabrica.audit('busy', 400);
 }, 120_000);

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { Catalog } from '../../../catalog/catalog.js';
 import { revisionOf, type ProductionRow } from '../../../catalog/productions.js';
 import { listFiles } from '../../../catalog/views/file-list.js';
+import { levelsOf } from '../../../domain/definition.js';
 import { FabricaError } from '../../../domain/errors.js';
 import { quoted } from '../../../domain/problem.js';
 import { formatSize } from '../../../domain/quantity.js';
@@ -62,8 +63,7 @@ async function checkLevel(
   level: string,
 ): Promise<void> {
   const { definition } = await catalog.read((db) => revisionOf(db, production));
-  const { dataset, fabrication } = definition;
-  const levels = fabrication.outputs.map((output) => output.level ?? dataset.dataLevel);
+  const levels = levelsOf(definition);
   if ([...levels, SANDBOX_LEVEL].includes(level)) return;
   throw new FabricaError(
     'FABRICA_COMMAND_LINE',

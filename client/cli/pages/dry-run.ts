@@ -1,7 +1,7 @@
 import { estimateRules } from '../../../activities/control/estimates.js';
 import { outputsOf } from '../../../activities/control/orders.js';
 import type { Configuration } from '../../../domain/configuration.js';
-import type { Definition } from '../../../domain/definition.js';
+import { levelsOf, type Definition } from '../../../domain/definition.js';
 import { lfnOf } from '../../../domain/lfn.js';
 import { formatSize } from '../../../domain/quantity.js';
 import { estimate, type Estimate } from '../../../policy/estimate.js';
@@ -140,10 +140,8 @@ function countJobs(definition: Definition, expected: Estimate) {
 function sampleLfns(definition: Definition, { lfn: scheme }: Configuration): string[] {
   const revision = { definition, scheme };
   const kinds = definition.merge === undefined ? ['fabrication'] : ['fabrication', 'merge'];
-  const dataset = definition.dataset.dataLevel;
-  const levels = definition.fabrication.outputs.map((output) => output.level ?? dataset);
   const found = kinds.flatMap((kind) =>
-    levels.flatMap((level) =>
+    levelsOf(definition).flatMap((level) =>
       outputsOf(revision, 1, { kind, level }).map(({ naming }) =>
         lfnOf(naming, { index: 1, job: 1, attempt: 1 }),
       ),

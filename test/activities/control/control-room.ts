@@ -252,8 +252,8 @@ export class ControlRoom {
     for (;;) {
       const { batches } = await this.do.planRemovals({ ...ref, block, except: [] });
       if (batches.length === 0) return;
-      for (const { storage, paths } of batches) {
-        await this.do.confirmRemovals({ ...ref, storage, paths: paths.map(({ path }) => path) });
+      for (const { storage, files } of batches) {
+        await this.do.confirmRemovals({ ...ref, storage, paths: files.map(({ path }) => path) });
       }
     }
   }

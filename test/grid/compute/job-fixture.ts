@@ -1,5 +1,7 @@
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
-import type { CeJob } from '../../../grid/compute/compute-element.js';
+import type { CeJob, CeStatus } from '../../../grid/compute/compute-element.js';
+import type { LocalComputeElement } from '../../../grid/compute/local.js';
+import { parseWrapperReport } from '../../../grid/compute/wrapper-report.js';
 import type { WrapperSpec } from '../../../grid/compute/wrapper.js';
 
 /** A job that runs a shell command, without claim, inputs and outputs. */
@@ -17,6 +19,21 @@ export function jobOf(name: string, command: string): CeJob {
     variables: {},
   };
   return { name, wrapper };
+}
+
+/** What has become of these jobs, once all have ended. */
+export async function allEnded(element: LocalComputeElement, names: string[]): Promise<CeStatus[]> {
+  const never = new AbortController().signal;
+  for (;;) {
+    const statuses = await element.poll(names);
+    if (statuses.every(({ state }) => state === 'ended')) return statuses;
+    await element.changed(5000, never);
+  }
+}
+
+/** What a job's wrapper says of it. */
+export function outcomeOf({ report }: CeStatus): string {
+  return report === null ? 'no report' : parseWrapperReport(report).outcome;
 }
 
 /** Fails after about four seconds. */

@@ -7,12 +7,10 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { CeJob, CeStatus } from '../../../grid/compute/compute-element.js';
 import { LAUNCHER, jobFolder } from '../../../grid/compute/local-job.js';
 import { LocalComputeElement } from '../../../grid/compute/local.js';
-import { parseWrapperReport } from '../../../grid/compute/wrapper-report.js';
-import { jobOf, processesIn, readOr, until } from './job-fixture.js';
+import { allEnded, jobOf, outcomeOf, processesIn, readOr, until } from './job-fixture.js';
 
 let folder: string;
 let elements: LocalComputeElement[];
-const never = new AbortController().signal;
 
 beforeEach(() => {
   folder = mkdtempSync(path.join(tmpdir(), 'fabrica-local-'));
@@ -48,17 +46,6 @@ async function statusOf(element: LocalComputeElement, name: string): Promise<CeS
   if (status === undefined) throw new Error('no status');
   return status;
 }
-
-async function allEnded(element: LocalComputeElement, names: string[]): Promise<CeStatus[]> {
-  for (;;) {
-    const statuses = await element.poll(names);
-    if (statuses.every(({ state }) => state === 'ended')) return statuses;
-    await element.changed(5000, never);
-  }
-}
-
-const outcomeOf = ({ report }: CeStatus): string =>
-  report === null ? 'no report' : parseWrapperReport(report).outcome;
 
 describe('a local computing element', () => {
   it('runs jobs in the order of their submission, at most as many as it has slots', async () => {

@@ -13,7 +13,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { wrapperScript } from '../../../grid/compute/wrapper.js';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { CeJob, CeStatus } from '../../../grid/compute/compute-element.js';
+import type { CeJob } from '../../../grid/compute/compute-element.js';
 import {
   CAME_SECOND,
   forbidStart,
@@ -23,15 +23,13 @@ import {
 } from '../../../grid/compute/local-job.js';
 import { LocalComputeElement } from '../../../grid/compute/local.js';
 import { Pilot } from '../../../grid/compute/pilot.js';
-import { parseWrapperReport } from '../../../grid/compute/wrapper-report.js';
-import { jobOf, processesIn, readOr, until } from './job-fixture.js';
+import { allEnded, jobOf, outcomeOf, processesIn, readOr, until } from './job-fixture.js';
 
 const PILOT = fileURLToPath(new URL('../../../grid/compute/pilot.sh', import.meta.url));
 
 let folder: string;
 let elements: LocalComputeElement[];
 let pilots: Pilot<Fed>[];
-const never = new AbortController().signal;
 
 interface Fed {
   readonly name: string;
@@ -102,17 +100,6 @@ function lay(job: CeJob): Fed {
   writeFileSync(path.join(place, 'wrapper.sh'), wrapperScript(job.wrapper));
   return { name: job.name, place: jobPlace(job.name) };
 }
-
-async function allEnded(element: LocalComputeElement, names: string[]): Promise<CeStatus[]> {
-  for (;;) {
-    const statuses = await element.poll(names);
-    if (statuses.every(({ state }) => state === 'ended')) return statuses;
-    await element.changed(5000, never);
-  }
-}
-
-const outcomeOf = ({ report }: CeStatus): string =>
-  report === null ? 'no report' : parseWrapperReport(report).outcome;
 
 /** The wrapper of a job that runs, and the pilot that is its parent. */
 function processesOf(name: string): { wrapper: number; pilot: number } {
