@@ -1,6 +1,7 @@
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { CompleteAsyncError } from '@temporalio/activity';
 import { FabricaError, messageOf } from '../domain/errors.js';
+import { eachActivity } from './each-activity.js';
 
 /**
  * Translates what an activity throws at Temporal's edge: the code becomes the failure's `type`, and what can not succeed by
@@ -31,19 +32,12 @@ export function toFailure(error: unknown): unknown {
 }
 
 /** The activities, each with its errors translated. */
-export function withFailures<T extends Record<string, (...args: never[]) => Promise<unknown>>>(
-  activities: T,
-): T {
-  const translated = Object.entries(activities).map(([name, activity]) => [
-    name,
-    async (...args: never[]): Promise<unknown> => {
-      try {
-        return await activity(...args);
-      } catch (error) {
-        throw toFailure(error);
-      }
-    },
-  ]);
-  // The same names with the same signatures: only the way they throw has changed.
-  return Object.fromEntries(translated) as T;
+export function withFailures<T extends Parameters<typeof eachActivity>[0]>(activities: T): T {
+  return eachActivity(activities, async (run) => {
+    try {
+      return await run();
+    } catch (error) {
+      throw toFailure(error);
+    }
+  });
 }

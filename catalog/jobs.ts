@@ -7,6 +7,9 @@ import type { Db } from './catalog.js';
 import { rowsOf } from './dialect.js';
 import type { JobTable } from './tables.js';
 
+/** A job that begins anew: nothing that it has met before counts against it. */
+export const ANEW = { charged: 0, uncharged: 0, not_before: 0, avoid: '[]' };
+
 export type JobRow = Selectable<JobTable>;
 
 /** Kinds of jobs that make events, and those that join files. */
@@ -180,10 +183,9 @@ export async function moveJobs(
   to: JobState,
 ): Promise<number[]> {
   assertTransition(JOB_TRANSITIONS, `jobs of production ${key.production}`, from, to);
-  const fresh = to === 'Waiting' ? { charged: 0, uncharged: 0, not_before: 0, avoid: '[]' } : {};
   const rows = await db
     .updateTable('jobs')
-    .set({ state: to, ...fresh })
+    .set({ state: to, ...(to === 'Waiting' ? ANEW : {}) })
     .where('production_id', '=', key.production)
     .where('block', '=', key.block)
     .where('state', '=', from)

@@ -5,6 +5,7 @@ import type { JobKind, JobState } from '../domain/states/job.js';
 import type { BlockKey } from './blocks.js';
 import type { Db } from './catalog.js';
 import { rowsOf } from './dialect.js';
+import { ANEW } from './jobs.js';
 
 /** What must be known of a job to decide whether it runs again. */
 export interface MadeJob {
@@ -251,7 +252,7 @@ export async function repeatJobs(
   const abandoned = await abandonCopies(db, files, now);
   await db
     .updateTable('jobs')
-    .set({ state: 'Waiting', not_before: 0, charged: 0, uncharged: 0, avoid: '[]' })
+    .set({ state: 'Waiting', ...ANEW })
     .where('production_id', '=', production)
     .where('number', 'in', numbers(repeated))
     .where('state', '=', 'Done')

@@ -8,7 +8,8 @@ import {
   startChild,
   WorkflowIdReusePolicy,
 } from '@temporalio/workflow';
-import type { DoubtfulSource, SweepInput } from '../activities/control/sweeps.js';
+import type { DoubtfulSource } from '../activities/control/sweep-repairs.js';
+import type { SweepInput } from '../activities/control/sweeps.js';
 import type { CopyResult, StoredExpectation } from '../activities/storage/index.js';
 import type { ReplicaName } from '../domain/selection.js';
 import type { SweepReport } from '../domain/sweep.js';

@@ -15,6 +15,7 @@ import { registration } from './register.js';
 import { settling } from './settle.js';
 import { spaceKeeping } from './space.js';
 import { staging } from './stages.js';
+import { repairing } from './sweep-repairs.js';
 import { sweeping } from './sweeps.js';
 
 /** All control activities: the only ones that see the catalog. Queue `fabrica`. */
@@ -36,6 +37,7 @@ export function createControlActivities(context: ControlContext) {
     ...spaceKeeping(context),
     ...payingDebts(context),
     ...sweeping(context),
+    ...repairing(context),
   });
 }
 
