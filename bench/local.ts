@@ -152,6 +152,7 @@ async function throughXargs(
       validation: [],
       wallSeconds: fabrication.limits.wallTime,
       memoryMB: fabrication.limits.memory / 1e6,
+      diskMB: fabrication.limits.disk / 1e6,
       destinations: ['X'],
       claims: claimDirectory('e000000', 1, 0),
     },

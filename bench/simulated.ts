@@ -44,6 +44,7 @@ const MIX: Readonly<Partial<Record<FailureClass, number>>> = {
   'input-corrupt': 1,
   'wall-time': 2,
   memory: 2,
+  'disk-limit': 1,
   'bad-output': 3,
 };
 

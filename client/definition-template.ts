@@ -83,6 +83,7 @@ fabrication:
   limits:
     wallTime: 1d # default 1d
     memory: 2 GB # resident memory; default 2 GB
+    disk: 20 GB # files of a job in its folder: inputs, outputs, log and all else; default 20 GB
 
 # A few jobs that are run first, at the highest priority; the production goes on only if they succeed.
 scouts:
@@ -145,6 +146,7 @@ merge:
   limits:
     wallTime: 1d # default 1d
     memory: 2 GB # default 2 GB
+    disk: 20 GB # inputs and output together; default 20 GB
 
 # Where final files go.
 distribution:

@@ -61,6 +61,8 @@ export interface JobRecipe {
   readonly wallSeconds: number;
   /** MB (10^6 bytes) of resident memory. */
   readonly memoryMB: number;
+  /** MB (10^6 bytes) of files in the job's folder. */
+  readonly diskMB: number;
   /** Storages to stage out to, in order of preference. */
   readonly destinations: readonly string[];
   /** See `claimDirectory`. */
@@ -132,6 +134,7 @@ export const FAILURE_STEPS = [
   'payload',
   'wall-limit',
   'memory-limit',
+  'disk-limit',
   'check',
   'stage-out',
   'wrapper',

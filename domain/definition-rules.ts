@@ -1,7 +1,7 @@
 import { type Definition, MAX_JOBS } from './definition.js';
 import { placeholderProblems } from './placeholders.js';
 import { type FieldPath, type Problem, quoted } from './problem.js';
-import { formatDuration } from './quantity.js';
+import { formatDuration, formatSize } from './quantity.js';
 
 /** What the fields of a definition must be to each other; the schema sees them one by one. */
 
@@ -185,14 +185,24 @@ function repeatedRules({ diagnosis }: SoundDefinition): Problem[] {
 }
 
 function mergeProblems({ merge }: SoundDefinition): Problem[] {
-  if (merge?.targetSize === undefined || merge.targetEvents === undefined) return [];
-  return [
-    {
+  const { limits, targetEvents, targetSize } = merge ?? {};
+  if (targetSize === undefined) return [];
+  const problems: Problem[] = [];
+  if (targetEvents !== undefined) {
+    problems.push({
       path: ['merge', 'targetEvents'],
       text: 'is given together with merge.targetSize',
       remedy: 'remove one: merged files are sized by bytes or by events',
-    },
-  ];
+    });
+  }
+  if (limits?.disk !== undefined && limits.disk < 2 * targetSize) {
+    problems.push({
+      path: ['merge', 'limits', 'disk'],
+      text: `is ${formatSize(limits.disk)}, less than twice merge.targetSize, ${formatSize(targetSize)}: a merge has its inputs and its output on disk`,
+      remedy: `raise it above ${formatSize(2 * targetSize)}, or lower targetSize`,
+    });
+  }
+  return problems;
 }
 
 function repeated(path: FieldPath, names: readonly string[] | undefined): Problem[] {

@@ -86,6 +86,9 @@ const outputSchema = z.strictObject({
 const limitsSchema = z.strictObject({
   wallTime: durationSchema.default(86_400).describe('Wall time of a job.'),
   memory: sizeSchema.default(2_000_000_000).describe('Resident memory of a job.'),
+  disk: sizeSchema
+    .default(20_000_000_000)
+    .describe('Files of a job in its folder: inputs, outputs, log and all else.'),
 });
 
 const EVENTS_PER_JOB_RULE = "must be 'auto' or a whole number from 1 to 1000000000";
@@ -110,9 +113,7 @@ const fabricationSchema = z.strictObject({
     .default('auto')
     .describe("Events of a job; auto: from the scouts' time per event and targetWallTime."),
   targetWallTime: durationSchema.default(14_400).describe('Wall time that auto aims at.'),
-  limits: limitsSchema
-    .default({ wallTime: 86_400, memory: 2_000_000_000 })
-    .describe('What a job may use.'),
+  limits: limitsSchema.default(() => limitsSchema.parse({})).describe('What a job may use.'),
 });
 
 const scoutsSchema = z.strictObject({
@@ -208,9 +209,7 @@ const mergeSchema = z.strictObject({
     .max(1e12)
     .optional()
     .describe('Events of a merged file.'),
-  limits: limitsSchema
-    .default({ wallTime: 86_400, memory: 2_000_000_000 })
-    .describe('What a job may use.'),
+  limits: limitsSchema.default(() => limitsSchema.parse({})).describe('What a job may use.'),
 });
 
 const distributionSchema = z.strictObject({

@@ -64,6 +64,7 @@ export const DIAGNOSIS_RULES: readonly DiagnosisRule[] = [
 
   rule('wall-limit', 'wall-limit', 'wall-time'),
   rule('memory-limit', 'memory-limit', 'memory'),
+  rule('disk-limit', 'disk-limit', 'disk-limit'),
   rule('bad-output', 'check', 'bad-output'),
   rule('stage-out', 'stage-out', 'stage-out'),
   rule('wrapper-failed', 'wrapper', 'node'),

@@ -103,6 +103,7 @@ const BEFORE_STAGE_OUT: readonly FailureStep[] = [
   'payload',
   'wall-limit',
   'memory-limit',
+  'disk-limit',
 ];
 
 /** What is known of a failure besides its report. */

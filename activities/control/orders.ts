@@ -113,6 +113,7 @@ function recipeOf(
     validation: bundle.kind === 'merge' ? [] : (definition.validation.command ?? []),
     wallSeconds: limits?.wallLimit ?? part.limits.wallTime,
     memoryMB: limits?.memoryLimit ?? part.limits.memory / 1e6,
+    diskMB: part.limits.disk / 1e6,
     destinations: destinationsOf(bundle),
     claims: claimDirectory(epoch, production.id, bundle.block),
   };

@@ -58,6 +58,7 @@ function wrapperOf(
     claims: destinations.map((storage) => ({ storage, url: url(storage, claim) })),
     wallSeconds: recipe.wallSeconds,
     memoryMB: recipe.memoryMB,
+    diskMB: recipe.diskMB,
     variables: {
       FABRICA_PRODUCTION: order.production,
       FABRICA_SITE: order.site,

@@ -1,6 +1,6 @@
 # shellcheck shell=sh disable=SC2329 # many functions are called by name: from traps, or as "$1"
 # The job wrapper: what is the same for every job. `wrapper.ts` puts before it, in one file, what is this job's own:
-# the variables job_name job_environment job_wall job_memory job_validated job_executables, and the functions each_claim,
+# the variables job_name job_environment job_wall job_memory job_disk job_validated job_executables, and the functions each_claim,
 # each_input, each_output (call "$1" once per item), with_command, with_validation (run "$@" followed by the argument
 # list) and export_variables. Here is no value that came from outside, so nothing here needs quoting with care.
 #
@@ -16,7 +16,7 @@
 set -u
 IFS=' 	
 '
-job_name=${job_name:?} job_wall=${job_wall:?} job_memory=${job_memory:?}
+job_name=${job_name:?} job_wall=${job_wall:?} job_memory=${job_memory:?} job_disk=${job_disk:?}
 job_environment=${job_environment-} job_validated=${job_validated-} job_executables=${job_executables-}
 
 step=wrapper exit_code=- node=- started=- wall=- cpu=- memory=- outputs=''
@@ -50,6 +50,17 @@ write_report() {
     printf 'wall %s\ncpu %s\nmemoryKB %s\n%send\n' "$wall" "$cpu" "$memory" "$outputs"
 }
 
+# Of a job that has failed only what tells why stays: its files may be what has filled the disk.
+clear_folder() {
+  for file in ./* ./.[!.]* ./..?*; do
+    case $file in
+      ./wrapper.* | ./log | ./report | ./fabrica-report.*) ;;
+      *) set -- "$@" "$file" ;;
+    esac
+  done
+  rm -rf -- "$@" 2>/dev/null
+}
+
 # finish <done|failed|killed> <reason>: removes what must not stay, writes the report, and ends the wrapper.
 finish() {
   trap '' TERM INT HUP
@@ -58,6 +69,7 @@ finish() {
   if [ "$1" != 'done' ]; then
     say "$step: $2"
     withdraw_all
+    clear_folder
   fi
   ended=-
   if [ "$started" != - ]; then
@@ -66,11 +78,7 @@ finish() {
   fi
   # Whatever a payload has put there. A report in parts does not count: it lacks its last line.
   if [ -e report ] || [ -h report ]; then rm -rf ./report; fi
-  if ! write_report "$@" >report; then
-    # The disk is full, as a rule with what the payload wrote: make room for the report.
-    each_output discard
-    write_report "$@" >report
-  fi
+  write_report "$@" >report
   case $1 in
     'done') exit 0 ;;
     failed) exit 1 ;;
@@ -325,7 +333,7 @@ know_folder() {
   [ -z "$token" ] || return 0
   if [ -f wrapper.token ]; then
     read -r token <wrapper.token
-    rm -f report wrapper.environment wrapper.memory wrapper.memory-limit
+    rm -f report wrapper.environment wrapper.memory
     each_output discard
   fi
   if [ -z "$token" ]; then
@@ -512,12 +520,13 @@ end_payload() {
   signal_payload KILL
 }
 
-# Runs beside the payload: writes the highest resident memory in kB to wrapper.memory; above the limit it makes
-# wrapper.memory-limit and ends the payload. Its first look is after 0.1 s, later ones up to 2 s apart.
-watch_memory() {
-  nap=0.1
+# Runs beside the payload: writes the highest resident memory in kB to wrapper.memory; above a limit it ends the payload. Its
+# first look is after 0.1 s, later ones up to 2 s apart; that at the folder costs a process, and comes later. Its exit code is
+# 3 if the limit was that of memory, 4 if it was that of the folder.
+watch_limits() {
+  nap=0.1 verdict=0
   # Before there is a nap, $! is the payload; when this is told to end, that one has ended or is about to be.
-  trap '{ kill "$!"; wait "$!"; } 2>/dev/null; exit 0' TERM
+  trap '{ kill "$!"; wait "$!"; } 2>/dev/null; exit "$verdict"' TERM
   sleep "$nap" &
   wait "$!"
   page=4096
@@ -536,12 +545,18 @@ watch_memory() {
       printf '%s\n' "$peak" >wrapper.memory
     fi
     if [ "$resident" -gt "$job_memory" ]; then
-      true >wrapper.memory-limit
+      verdict=3
+    elif [ "$nap" = 1 ] || [ "$nap" = 2 ]; then
+      used=$(du -sk . 2>/dev/null)
+      used=${used%%[!0-9]*}
+      if [ "$((${used:-0} * 1024 / 1000))" -gt "$job_disk" ]; then verdict=4; fi
+    fi
+    if [ "$verdict" -ne 0 ]; then
       signal_payload TERM
       sleep 5 &
       wait "$!"
       signal_payload KILL
-      exit 0
+      exit "$verdict"
     fi
     case $nap in
       0.1) nap=0.2 ;;
@@ -573,7 +588,7 @@ limited() {
   } &
   payload=$!
   if [ -r /proc/self/statm ]; then
-    watch_memory &
+    watch_limits &
     watcher=$!
   fi
   wait "$payload"
@@ -587,11 +602,13 @@ end_watch() {
   [ -n "$watcher" ] || return 0
   kill -TERM "$watcher" 2>/dev/null
   wait "$watcher"
+  verdict=$?
   watcher=''
   if [ -s wrapper.memory ]; then read -r memory <wrapper.memory; fi
-  if [ -e wrapper.memory-limit ]; then
-    fail memory-limit "resident memory of $memory kB is above the limit of $job_memory kB"
-  fi
+  case $verdict in
+    3) fail memory-limit "resident memory of $memory kB is above the limit of $job_memory kB" ;;
+    4) fail disk-limit "the files of the job take more than the limit of $job_disk kB" ;;
+  esac
 }
 
 run_payload() {

@@ -44,6 +44,8 @@ export interface WrapperSpec {
   readonly wallSeconds: number;
   /** MB (10^6 bytes) of resident memory. */
   readonly memoryMB: number;
+  /** MB (10^6 bytes) in the job's folder. */
+  readonly diskMB: number;
   /** Exported to the payload. */
   readonly variables: Readonly<Record<string, string>>;
 }
@@ -114,7 +116,7 @@ function checkSpec(spec: WrapperSpec): void {
   if (spec.command.length === 0) {
     throw new FabricaError('FABRICA_DEFINITION_INVALID', `Job ${spec.name} has no command.`);
   }
-  if (!(Number.isFinite(spec.wallSeconds) && Number.isFinite(spec.memoryMB))) {
+  if (!(Number.isFinite(spec.wallSeconds) && Number.isFinite(spec.memoryMB + spec.diskMB))) {
     throw new FabricaError('FABRICA_DEFINITION_INVALID', `Job ${spec.name} has no finite limits.`);
   }
   for (const input of spec.stageIn) {
@@ -157,6 +159,7 @@ export function wrapperScript(spec: WrapperSpec): string {
     `job_name=${quoted(spec.name)}`,
     `job_wall=${Math.max(1, Math.ceil(spec.wallSeconds))}`,
     `job_memory=${Math.round(spec.memoryMB * 1000)}`,
+    `job_disk=${Math.round(spec.diskMB * 1000)}`,
     `job_environment=${quoted(spec.environment)}`,
     `job_validated=${spec.validation.length > 0 ? '1' : "''"}`,
     `job_executables=${quoted(executables(spec).join(' '))}`,

@@ -62,6 +62,12 @@ export const SYMPTOMS = {
     reason: 'resident memory is above the limit',
     log: '',
   },
+  'disk-limit': {
+    step: 'disk-limit',
+    exitCode: 143,
+    reason: 'the files of the job take more than the limit',
+    log: '',
+  },
   'stage-out': {
     step: 'stage-out',
     exitCode: 0,

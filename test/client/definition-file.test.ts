@@ -43,7 +43,11 @@ describe('readDefinition', () => {
     const folder = temporaryFolder();
     const read = readDefinition(writeDefinition(folder, MINIMAL));
     expect(read.definition.priority).toBe(5);
-    expect(read.definition.fabrication.limits).toEqual({ wallTime: 86_400, memory: 2e9 });
+    expect(read.definition.fabrication.limits).toEqual({
+      wallTime: 86_400,
+      memory: 2e9,
+      disk: 20e9,
+    });
     expect(read.folder).toBe(folder);
     expect(read.warnings).toEqual([]);
   });
@@ -417,6 +421,16 @@ describe('the rules between fields', () => {
       "    - file: out.root\n    - {file: o2.root, level: udst}\nmerge: {command: [cat, '{inputs}', '{output}']}\n",
     );
     expect(readDefinition(writeDefinition(temporaryFolder(), text)).warnings).toEqual([]);
+  });
+
+  it('refuse merges that their disk limit has no room for', () => {
+    const merge = "command: [cat, '{inputs}', '{output}'], targetSize: 5 GB";
+    expect(withFields(`merge: {${merge}, limits: {disk: 9 GB}}`)).toEqual([
+      expect.stringContaining('less than twice merge.targetSize, 5 GB'),
+    ]);
+    expect(withFields(`merge: {${merge}, limits: {disk: 10 GB, wallTime: 0}}`)).toEqual([
+      expect.stringContaining('wallTime'),
+    ]);
   });
 
   it('refuse two targets of merges', () => {

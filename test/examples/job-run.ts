@@ -68,7 +68,7 @@ interface Part {
   readonly payload: Definition['fabrication']['payload'];
   readonly environment: string;
   readonly validation: readonly string[];
-  readonly limits: { readonly wallTime: number; readonly memory: number };
+  readonly limits: Definition['fabrication']['limits'];
 }
 
 function run(
@@ -105,6 +105,7 @@ function run(
     claims: [],
     wallSeconds: part.limits.wallTime,
     memoryMB: part.limits.memory / 1e6,
+    diskMB: part.limits.disk / 1e6,
     variables: {
       FABRICA_JOB: String(job),
       FABRICA_ATTEMPT: String(attempt),

@@ -87,6 +87,7 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
   environment: { step: 'environment', exitCode: 1, class: 'environment' },
   'wall-limit': { step: 'wall-limit', exitCode: 143, class: 'wall-time' },
   'memory-limit': { step: 'memory-limit', exitCode: 137, class: 'memory' },
+  'disk-limit': { step: 'disk-limit', exitCode: 143, class: 'disk-limit' },
   'bad-output': { step: 'check', exitCode: 0, class: 'bad-output' },
   'stage-out': {
     step: 'stage-out',

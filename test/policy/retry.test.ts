@@ -64,7 +64,7 @@ describe('decideRetry', () => {
     },
   );
 
-  it.each(['wall-time', 'memory'] as const)(
+  it.each(['wall-time', 'memory', 'disk-limit'] as const)(
     'raises the limits of a %s kill once, and parks the next',
     (one) => {
       const again = decideRetry(failure({ class: one, charged: 1, raised: true }));

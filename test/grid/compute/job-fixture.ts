@@ -16,6 +16,7 @@ export function jobOf(name: string, command: string): CeJob {
     claims: [],
     wallSeconds: 60,
     memoryMB: 500,
+    diskMB: 20_000,
     variables: {},
   };
   return { name, wrapper };

@@ -50,6 +50,7 @@ function specOf(changes: Partial<WrapperSpec> = {}): WrapperSpec {
     claims: [{ storage: 'NEAR', url: url('near', '.claims/7.2') }],
     wallSeconds: 60,
     memoryMB: 2000,
+    diskMB: 20_000,
     variables: { FABRICA_JOB: '7' },
     ...changes,
   };
@@ -331,13 +332,13 @@ describe('a bad job', () => {
     const report = run(
       specOf({
         wallSeconds: 1,
-        command: sh('sleep 31.7 & echo $! >child.pid; wait'),
+        command: sh('sleep 31.7 & echo $! >../child.pid; wait'),
       }),
     );
     expect(report).toMatchObject({ outcome: 'failed', step: 'wall-limit', exitCode: 124 });
     expect(report.wallSeconds).toBeGreaterThanOrEqual(1);
     expect(report.wallSeconds).toBeLessThan(3);
-    const pid = Number(read('job', 'child.pid'));
+    const pid = Number(read('child.pid'));
     await until(() => isGone(pid));
   });
 
@@ -359,6 +360,26 @@ describe('a bad job', () => {
       'control',
     );
     expect(control).toMatchObject({ outcome: 'done' });
+  }, 20_000);
+
+  it('is ended above the disk limit, and nothing of what it wrote stays', () => {
+    const report = run(
+      specOf({
+        diskMB: 30,
+        command: sh(
+          'mkdir .deep; yes >.deep/a & head -c 50000000 /dev/zero >out.root; sleep 30; wait',
+        ),
+      }),
+    );
+    expect(report).toMatchObject({ outcome: 'failed', step: 'disk-limit' });
+    expect(report.reason).toBe('the files of the job take more than the limit of 30000 kB');
+    expect(report.wallSeconds).toBeLessThan(10);
+    expect(readdirSync(at('job')).sort()).toEqual(
+      expect.arrayContaining(['log', 'report', 'wrapper.sh']) as string[],
+    );
+    expect(
+      readdirSync(at('job')).filter((name) => !/^(log|report|wrapper\..+)$/.test(name)),
+    ).toEqual([]);
   }, 20_000);
 
   it('reports though the payload has filled the disk', () => {
@@ -475,7 +496,9 @@ describe('the claim', () => {
 describe('a job that is ended', () => {
   it('ends its payload and all its children, and reports that it was killed', async () => {
     const cwd = write(
-      specOf({ command: sh('timeout 60 sleep 41.3 & echo $! >child.pid; echo x >out.root; wait') }),
+      specOf({
+        command: sh('timeout 60 sleep 41.3 & echo $! >../child.pid; echo x >out.root; wait'),
+      }),
     );
     const child = spawn('/bin/sh', ['wrapper.sh'], { cwd, stdio: 'ignore', detached: true });
     const ended = new Promise((resolve) => child.once('exit', resolve));
@@ -483,7 +506,7 @@ describe('a job that is ended', () => {
     child.kill('SIGTERM');
     await ended;
     expect(reportOf()).toMatchObject({ outcome: 'killed', step: 'killed', outputs: [] });
-    const pid = Number(read('job', 'child.pid'));
+    const pid = Number(read('child.pid'));
     await until(() => isGone(pid));
     expect(remnants('near')).toEqual([]);
   });

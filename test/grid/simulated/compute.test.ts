@@ -80,6 +80,7 @@ function jobOf(job: number, attempt = 1): CeJob {
       claims: target(`/.claims/${job}.${attempt}`),
       wallSeconds: 7200,
       memoryMB: 2000,
+      diskMB: 20_000,
       variables: {
         FABRICA_PRODUCTION: 'mc',
         FABRICA_JOB: String(job),
