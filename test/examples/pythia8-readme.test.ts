@@ -26,13 +26,22 @@ beforeAll(() => {
 
 afterAll(async () => {
   if (background?.pid !== undefined) {
-    const gone = new Promise((resolve) => background?.once('exit', resolve));
-    // npx hands no signals on: the whole group is told.
+    // npx hands no signals on, and ends before what it has started: the whole group is told, and waited for.
     process.kill(-background.pid, 'SIGTERM');
-    await gone;
+    for (const end = Date.now() + 60_000; isThere(-background.pid); await sleep(50)) {
+      if (Date.now() > end) throw new Error('fabrica up does not end');
+    }
   }
   rmSync(folder, { recursive: true, force: true });
-});
+}, 70_000);
+
+function isThere(group: number): boolean {
+  try {
+    return process.kill(group, 0);
+  } catch {
+    return false;
+  }
+}
 
 async function run(script: string): Promise<string> {
   const child = spawn('sh', ['-e', '-c', script], {
