@@ -158,6 +158,11 @@ export const ERRORS = {
     means: 'A computing element did not take jobs.',
     remedy: 'Look at the computing element; the jobs go to another site meanwhile.',
   },
+  FABRICA_COMPUTE_SILENT: {
+    retryable: false,
+    means: 'A computing element has not answered for the lease of its site.',
+    remedy: 'Its jobs are given up as lost and run elsewhere; look at the computing element.',
+  },
   FABRICA_REPORT_MALFORMED: {
     retryable: false,
     means: 'A job folder holds a report that cannot be understood.',

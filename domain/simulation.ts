@@ -10,9 +10,9 @@ const quantity = z.strictObject({
 });
 const distribution = (median: number, spread: number) => quantity.default({ median, spread });
 
-/** Failures that are Fabrica's own, or a person's, are not drawn; `disk-limit` no wrapper enforces. */
+/** Failures that are Fabrica's own, or a person's, are not drawn. */
 const DRAWN: readonly FailureClass[] = FAILURE_CLASSES.filter(
-  (one) => !['catalog', 'control', 'killed', 'disk-limit'].includes(one),
+  (one) => !['catalog', 'control', 'killed'].includes(one),
 );
 
 const failures = z

@@ -1,6 +1,7 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import {
   ActivityFailure,
+  ApplicationFailure,
   CancellationScope,
   isCancellation,
   ParentClosePolicy,
@@ -18,6 +19,7 @@ import {
   type BundleHandle,
   type BundleOrder,
 } from '../domain/bundle.js';
+import type { ErrorCode } from '../domain/errors.js';
 import type { ArchiveAnswer, BundleClosing } from '../domain/log-archive.js';
 import { productionWorkflowId } from '../domain/names.js';
 import type { ProductionProgress } from '../domain/progress.js';
@@ -116,14 +118,16 @@ async function heard<T>(watch: Promise<T>): Promise<T | null> {
   }
 }
 
-/** True if nobody at the site has taken the work up in time. */
+/** True if nobody at the site has taken the work up in time, or its computing element has not answered for so long. */
 function isSilence(error: unknown): boolean {
-  return (
-    error instanceof ActivityFailure &&
-    error.cause instanceof TimeoutFailure &&
-    error.cause.timeoutType === 'SCHEDULE_TO_START'
-  );
+  if (!(error instanceof ActivityFailure)) return false;
+  const { cause } = error;
+  return cause instanceof TimeoutFailure
+    ? cause.timeoutType === 'SCHEDULE_TO_START'
+    : cause instanceof ApplicationFailure && cause.type === SILENT;
 }
+
+const SILENT: ErrorCode = 'FABRICA_COMPUTE_SILENT';
 
 /** What is left to do at a site for a bundle none of whose attempts is open. */
 export interface TidyingInput {

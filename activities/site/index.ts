@@ -17,7 +17,7 @@ import { FabricaError, messageOf } from '../../domain/errors.js';
 import type { Log } from '../../domain/log.js';
 import type { ArchiveAnswer } from '../../domain/log-archive.js';
 import { ceJobName } from '../../domain/names.js';
-import type { ComputeElement } from '../../grid/compute/compute-element.js';
+import type { CeStatus, ComputeElement } from '../../grid/compute/compute-element.js';
 import type { StorageElements } from '../../grid/storage/storage-element.js';
 import { withFailures } from '../application-failure.js';
 import { withHeartbeat } from '../heartbeat.js';
@@ -44,6 +44,8 @@ export interface WatchInput extends BundleHandle {
 
 /** The longest time between two looks at a computing element, ms. */
 const LOOK = 5_000;
+/** Between two questions to a computing element that does not answer, ms; doubles from the first to the most. */
+const ASK_AGAIN = { first: 1_000, most: 60_000 };
 /** Jobs end one by one; so many looks at a bundle would cost more than its jobs. Least time between two, ms. */
 const LOOK_APART = 100;
 /** Ended jobs are reported when as many have come together as would take about this long to record, or after this time. */
@@ -102,7 +104,7 @@ export function createSiteActivities(context: SiteContext) {
     while (true) {
       const waiting = keys.filter((key) => !ended.has(key.job));
       const looked = performance.now();
-      const statuses = await compute.poll(waiting.map((key) => nameOf(input, key)));
+      const statuses = await answerFor(waiting.map((key) => nameOf(input, key)));
       const started: AttemptReport[] = [];
       for (const [i, status] of statuses.entries()) {
         const key = waiting[i];
@@ -144,6 +146,36 @@ export function createSiteActivities(context: SiteContext) {
       await compute.changed(Math.min(sooner, LOOK), cancellationSignal);
       const early = LOOK_APART - (performance.now() - looked);
       if (early > 0) await delay(early);
+    }
+  }
+
+  /**
+   * What the computing element says of these jobs. One that does not answer is asked on, and given up when the lease of the site is over:
+   * `FABRICA_COMPUTE_SILENT`.
+   */
+  async function answerFor(names: readonly string[]): Promise<CeStatus[]> {
+    const { cancellationSignal } = Context.current();
+    const { lease, name: site } = context.site;
+    const silentSince = clock.now();
+    for (let pause = ASK_AGAIN.first; ; pause = Math.min(2 * pause, ASK_AGAIN.most)) {
+      try {
+        return await compute.poll(names);
+      } catch (error) {
+        if (cancellationSignal.aborted) throw error;
+        const rest = silentSince + 1000 * lease - clock.now();
+        if (rest <= 0) {
+          throw new FabricaError(
+            'FABRICA_COMPUTE_SILENT',
+            `The computing element of ${site} has not answered for ${lease} s: ${messageOf(error)}.`,
+            { site },
+            { cause: error },
+          );
+        }
+        log.warn({ site, error: messageOf(error) }, 'the computing element does not answer');
+        await delay(Math.min(pause, rest), undefined, { signal: cancellationSignal }).catch(
+          () => undefined,
+        );
+      }
     }
   }
 

@@ -7,6 +7,7 @@ import { eventsOf } from '../events.js';
 import { revisionOf, type ProductionRow } from '../productions.js';
 import { progressOf } from '../progress.js';
 import { countRemnants } from '../remnants.js';
+import { exclusionsAt } from '../tallies.js';
 import { nextPlacement, openBySite } from './open-work.js';
 
 /** A block as a line of a production's page. */
@@ -62,6 +63,8 @@ export interface ProductionView {
   readonly openBySite: Readonly<Record<string, number>>;
   /** When the first waiting job may be placed; null if none waits. */
   readonly nextPlacementAt: number | null;
+  /** Sites that the production leaves out at present, for too many failures there. */
+  readonly leftOut: readonly { site: string; why: string; until: number }[];
   readonly remnants: readonly { storage: string; state: string; remnants: number }[];
   /** The newest first. */
   readonly log: readonly EventLine[];
@@ -111,6 +114,9 @@ export async function viewProduction(
     blocksInAll: blocks.length,
     openBySite: await openBySite(db, production.id),
     nextPlacementAt: await nextPlacement(db, production.id),
+    leftOut: [...(await exclusionsAt(db, production, options.now)).values()]
+      .map(({ site, until, why }) => ({ site, why, until }))
+      .sort((a, b) => a.site.localeCompare(b.site)),
     remnants: await countRemnants(db, production.id),
     log: await logLines(db, production.id, options.events),
     definition,

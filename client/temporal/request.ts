@@ -15,7 +15,7 @@ import { FabricaError } from '../../domain/errors.js';
 import { CONTROL_QUEUE, productionWorkflowId } from '../../domain/names.js';
 import { LIVE_PRODUCTION_STATES, type ProductionState } from '../../domain/states/production.js';
 import type { production } from '../../workflows/production.js';
-import { pendingFailure } from './pending-failure.js';
+import { whatHinders } from './pending-failure.js';
 
 /** What a person asks of a production. */
 export interface ProductionRequest {
@@ -83,7 +83,7 @@ export async function requestOf(
     await sleep(LOOK);
   }
   const sent = `${request.kind} was sent to ${name}`;
-  const failure = await pendingFailure(client, productionWorkflowId(name), sent);
+  const failure = await whatHinders(client, catalog, productionWorkflowId(name), sent);
   if (failure !== null) throw failure;
   throw new FabricaError(
     'FABRICA_WORKER_ABSENT',

@@ -18,7 +18,7 @@ import { canonicalDefinition } from '../../domain/parse.js';
 import { LIVE_PRODUCTION_STATES, type ProductionState } from '../../domain/states/production.js';
 import type { production } from '../../workflows/production.js';
 import type { SandboxPlan } from '../sandbox.js';
-import { pendingFailure } from './pending-failure.js';
+import { pendingFailure, whatHinders } from './pending-failure.js';
 import { uploadPayload } from './payload-upload.js';
 import { withRegisteredFiles } from './sandbox-references.js';
 
@@ -167,7 +167,7 @@ async function untilRegistered(
     }
     await sleep(LOOK);
   }
-  const failure = await pendingFailure(client, handle.workflowId, sent);
+  const failure = await whatHinders(client, catalog, handle.workflowId, sent);
   if (failure !== null) throw failure;
   throw new FabricaError(
     'FABRICA_WORKER_ABSENT',

@@ -38,6 +38,9 @@ function head(view: ProductionView, waits: string, look: PageLook): string {
   const remnants = [...view.remnants]
     .sort((a, b) => b.remnants - a.remnants)
     .map((one) => `${grouped(one.remnants)} on ${one.storage} (${one.state})`);
+  const leftOut = view.leftOut.map(
+    ({ site, until, why }) => `${site} until ${timeText(until)} (${safe(why, 100)})`,
+  );
   const pairs: [string, Cell][] = [
     ['production', { text: view.name, paint: look.style.bold }],
     ['state', { text: state, paint: stateStyle(look.style, state) }],
@@ -51,6 +54,7 @@ function head(view: ProductionView, waits: string, look: PageLook): string {
     ['waived', events.waived > 0 ? counted(events.waived, 'event') : ''],
     ['jobs', countsText(progress.jobs) || 'none yet'],
     ['merges', countsText(progress.merges)],
+    ['left out', firstOf(leftOut, 6)],
     ['remnants', firstOf(remnants, 6)],
   ];
   return facts(pairs, look);

@@ -48,6 +48,7 @@ export function viewOf(
     blocksInAll: 0,
     openBySite: {},
     nextPlacementAt: null,
+    leftOut: [],
     remnants: [],
     log: [],
     definition: parseDefinition(DEFINITION),
