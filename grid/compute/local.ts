@@ -208,11 +208,8 @@ export class LocalComputeElement implements ComputeElement {
 
   async forget(names: readonly string[]): Promise<void> {
     await this.#ready();
-    const jobs = await inParallel(
-      names,
-      async (name) => this.#jobs.get(name) ?? (await this.#discover(name)),
-    );
-    const ended = jobs.filter((job) => job?.state === 'ended').filter((job) => job !== null);
+    const jobs = await inParallel(names, (name) => this.#ended(name));
+    const ended = jobs.filter((job) => job !== null);
     await removeJobs(ended.map(({ folder }) => folder));
     for (const { name } of ended) this.#jobs.delete(name);
   }
@@ -362,6 +359,17 @@ export class LocalComputeElement implements ComputeElement {
     } else {
       await this.#follow(job);
     }
+    return job;
+  }
+
+  /** The job if it has ended, else null. Another element on the spool may have run it or seen it end: the folder is asked. */
+  async #ended(name: string): Promise<Job | null> {
+    const job = this.#jobs.get(name) ?? (await this.#discover(name));
+    if (job === null || job.state === 'ended') return job;
+    const start = await startOf(job.folder);
+    if (start.by === 'nobody' || start.by === 'unclear') return null;
+    if (start.by === 'process' && (await isAlive(start.process))) return null;
+    await this.#follow(job);
     return job;
   }
 

@@ -129,6 +129,23 @@ describe('a local computing element', () => {
     expect(status && outcomeOf(status)).toBe('done');
   });
 
+  it('forgets what another element has seen end, though it has not noticed that itself', async () => {
+    const first = open(1);
+    const second = open(1);
+    const jobs = [jobOf('e1.p.1.1', 'sleep 0.3'), jobOf('e1.p.2.1', 'true')];
+    const names = namesOf(jobs);
+    await first.submit(jobs);
+    await until(async () => (await statusOf(first, 'e1.p.1.1')).state === 'running');
+    // It takes the one for running, and the other one for queued; it looks at the first every half a second.
+    await second.poll(names);
+    await allEnded(first, names);
+    await second.forget(names);
+    for (const name of names) expect(existsSync(jobFolder(spool(), name))).toBe(false);
+    expect(await second.slots()).toEqual({ total: 1, running: 0, queued: 0 });
+    await first.forget(names);
+    expect((await statusOf(first, 'e1.p.1.1')).state).toBe('unknown');
+  });
+
   it('refuses names that can not be folders', async () => {
     const ce = open();
     const [submission] = await ce.submit([{ ...jobOf('x', 'true'), name: '../x' }]);
