@@ -188,6 +188,25 @@ export async function findingsOn(
     .execute() as Promise<FindingView[]>;
 }
 
+/** Of these files: the replicas that sweeps have found to be bad, on any storage. */
+export async function badReplicas(
+  db: Db,
+  files: readonly number[],
+): Promise<{ storage: string; path: string }[]> {
+  return db
+    .selectFrom('replicas as r')
+    .innerJoin('findings as n', (join) =>
+      join.onRef('n.storage', '=', 'r.storage').onRef('n.path', '=', 'r.path'),
+    )
+    .select(['r.storage', 'r.path'])
+    .where('r.file_id', 'in', [...files])
+    .where('r.state', '=', 'Available')
+    .where('n.state', '=', 'Open')
+    .orderBy('r.file_id')
+    .orderBy('r.storage')
+    .execute();
+}
+
 /** What has become of findings of a storage. */
 export interface FindingChange {
   readonly path: string;

@@ -4,6 +4,7 @@ import { addReplicas, condemnReplicas } from '../../catalog/files.js';
 import { getProduction } from '../../catalog/productions.js';
 import { insertRemnants } from '../../catalog/remnants.js';
 import {
+  badReplicas,
   changeFindings,
   getSweep,
   openFindings,
@@ -89,7 +90,12 @@ export function repairing(context: ControlContext) {
       const doubtOf = ({ source, source_path }: FindingView): boolean | undefined =>
         doubts.get(`${source ?? ''} ${source_path ?? ''}`);
       // What a finding was to be remedied by may have changed since it was confirmed.
-      const bad = page.filter((one) => one.kind !== 'dark');
+      const bad = page.filter((one) => one.kind !== 'dark' && !isOvertaken(one));
+      const overtaken = page.filter(isOvertaken).map(({ kind, path, remedy }): FindingChange => ({
+        ...{ kind, path, remedy, state: 'Repaired' },
+        why: 'its jobs run again already',
+      }));
+      await changeFindings(db, storage, overtaken, clock.now());
       const remedied = bad.filter(
         (one) => REMOVING.includes(remedyFor(one).remedy) && doubtOf(one) === undefined,
       );
@@ -213,6 +219,13 @@ export function repairing(context: ControlContext) {
   };
 }
 
+/** True if the file is not expected there any more: since it was found lost, its jobs were asked for again, by another sweep or by somebody else. */
+function isOvertaken(finding: FindingView): boolean {
+  if (finding.kind === 'dark' || finding.replica === 'Available') return false;
+  const { remedy } = remedyFor(finding);
+  return remedy === 'wait' || remedy === 'reprocess';
+}
+
 /** Findings at these places. */
 async function rowsAt(db: Db, storage: string, paths: readonly string[]) {
   return db
@@ -223,23 +236,27 @@ async function rowsAt(db: Db, storage: string, paths: readonly string[]) {
     .execute();
 }
 
-/** What no good copy is left of, by production; `noSource` tells of a finding whose other copy has turned out to be bad as well. */
+/**
+ * What no good copy is left of, by production, with the copies that are known to be bad; `noSource` tells of a finding whose other copy has
+ * turned out to be bad as well.
+ */
 async function lostOf(
   db: Db,
   page: readonly FindingView[],
   noSource: (finding: FindingView) => boolean,
 ): Promise<LostFiles[]> {
-  const lost = new Map<number, { paths: string[]; replicas: ReplicaName[] }>();
+  const lost = new Map<number, { paths: string[]; files: number[]; sources: ReplicaName[] }>();
   for (const one of page) {
-    const { path, production_id, replica, source, source_path, storage } = one;
+    const { file_id, path, production_id, replica, source, source_path } = one;
     const both = noSource(one) && replica === 'Available';
-    if (production_id === null || (remedyFor(one).remedy !== 'reprocess' && !both)) continue;
-    const list = lost.get(production_id) ?? { paths: [], replicas: [] };
+    if (production_id === null || file_id === null) continue;
+    if (remedyFor(one).remedy !== 'reprocess' && !both) continue;
+    const list = lost.get(production_id) ?? { paths: [], files: [], sources: [] };
     lost.set(production_id, list);
     list.paths.push(path);
-    list.replicas.push({ storage, path });
+    list.files.push(file_id);
     if (both && source !== null && source_path !== null) {
-      list.replicas.push({ storage: source, path: source_path });
+      list.sources.push({ storage: source, path: source_path });
     }
   }
   if (lost.size === 0) return [];
@@ -248,10 +265,14 @@ async function lostOf(
     .select(['id', 'name'])
     .where('id', 'in', [...lost.keys()])
     .execute();
-  return names.flatMap(({ id, name }) => {
-    const files = lost.get(id);
-    return files === undefined ? [] : [{ production: name, ...files }];
-  });
+  return Promise.all(
+    names.map(async ({ id, name }) => {
+      const { files = [], paths = [], sources = [] } = lost.get(id) ?? {};
+      // Other sweeps have found the other copies.
+      const found = await badReplicas(db, files);
+      return { production: name, paths, replicas: [...found, ...sources] };
+    }),
+  );
 }
 
 function copyOf(finding: FindingView): CopyOrder[] {

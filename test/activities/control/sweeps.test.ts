@@ -193,6 +193,30 @@ describe('a sweep of a completed production’s storage', () => {
     expect(await room.rows(`select state from productions`)).toEqual([{ state: 'Active' }]);
   });
 
+  it('has nothing left to repair where the sweep of another storage was first to have the jobs run again', async () => {
+    const [lost] = await stored(STORAGE);
+    const { path } = lost!;
+    const copies = await room.rows<{ storage: string }>(
+      `select storage from replicas where path = '${path}' order by storage`,
+    );
+    const sweeps: (Ref & { storage: string; sweep: number; after: string })[] = [];
+    for (const { storage } of copies) {
+      const there = (await stored(storage)).filter((one) => one.path !== path);
+      sweeps.push({ ...ref, ...(await sweep(storage, there)) });
+    }
+    const [first, ...others] = sweeps;
+    expect(others).not.toEqual([]);
+    const { lost: files } = await room.do.planRepairs({ ...first!, doubtful: [] });
+    const { replicas } = files[0]!;
+    await room.do.reprocessLost({ ...first!, production: 'mumu', replicas });
+    await room.do.recordReprocess({ ...first!, paths: [path], problem: '' });
+    for (const other of others) {
+      const plan = await room.do.planRepairs({ ...other, doubtful: [] });
+      expect(plan).toMatchObject({ remove: [], copies: [], lost: [] });
+    }
+    expect(new Set((await findings()).map(({ state }) => state))).toEqual(new Set(['Repaired']));
+  });
+
   it('forgets what has come to nothing by the second look', async () => {
     const [one, ...others] = await stored(STORAGE);
     const dark = `${one!.path}.dark`;
