@@ -5,6 +5,7 @@ import { findProduction, type ProductionRow } from '../../catalog/productions.js
 import { ADDRESS_PATTERN, type Configuration } from '../../domain/configuration.js';
 import { FabricaError } from '../../domain/errors.js';
 import { printable, quoted } from '../../domain/problem.js';
+import { shellWord } from '../../domain/shell-word.js';
 import { loadConfiguration, type LoadedConfiguration } from '../../worker/configuration-file.js';
 import type { ConnectedClient } from '../temporal/connection.js';
 import { jsonText } from './json.js';
@@ -55,6 +56,15 @@ export class Session {
   /** ms since 1970. */
   get now(): number {
     return this.terminal.clock.now();
+  }
+
+  /** How to call the program for the same system again: with the `--config` and `--state` of this call. */
+  get program(): string {
+    const { config, state } = this.#options;
+    const given = Object.entries({ config, state }).flatMap(([option, value]) =>
+      value === undefined ? [] : [`--${option}`, shellWord(value)],
+    );
+    return ['npx fabrica', ...given].join(' ');
   }
 
   /** The catalog, for looking only. Throws `FABRICA_CATALOG_*`. */

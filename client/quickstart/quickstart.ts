@@ -70,6 +70,6 @@ function text(session: Session, summary: Summary, name: string, seconds: number)
 ${summaryText(summary, session)}
 
 All of it took ${seconds} s. Where to look next:
-${next.map(([command, what]) => `  npx fabrica ${command.padEnd(width)}  ${what}`).join('\n')}
+${next.map(([command, what]) => `  ${session.program} ${command.padEnd(width)}  ${what}`).join('\n')}
 The state is in ${state}; the example in examples/quickstart.`;
 }

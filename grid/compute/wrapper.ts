@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { FabricaError } from '../../domain/errors.js';
+import { quotedWord } from '../../domain/shell-word.js';
 import { FILE_NAME_PATTERN, NAME_PATTERN } from '../../domain/names.js';
 
 export type { PayloadReport, WrapperReport } from './wrapper-report.js';
@@ -77,7 +78,7 @@ function quoted(value: string): string {
       `A value for a job wrapper holds a NUL character: ${JSON.stringify(value.slice(0, 80))}.`,
     );
   }
-  return `'${value.replaceAll("'", String.raw`'\''`)}'`;
+  return quotedWord(value);
 }
 
 const words = (values: readonly (string | number)[]): string =>
