@@ -50,15 +50,16 @@ export async function wantedFiles(
   return new Set(wanted.map((row) => row.lfn));
 }
 
-/** The production of a file that is catalogued in the same directory; null if there is none. */
+/** The production of a file that is catalogued in the same directory; null if there is none. Directories of files hold no directories. */
 export async function neighbourOf(db: Db, lfn: string): Promise<number | null> {
   const directory = lfn.slice(0, lfn.lastIndexOf('/') + 1);
   const row = await db
     .selectFrom('files')
-    .select('production_id')
+    .select(['lfn', 'production_id'])
     .where('lfn', '>', directory)
     .where('lfn', '<', `${directory.slice(0, -1)}0`)
+    .orderBy('lfn')
     .limit(1)
     .executeTakeFirst();
-  return row?.production_id ?? null;
+  return row?.lfn.includes('/', directory.length) === false ? row.production_id : null;
 }

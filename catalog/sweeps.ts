@@ -117,6 +117,8 @@ export interface FindingView extends FindingRow {
   readonly copies: number;
   readonly production: ProductionState | null;
   readonly block: BlockState | null;
+  /** How many copies its production wants of its final files; null if it belongs to none. */
+  readonly wanted_copies: number | null;
   /** A good replica elsewhere; null if there is none. */
   readonly source: string | null;
   readonly source_path: string | null;
@@ -137,6 +139,9 @@ export async function findingsOn(
     .selectFrom('findings as n')
     .leftJoin('files as f', 'f.id', 'n.file_id')
     .leftJoin('productions as p', 'p.id', 'n.production_id')
+    .leftJoin('revisions as v', (join) =>
+      join.onRef('v.production_id', '=', 'p.id').onRef('v.revision', '=', 'p.revision'),
+    )
     .leftJoin('jobs as j', (join) =>
       join.onRef('j.production_id', '=', 'f.production_id').onRef('j.number', '=', 'f.job'),
     )
@@ -174,6 +179,7 @@ export async function findingsOn(
         'r.state as replica',
         'p.state as production',
         'b.state as block',
+        sql<number | null>`json_extract(v.definition, '$.distribution.copies')`.as('wanted_copies'),
         good.select((one) => one.fn.countAll<number>().as('copies')).as('copies'),
         good.select('g.storage').orderBy('g.storage').limit(1).as('source'),
         good.select('g.path').orderBy('g.storage').limit(1).as('source_path'),
@@ -252,16 +258,18 @@ export async function dropFindings(
   );
 }
 
-/** Open findings on a storage by kind. */
+/** Open findings on a storage by kind; of one production only, unless null. */
 export async function openFindings(
   db: Db,
   storage: string,
+  production: number | null,
 ): Promise<Partial<Record<FindingKind, number>>> {
   const rows = await db
     .selectFrom('findings')
     .select((eb) => ['kind', eb.fn.countAll<number>().as('findings')])
     .where('storage', '=', storage)
     .where('state', '=', 'Open')
+    .$if(production !== null, (query) => query.where('production_id', '=', production))
     .groupBy('kind')
     .execute();
   return Object.fromEntries(rows.map((row) => [row.kind, row.findings]));

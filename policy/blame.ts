@@ -1,4 +1,5 @@
 import { BLAME_OF, type Blame, type FailureClass } from '../domain/failure-class.js';
+import type { Diagnosis } from './diagnosis.js';
 
 /** How attempts of a production have ended at one site, in the time that is looked at. */
 export interface SiteTally {
@@ -24,15 +25,16 @@ const CLEARLY_WORSE = 5;
 
 /**
  * Payload or site: what looks like a fault of the payload is the site's if attempts fail in these ways far more often there than elsewhere
- * (five times the rate, and at least half of them), with at least three failures there and three successes elsewhere.
+ * (five times the rate, and at least half of them), with at least three failures there and three successes elsewhere. What was judged by a
+ * rule for this one site can not be compared: the same would be judged otherwise elsewhere.
  */
 export function blameFor(
-  failure: FailureClass,
+  judged: Pick<Diagnosis, 'class' | 'siteRule'>,
   site: string,
   tallies: readonly SiteTally[],
 ): BlameVerdict {
-  const blame = BLAME_OF[failure];
-  if (!DOUBTFUL.includes(failure)) return { blame, because: '' };
+  const blame = BLAME_OF[judged.class];
+  if (!DOUBTFUL.includes(judged.class) || judged.siteRule) return { blame, because: '' };
   const here = doubtful(tallies.filter((tally) => tally.site === site));
   const elsewhere = doubtful(tallies.filter((tally) => tally.site !== site));
   const rate = here.failed / Math.max(1, here.failed + here.done);

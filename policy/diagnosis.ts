@@ -9,6 +9,8 @@ export interface Diagnosis {
   readonly class: FailureClass;
   /** The rule that gave it: `id`, or `definition:id`, `configuration:id` for rules that people have added. */
   readonly rule: string;
+  /** The rule is about one site alone. */
+  readonly siteRule: boolean;
   /** What the rule has found: the line with its pattern, or the exit code; empty if the step alone told. */
   readonly found: string;
   /** Passive rules that would have judged otherwise, or the same, the narrowest first. */
@@ -67,10 +69,13 @@ export class Diagnostician {
     for (const { name, rule, pattern } of this.#rules) {
       const found = fits(rule, failure) ? trace(rule, pattern, failure, text) : null;
       if (found === null) continue;
-      if (rule.active) return { class: rule.class, rule: name, found, passive };
+      if (rule.active) {
+        const siteRule = rule.site !== undefined;
+        return { class: rule.class, rule: name, siteRule, found, passive };
+      }
       passive.push({ rule: name, class: rule.class });
     }
-    return { class: 'node', rule: 'unexplained', found: '', passive };
+    return { class: 'node', rule: 'unexplained', siteRule: false, found: '', passive };
   }
 }
 

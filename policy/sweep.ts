@@ -22,6 +22,8 @@ export interface BadReplica {
   readonly fileKind: FileKind;
   /** Good replicas on other storages. */
   readonly goodCopies: number;
+  /** So many copies are wanted of the production's final files; null where there is none. */
+  readonly wantedCopies: number | null;
   /** Of the production and the block that made the file; null where there is none. */
   readonly production: ProductionState | null;
   readonly block: BlockState | null;
@@ -31,7 +33,7 @@ const MADE_BY_JOBS: readonly FileKind[] = ['output', 'merged'];
 
 /** What is to be done about a bad replica, with the reason. */
 export function remedyOf(bad: BadReplica): { readonly remedy: Remedy; readonly why: string } {
-  const { block, fileKind, goodCopies, production } = bad;
+  const { block, fileKind, goodCopies, production, wantedCopies } = bad;
   if (fileKind === 'sandbox') {
     return {
       remedy: 'upload',
@@ -41,6 +43,9 @@ export function remedyOf(bad: BadReplica): { readonly remedy: Remedy; readonly w
   const settled = block === null || block === 'Finished' || block === 'Discarded';
   if (!settled && production !== 'Cancelled') {
     return { remedy: 'wait', why: 'its block is not finished and verifies its files itself' };
+  }
+  if (MADE_BY_JOBS.includes(fileKind) && wantedCopies !== null && goodCopies >= wantedCopies) {
+    return { remedy: 'forget', why: 'other storages have all the copies that are wanted' };
   }
   if (goodCopies > 0) return { remedy: 'copy', why: 'another storage has a good copy' };
   switch (production) {

@@ -114,7 +114,7 @@ export function auditing(context: ControlContext) {
       const ofLogs = discrepancies.filter(isOfLogs).length;
       const passed = discrepancies.length === ofLogs;
       const reason = passed
-        ? summary(counts, production.events, ended, debts, ofLogs)
+        ? summary(counts, production, ended, debts, ofLogs)
         : `the audit found ${discrepancies.length} discrepancies: ${discrepancies[0]?.text ?? ''}`;
       const now = clock.now();
       await recordEvent(db, {
@@ -169,7 +169,7 @@ export function auditing(context: ControlContext) {
 
 function summary(
   counts: { made: number; waivedJobs: readonly number[] },
-  asked: number,
+  { events: asked, state }: Pick<ProductionRow, 'events' | 'state'>,
   ended: boolean,
   debts: readonly { storage: string; remnants: number }[],
   ofLogs: number,
@@ -177,7 +177,7 @@ function summary(
   const parts = [
     ended
       ? `${counts.made} of ${asked} events are made, distributed and verified`
-      : `the catalog and the storages agree so far; it has not ended: ${counts.made} of ${asked} events are made`,
+      : `the catalog and the storages agree; it is ${state}: ${counts.made} of ${asked} events are made`,
   ];
   if (counts.waivedJobs.length > 0) {
     parts.push(

@@ -21,13 +21,21 @@ export async function findings(
   return findingsOn(db, storage, { states, production, after, limit: PAGE });
 }
 
+/** True if a bad copy was removed to be made anew, and that is still to be done. */
+export function isOwed(finding: FindingView): boolean {
+  const { file_state, remedy, replica } = finding;
+  const still = remedy === 'copy' && remedyFor(finding).remedy === 'copy';
+  return still && replica !== 'Available' && file_state === 'Valid';
+}
+
 /** What is to be done about a finding, with the reason. */
 export function remedyFor(finding: FindingView): ReturnType<typeof remedyOf> {
-  const { block, copies, file_kind, kind, production } = finding;
+  const { block, copies, file_kind, kind, production, wanted_copies } = finding;
   if (kind === 'dark') return { remedy: 'remove', why: '' };
   return remedyOf({
     ...{ kind, block, production },
     fileKind: file_kind ?? 'output',
     goodCopies: copies,
+    wantedCopies: wanted_copies,
   });
 }

@@ -224,7 +224,7 @@ export function settling(context: ControlContext) {
       if (diagnosis === null) return done(attempt, report, outputs(attempt));
       return failed(attempt, report, definition.retries, {
         diagnosis,
-        verdict: blameFor(diagnosis.class, bundle.site, tallies),
+        verdict: blameFor(diagnosis, bundle.site, tallies),
         // A release begins the count anew.
         payloadFailures: attempt.charged === 0 ? 0 : (failedBefore.get(report.job) ?? 0),
         // Merges have the full limits from the beginning; a slow node deserves a second try all the same.

@@ -45,7 +45,7 @@ export function repairing(context: ControlContext) {
   async function repairObstacle(input: SweepRef): Promise<string> {
     requireEpoch(context, input.epoch);
     return catalog.read(async (db) => {
-      const { missing = 0 } = await openFindings(db, input.storage);
+      const { missing = 0 } = await openFindings(db, input.storage, null);
       const expected = await replicasOn(db, input.storage);
       return looksLost(missing, expected)
         ? `${missing} of ${expected} files on ${input.storage} are missing: is its disk mounted? If it has lost them, \`fabrica sweep --storage ${input.storage} --repair --believe-lost\``

@@ -25,7 +25,7 @@ import { isOldEnough } from '../../policy/sweep.js';
 import { pack, unpack, type Packed } from '../packed.js';
 import type { ListedFile, StorageProblem, StoredExpectation } from '../storage/index.js';
 import { notBefore, requireEpoch, type ControlContext } from './context.js';
-import { findings, PAGE, remedyFor, type SweepRef } from './findings.js';
+import { findings, isOwed, PAGE, remedyFor, type SweepRef } from './findings.js';
 import { lfnAt, notOnTheirWay, unexplained } from './on-their-way.js';
 import { directoriesOf } from './production-directories.js';
 
@@ -229,7 +229,7 @@ export function sweeping(context: ControlContext) {
       const changes: FindingChange[] = [];
       const nothing: string[] = [];
       for (const finding of page) {
-        const { file_id, found_at, kind, path, replica, state } = finding;
+        const { file_id, found_at, kind, path, state } = finding;
         if (input.next !== null && path > input.next) break;
         if (kind === 'dark') {
           const old = isOldEnough(found_at, now, configuration.janitor.minimumAge);
@@ -243,12 +243,7 @@ export function sweeping(context: ControlContext) {
           continue;
         }
         const problem = problems.get(path);
-        // Its removal is confirmed, and the copy that was to follow has failed: that is still to be done.
-        const owed =
-          state === 'Open' &&
-          finding.remedy === 'copy' &&
-          replica !== 'Available' &&
-          finding.file_state === 'Valid';
+        const owed = state === 'Open' && isOwed(finding);
         if (file_id === null || (problem === undefined && !owed)) nothing.push(path);
         else if (owed) continue;
         else {
@@ -292,7 +287,7 @@ export function sweeping(context: ControlContext) {
         .where('state', '=', 'Repaired')
         .where('updated_at', '<', now - KEPT)
         .execute();
-      const open = await openFindings(db, storage);
+      const open = await openFindings(db, storage, row.production_id);
       if (row.state === 'Running' && (repaired > 0 || Object.keys(open).length > 0)) {
         await recordEvent(db, {
           ...{ at: now, who: row.who, data: { open, repaired } },

@@ -36,7 +36,7 @@ export const LAUNCHER = `stat='' job_started='' job_token=''
 [ ! -r /proc/$$/stat ] || read -r stat </proc/$$/stat
 if [ -r /proc/uptime ]; then
   read -r job_started _ </proc/uptime
-  job_started=$((($1 + \${job_started%.*} * 100) / 100))
+  job_started=$(($1 + \${job_started%.*} * 100 + 1\${job_started#*.} - 100))
 fi
 [ ! -r /proc/sys/kernel/random/uuid ] || read -r job_token </proc/sys/kernel/random/uuid
 set -f

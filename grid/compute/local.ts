@@ -34,7 +34,7 @@ import {
   writtenAt,
 } from './local-job.js';
 import type { ProcessIdentity } from './process.js';
-import { isAlive, killSession, signalProcess, waitUntilGone } from './process.js';
+import { isAlive, killMarked, killSession, signalProcess, waitUntilGone } from './process.js';
 import { Slots } from './slots.js';
 import { wrapperScript } from './wrapper.js';
 
@@ -84,6 +84,8 @@ const EARLIER = 'the job is of an earlier epoch';
 const QUEUED_TOGETHER = 32;
 /** Bytes; see `CeStatus.payloadReport`. */
 const LARGEST_REPORT = 256 * 1024;
+/** The wrapper sets it for all that a payload starts. */
+const JOB_NAME = 'FABRICA_JOB_NAME';
 /** What a wrapper inherits from this process, besides nothing. */
 const INHERITED = ['PATH', 'HOME', 'USER', 'LOGNAME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR'];
 
@@ -210,6 +212,9 @@ export class LocalComputeElement implements ComputeElement {
     await this.#ready();
     const jobs = await inParallel(names, (name) => this.#ended(name));
     const ended = jobs.filter((job) => job !== null);
+    if (ended.length === 0) return;
+    const killed = await killMarked(JOB_NAME, new Set(ended.map(({ name }) => name)));
+    if (killed > 0) this.#log.warn({ site: this.site, killed }, 'killed what payloads had left');
     await removeJobs(ended.map(({ folder }) => folder));
     for (const { name } of ended) this.#jobs.delete(name);
   }

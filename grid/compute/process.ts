@@ -83,6 +83,41 @@ export async function killSession(leader: ProcessIdentity): Promise<number> {
   return killed;
 }
 
+/**
+ * Kills (SIGKILL) every process of this user in whose environment the variable has one of these values: what has left its session, too. Answers
+ * how many those were; 0 where there is no `/proc`.
+ */
+export async function killMarked(variable: string, values: ReadonlySet<string>): Promise<number> {
+  const mark = Buffer.from(`${variable}=`);
+  let killed = 0;
+  for (let round = 0; round < 2; round++) {
+    let found = 0;
+    for (const pid of await processes()) {
+      if (pid === process.pid) continue;
+      const value = await valueIn(pid, mark);
+      if (value !== null && values.has(value) && signalProcess(pid, 'SIGKILL')) found++;
+    }
+    killed += found;
+    if (found === 0) break;
+  }
+  return killed;
+}
+
+/** The value of a variable in the environment of a process; null if it has none, or is not ours. */
+async function valueIn(pid: number, mark: Buffer): Promise<string | null> {
+  let environment: Buffer;
+  try {
+    environment = await fs.readFile(`/proc/${pid}/environ`);
+  } catch {
+    return null;
+  }
+  let at = environment.indexOf(mark);
+  while (at > 0 && environment[at - 1] !== 0) at = environment.indexOf(mark, at + 1);
+  if (at === -1) return null;
+  const end = environment.indexOf(0, at);
+  return environment.toString('utf8', at + mark.length, end === -1 ? environment.length : end);
+}
+
 async function processes(): Promise<number[]> {
   try {
     return (await fs.readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);

@@ -50,6 +50,10 @@ function numberOf(key: string, text: string): number | null {
   return Number(text);
 }
 
+function milliseconds(seconds: number | null): number | null {
+  return seconds === null ? null : Math.round(seconds * 1000);
+}
+
 function scaled(value: number | null, factor: number): number | null {
   return value === null ? null : value * factor;
 }
@@ -99,8 +103,8 @@ export function parseWrapperReport(text: string): WrapperReport {
     exitCode: number('exit'),
     reason: field('reason'),
     node: field('node'),
-    startedAt: scaled(number('started'), 1000),
-    endedAt: scaled(number('ended'), 1000),
+    startedAt: milliseconds(number('started')),
+    endedAt: milliseconds(number('ended')),
     wallSeconds: number('wall'),
     cpuSeconds: number('cpu'),
     memoryMB: scaled(number('memoryKB'), 0.001),

@@ -4,7 +4,7 @@
 # each_input, each_output (call "$1" once per item), with_command, with_validation (run "$@" followed by the argument
 # list) and export_variables. Here is no value that came from outside, so nothing here needs quoting with care.
 #
-# Who starts it may set job_started (s since 1970) beforehand, which saves a process, and, if it never starts a job twice
+# Who starts it may set job_started (hundredths of a second since 1970) beforehand, which saves a process, and, if it never starts a job twice
 # in the same folder, job_token (unique), which saves a file.
 #
 # It runs in the job's folder, with nothing certain but a POSIX shell and coreutils. A new process costs about a
@@ -74,7 +74,10 @@ finish() {
   ended=-
   if [ "$started" != - ]; then
     clock
-    ended=$((started + (now - began) / 100))
+    show $((started + now - began))
+    ended=$shown
+    show "$started"
+    started=$shown
   fi
   # Whatever a payload has put there. A report in parts does not count: it lacks its last line.
   if [ -e report ] || [ -h report ]; then rm -rf ./report; fi
@@ -575,6 +578,7 @@ limited() {
     # shellcheck disable=SC3045 # every shell that is used as sh has it; without it there may be core files
     ulimit -c 0 2>/dev/null
     export_variables
+    export FABRICA_JOB_NAME="$job_name"
     if [ -n "$job_environment" ]; then
       # Set-up scripts of experiments want bash.
       shell='sh'
@@ -678,7 +682,7 @@ trap on_signal TERM INT HUP
 exec </dev/null >>log 2>&1
 clock
 began=$now
-started=${job_started:-$(date +%s)}
+started=${job_started:-$(date +%s)00}
 if [ -r /proc/sys/kernel/hostname ]; then read -r node </proc/sys/kernel/hostname; else node=$(uname -n); fi
 know_folder
 

@@ -8,7 +8,7 @@ import { Adler32, adler32 } from '../../domain/adler32.js';
 import type { Clock } from '../../domain/clock.js';
 import { FabricaError, messageOf } from '../../domain/errors.js';
 import type { Expected, Space, StorageElement, StoredFile } from '../storage/storage-element.js';
-import { checkStoragePath } from '../storage/storage-path.js';
+import { checkForeignPath, checkStoragePath } from '../storage/storage-path.js';
 import { beginOf } from './begin.js';
 import { isOut, type Outage } from './outage.js';
 
@@ -103,7 +103,7 @@ export class SimulatedStorage implements StorageElement {
     storagePath: string,
     options: { checksum?: boolean } = {},
   ): Promise<StoredFile | null> {
-    await this.#answer(storagePath);
+    await this.#answer(storagePath, checkForeignPath);
     const row = this.#row(storagePath);
     if (row === undefined) return null;
     const { path: found, size } = row;
@@ -218,7 +218,7 @@ export class SimulatedStorage implements StorageElement {
   }
 
   async remove(storagePath: string): Promise<'removed' | 'absent'> {
-    await this.#answer(storagePath);
+    await this.#answer(storagePath, checkForeignPath);
     this.#refuseWrites(storagePath);
     const { changes } = this.#database.prepare('delete from files where path = ?').run(storagePath);
     return changes === 1 ? 'removed' : 'absent';
@@ -303,8 +303,8 @@ export class SimulatedStorage implements StorageElement {
     return row.adler32 === 'deadbeef' ? 'feedbeef' : 'deadbeef';
   }
 
-  async #answer(storagePath: string): Promise<void> {
-    if (storagePath !== '/') checkStoragePath(this.name, storagePath);
+  async #answer(storagePath: string, check = checkStoragePath): Promise<void> {
+    if (storagePath !== '/') check(this.name, storagePath);
     const { outages, speed, clock } = this.#options;
     const trouble = this.#trouble();
     const slowness = this.#options.slowness + trouble.slowness;

@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream';
 import { Adler32 } from '../../domain/adler32.js';
 import { FabricaError, messageOf } from '../../domain/errors.js';
 import type { Expected, Space, StorageElement, StoredFile } from './storage-element.js';
-import { checkStoragePath, isWithin } from './storage-path.js';
+import { checkForeignPath, checkStoragePath, isWithin } from './storage-path.js';
 
 /** What an unfinished write is called until it is whole: this, a unique part, `-`, and the name. */
 export const PART_PREFIX = '.part-';
@@ -60,7 +60,7 @@ export class DirectoryStorage implements StorageElement {
     storagePath: string,
     options: { checksum?: boolean } = {},
   ): Promise<StoredFile | null> {
-    checkStoragePath(this.name, storagePath);
+    checkForeignPath(this.name, storagePath);
     return this.#translated(storagePath, async () => {
       const file = await this.#locate(storagePath);
       const stats = file === null ? null : await statOrNull(file);
@@ -104,7 +104,7 @@ export class DirectoryStorage implements StorageElement {
   }
 
   async remove(storagePath: string): Promise<'removed' | 'absent'> {
-    checkStoragePath(this.name, storagePath);
+    checkForeignPath(this.name, storagePath);
     return this.#translated(storagePath, async () => {
       const file = await this.#locate(storagePath);
       if (file === null) return 'absent';

@@ -10,23 +10,31 @@ const LONGEST_PATH = 4096;
  * segment and no control character.
  */
 export function checkStoragePath(storage: string, storagePath: string): void {
-  const refuse = (why: string): never => {
-    throw new FabricaError(
-      'FABRICA_STORAGE_PATH',
-      `The path ${JSON.stringify(storagePath.slice(0, 300))} ${why}, which storage ${storage} does not take.`,
-      { storage, path: storagePath },
-    );
-  };
-  if (!storagePath.startsWith('/')) refuse('does not begin with "/"');
-  if (/\p{Cc}/u.test(storagePath)) refuse('holds a control character');
-  if (Buffer.byteLength(storagePath) > LONGEST_PATH) refuse(`is above ${LONGEST_PATH} bytes`);
+  checkForeignPath(storage, storagePath);
+  if (/\p{Cc}/u.test(storagePath)) refuse(storage, storagePath, 'holds a control character');
+}
+
+/** The same for a path that others may have written: what lies there can be looked at and removed, control characters or not. */
+export function checkForeignPath(storage: string, storagePath: string): void {
+  const refused = (why: string): never => refuse(storage, storagePath, why);
+  if (!storagePath.startsWith('/')) refused('does not begin with "/"');
+  if (storagePath.includes('\0')) refused('holds a NUL character');
+  if (Buffer.byteLength(storagePath) > LONGEST_PATH) refused(`is above ${LONGEST_PATH} bytes`);
   for (const segment of storagePath.slice(1).split('/')) {
-    if (segment === '') refuse('has an empty segment');
-    if (segment === '.' || segment === '..') refuse(`has the segment "${segment}"`);
+    if (segment === '') refused('has an empty segment');
+    if (segment === '.' || segment === '..') refused(`has the segment "${segment}"`);
     if (Buffer.byteLength(segment) > LONGEST_SEGMENT) {
-      refuse(`has a segment above ${LONGEST_SEGMENT} bytes`);
+      refused(`has a segment above ${LONGEST_SEGMENT} bytes`);
     }
   }
+}
+
+function refuse(storage: string, storagePath: string, why: string): never {
+  throw new FabricaError(
+    'FABRICA_STORAGE_PATH',
+    `The path ${JSON.stringify(storagePath.slice(0, 300))} ${why}, which storage ${storage} does not take.`,
+    { storage, path: storagePath },
+  );
 }
 
 /** True if the absolute, normal path `inner` is `outer` or below it. */

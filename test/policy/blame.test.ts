@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { BLAME_OF, FAILURE_CLASSES } from '../../domain/failure-class.js';
+import { BLAME_OF, FAILURE_CLASSES, type FailureClass } from '../../domain/failure-class.js';
 import { blameFor, DOUBTFUL, type SiteTally } from '../../policy/blame.js';
 
 const tally = (site: string, done: number, failed: number): SiteTally => ({
@@ -9,9 +9,13 @@ const tally = (site: string, done: number, failed: number): SiteTally => ({
   failures: { 'payload-error': failed },
 });
 
+const judged = (failure: FailureClass, siteRule = false) => ({ class: failure, siteRule });
+
 describe('blameFor', () => {
   it('blames the site where nothing passes what passes elsewhere', () => {
-    expect(blameFor('payload-error', 'KEK', [tally('KEK', 0, 3), tally('KIT', 3, 0)])).toEqual({
+    expect(
+      blameFor(judged('payload-error'), 'KEK', [tally('KEK', 0, 3), tally('KIT', 3, 0)]),
+    ).toEqual({
       blame: 'site',
       because: '3 of 3 attempts failed so at KEK, 0 of 3 elsewhere',
     });
@@ -25,13 +29,22 @@ describe('blameFor', () => {
     ['most pass here too', [tally('KEK', 50, 20), tally('KIT', 100, 0)]],
     ['nothing is known', []],
   ])('blames the payload if %s', (_, tallies) => {
-    expect(blameFor('payload-crash', 'KEK', tallies)).toEqual({ blame: 'payload', because: '' });
+    expect(blameFor(judged('payload-crash'), 'KEK', tallies)).toEqual({
+      blame: 'payload',
+      because: '',
+    });
+  });
+
+  it('does not compare what a rule for this site alone has judged', () => {
+    const tallies = [tally('KEK', 0, 30), tally('KIT', 30, 0)];
+    expect(blameFor(judged('payload-error', true), 'KEK', tallies).blame).toBe('payload');
   });
 
   it('leaves classes alone that tell it themselves', () => {
     const tallies = [tally('KEK', 0, 30), tally('KIT', 30, 0)];
     for (const one of FAILURE_CLASSES) {
-      if (!DOUBTFUL.includes(one)) expect(blameFor(one, 'KEK', tallies).blame).toBe(BLAME_OF[one]);
+      if (!DOUBTFUL.includes(one))
+        expect(blameFor(judged(one), 'KEK', tallies).blame).toBe(BLAME_OF[one]);
     }
   });
 
@@ -46,7 +59,7 @@ describe('blameFor', () => {
         };
         const [here, ...others] = tallies;
         if (here === undefined || others.some((other) => rate(other) < rate(here))) return;
-        expect(blameFor('payload-error', here.site, tallies).blame).toBe('payload');
+        expect(blameFor(judged('payload-error'), here.site, tallies).blame).toBe('payload');
       }),
     );
   });

@@ -25,12 +25,13 @@ describe('a storage', () => {
 
 describe('the remedy for a bad replica', () => {
   const bad = (more: Partial<BadReplica>): BadReplica => ({
-    ...{ kind: 'missing', fileKind: 'merged', goodCopies: 0 },
+    ...{ kind: 'missing', fileKind: 'merged', goodCopies: 0, wantedCopies: 3 },
     ...{ production: 'Completed', block: 'Finished', ...more },
   });
 
   it.each<[string, Partial<BadReplica>, string]>([
     ['of a completed production with another copy', { goodCopies: 1 }, 'copy'],
+    ['of which there are enough elsewhere', { goodCopies: 2, wantedCopies: 2 }, 'forget'],
     ['of a completed production without any', {}, 'reprocess'],
     [
       'of a finished block of an active one with another copy',

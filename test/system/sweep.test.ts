@@ -83,6 +83,8 @@ test('dark, lost and damaged files are found, told, and repaired', async () => {
   writeFileSync(at('KMI-DISK', damaged), content.replace('1', '2'));
   const dark = `${path.dirname(damaged)}/.part-left`;
   writeFileSync(at('KMI-DISK', dark), 'what a dead job has written');
+  const odd = `${path.dirname(damaged)}/in two\nlines`;
+  writeFileSync(at('KMI-DISK', odd), 'a name that no storage would be given');
   mkdirSync(at('KMI-DISK', 'others'));
   writeFileSync(at('KMI-DISK', 'others/data'), 'not ours');
 
@@ -95,12 +97,13 @@ test('dark, lost and damaged files are found, told, and repaired', async () => {
     one.state,
     one.remedy,
   ]);
-  expect(told).toHaveLength(3);
+  expect(told).toHaveLength(4);
   expect(told).toEqual(
     expect.arrayContaining([
       ['KEK-DISK', lost, 'missing', 'Open', 'copy'],
       ['KMI-DISK', damaged, 'checksum', 'Open', 'copy'],
       ['KMI-DISK', dark, 'dark', 'Open', 'remove'],
+      ['KMI-DISK', odd, 'dark', 'Open', 'remove'],
     ]),
   );
   expect(found.sweeps.find(({ storage }) => storage === 'KMI-DISK')?.foreign).toBe(1);
@@ -110,8 +113,9 @@ test('dark, lost and damaged files are found, told, and repaired', async () => {
   const repaired = await sweep('--checksums', '--repair');
   expect(repaired.code).toBe(0);
   expect(new Set(repaired.findings.map(({ state }) => state))).toEqual(new Set(['Repaired']));
-  expect(repaired.findings).toHaveLength(3);
+  expect(repaired.findings).toHaveLength(4);
   expect(existsSync(at('KMI-DISK', dark))).toBe(false);
+  expect(existsSync(at('KMI-DISK', odd))).toBe(false);
   expect(readFileSync(at('KMI-DISK', damaged), 'utf8')).toBe(content);
   expect(readFileSync(at('KMI-DISK', 'others/data'), 'utf8')).toBe('not ours');
   rmSync(at('KMI-DISK', 'others'), { recursive: true });

@@ -9,18 +9,17 @@ export async function checkSweeps(catalog: Catalog): Promise<Finding[]> {
   return storages.map(({ open, reason, startedAt, state, storage }) => {
     const check = `sweep of ${storage}`;
     const last = startedAt === null ? 'not swept yet' : `last at ${timeText(startedAt)}`;
-    if (open > 0) {
-      return warn(
-        check,
-        `${last}: ${counted(open, 'finding')} open`,
-        `\`fabrica sweep --storage ${storage}\` lists them, with --repair it repairs what it can.`,
-      );
-    }
-    if (state !== 'Failed') return ok(check, last);
+    const wrong = [
+      ...(state === 'Failed' ? [`not finished: ${reason}`] : []),
+      ...(open > 0 ? [`${counted(open, 'finding')} open`] : []),
+    ];
+    if (wrong.length === 0) return ok(check, last);
     return warn(
       check,
-      `${last}, not finished: ${reason}`,
-      `\`fabrica sweep --storage ${storage}\``,
+      `${last}, ${wrong.join('; ')}`,
+      open > 0
+        ? `\`fabrica sweep --storage ${storage}\` lists them, with --repair it repairs what it can.`
+        : `\`fabrica sweep --storage ${storage}\``,
     );
   });
 }

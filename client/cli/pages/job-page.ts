@@ -97,6 +97,9 @@ function verdictOf({ blame, evidence, rule }: AttemptView, failure: string): str
     ...(rule === null ? [] : [`by the rule ${rule}`]),
     ...(evidence?.found === undefined ? [] : [`which found: ${evidence.found}`]),
     ...(evidence?.because === undefined ? [] : [evidence.because]),
+    ...(evidence?.passive ?? []).map(
+      (one) => `the passive rule ${one.rule} would have said ${one.class}`,
+    ),
   ];
   return parts.join(', ');
 }

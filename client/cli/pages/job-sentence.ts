@@ -26,7 +26,7 @@ export function jobSentence(job: JobView, production: OfProduction, now: number)
         ? `Its first attempt succeeded at ${at}${when(last)}.`
         : `It succeeded at ${at}${when(last)} in attempt ${job.attempt}, after ${counted(job.attempts.length - 1, 'attempt')} that did not.`;
     case 'Parked':
-      return `It is parked after ${counted(job.charged, 'attempt')} that count against it${uncharged(job)}: ${lastFailure(failed)}; \`fabrica release ${production.name}\` tries it again${job.kind === 'merge' ? '' : `, \`fabrica waive ${production.name}\` gives it up`}.`;
+      return `It is parked after ${counted(job.charged, 'attempt that counts', 'attempts that count')} against it${uncharged(job)}: ${lastFailure(failed)}; \`fabrica release ${production.name}\` tries it again${job.kind === 'merge' ? '' : `, \`fabrica waive ${production.name}\` gives it up`}.`;
     case 'Split':
       return job.splitInto.length === 0
         ? 'It was too big for its limits; smaller jobs with new numbers make its events.'

@@ -1,5 +1,4 @@
 import type { ProductionView } from '../../../catalog/views/production-view.js';
-import { BLAME_OF, type FailureClass } from '../../../domain/failure-class.js';
 import { formatDuration, formatSize } from '../../../domain/quantity.js';
 import type { Session } from '../session.js';
 import { stateStyle } from '../style.js';
@@ -75,10 +74,9 @@ function failures(view: ProductionView, look: PageLook): string {
   const rows = Object.entries(view.progress.failures).map(([name, attempts]): Cell[] => [
     name,
     attempts,
-    BLAME_OF[name as FailureClass],
   ]);
   if (rows.length === 0) return '';
-  return look.table(['failed attempts', 'count', 'blamed on'], rows);
+  return look.table(['failed attempts', 'count'], rows);
 }
 
 function estimate(view: ProductionView, look: PageLook): string {

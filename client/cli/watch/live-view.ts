@@ -80,5 +80,7 @@ function failuresText({ failures, jobs }: ProductionProgress): string {
   const told = Object.entries(failures).map(([name, attempts]) => `${grouped(attempts)} ${name}`);
   if (told.length === 0) return '';
   const parked = jobs.Parked ?? 0;
-  return `${told.join(', ')} (${parked === 0 ? 'all tried again' : `${grouped(parked)} jobs parked`})`;
+  if (parked > 0) return `${told.join(', ')} (${grouped(parked)} jobs parked)`;
+  const givenUp = (jobs.Waived ?? 0) + (jobs.Cancelled ?? 0) > 0;
+  return givenUp ? told.join(', ') : `${told.join(', ')} (all tried again)`;
 }

@@ -217,6 +217,37 @@ describe('a sweep of a completed production’s storage', () => {
     expect(new Set((await findings()).map(({ state }) => state))).toEqual(new Set(['Repaired']));
   });
 
+  it('does not copy again what the production has copied elsewhere meanwhile', async () => {
+    const [lost, ...there] = await stored(STORAGE);
+    await sweep(STORAGE, there);
+    expect(await findings()).toMatchObject([{ state: 'Open', remedy: 'copy' }]);
+    await room.change(
+      `insert into replicas (file_id, storage, path, state, created_at)
+         select file_id, 'KMI-TMP', path, 'Available', 0 from replicas
+         where path = '${lost!.path}' and storage = '${STORAGE}'`,
+    );
+    await room.change(
+      `update replicas set state = 'Removing' where path = '${lost!.path}' and storage = '${STORAGE}'`,
+    );
+    const at = await sweep(STORAGE, there);
+    expect(await findings()).toEqual([]);
+    expect((await room.do.planRepairs({ ...at, doubtful: [] })).copies).toEqual([]);
+  });
+
+  it('of one production counts nothing of others, and gives it no file but those beside its own', async () => {
+    const [one] = await stored(STORAGE);
+    const above = `/${ref.epoch}/belle/dark`;
+    const at = await sweep(STORAGE, [file(above)]);
+    expect((await findings()).find(({ path }) => path === above)?.production_id).toBeNull();
+    const ended = {
+      ...at,
+      ...{ files: 0, foreign: 0, foreignMore: false, repaired: 0, failure: '' },
+    };
+    expect((await room.do.endSweep(ended)).open.dark).toBe(1);
+    const mine = await sweep(STORAGE, [file(`${one!.path}.dark`)], { production: 'mumu' });
+    expect((await room.do.endSweep({ ...ended, ...mine })).open.dark).toBe(1);
+  });
+
   it('forgets what has come to nothing by the second look', async () => {
     const [one, ...others] = await stored(STORAGE);
     const dark = `${one!.path}.dark`;

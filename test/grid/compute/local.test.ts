@@ -121,6 +121,16 @@ describe('a local computing element', () => {
     expect(await ce.readLog(job.name, { head: 0, tail: 100 })).toBeNull();
   });
 
+  it('kills what a payload has put into a session of its own, when it forgets the job', async () => {
+    const ce = open();
+    const job = jobOf('e1.p.1.1', `cd ${folder}; setsid sleep 61 >/dev/null 2>&1 & sleep 0.2`);
+    await ce.submit([job]);
+    await allEnded(ce, [job.name]);
+    expect(processesIn(folder)).toHaveLength(1);
+    await ce.forget([job.name]);
+    await until(() => processesIn(folder).length === 0);
+  });
+
   it('leaves running jobs alone when it is told to forget them', async () => {
     const ce = open();
     await ce.submit([jobOf('e1.p.1.1', 'sleep 0.3')]);

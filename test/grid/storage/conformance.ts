@@ -185,8 +185,6 @@ export function storageConformance(
     ['an empty segment', '/mc//a'],
     ['a slash at its end', '/mc/'],
     ['NUL', '/a\0b'],
-    ['a newline', '/a\nb'],
-    ['a control character', '/a\u0007'],
     ['a very long name', `/${'a'.repeat(256)}`],
   ])('refuses a path with %s everywhere', async (_what, bad) => {
     const { near } = storages();
@@ -199,4 +197,21 @@ export function storageConformance(
     await expect(listed(near, bad)).rejects.toEqual(refusal);
     expect(() => near.url(bad)).toThrow(refusal);
   });
+
+  it.each([
+    ['a newline', '/a\nb'],
+    ['a control character', '/a\u0007'],
+  ])(
+    'takes no path with %s, but looks at and removes what others have put there',
+    async (_, bad) => {
+      const { near } = storages();
+      const refusal = failsWith('FABRICA_STORAGE_PATH');
+      await expect(put(near, bad, 'x')).rejects.toEqual(refusal);
+      await expect(near.read(bad)).rejects.toEqual(refusal);
+      await expect(near.removeTree(bad)).rejects.toEqual(refusal);
+      expect(() => near.url(bad)).toThrow(refusal);
+      expect(await near.stat(bad)).toBeNull();
+      expect(await near.remove(bad)).toBe('absent');
+    },
+  );
 }
