@@ -4,7 +4,7 @@ import { parseJobNumbers } from '../../domain/job-numbers.js';
 import { parseDuration } from '../../domain/quantity.js';
 import { choice } from './invocation.js';
 import type { Session } from './session.js';
-import { checkSiteName } from './site-name.js';
+import { checkSiteName } from './known-names.js';
 
 /** Options that name a part of a production's jobs. */
 export interface JobOptions {

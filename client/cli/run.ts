@@ -1,6 +1,6 @@
 import { CommanderError } from 'commander';
 import { FabricaError } from '../../domain/errors.js';
-import { printable } from '../../domain/problem.js';
+import { printable, quoted } from '../../domain/problem.js';
 import { EXIT, type ExitCode } from './exit-code.js';
 import { reportError } from './error-report.js';
 import { Invocation } from './invocation.js';
@@ -22,7 +22,7 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
   } catch (error) {
     if (!(error instanceof CommanderError)) return await reportError(error, terminal, json);
     if (error.exitCode === 0) return EXIT.ok;
-    return await reportError(commandLineError(error), terminal, json);
+    return await reportError(commandLineError(error, argv), terminal, json);
   }
 }
 
@@ -30,10 +30,13 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
 const SUGGESTION = /\n(\(Did you mean [^\n]*\))$/;
 const LONGEST = 2000;
 
-function commandLineError(error: CommanderError): FabricaError {
+function commandLineError(error: CommanderError, argv: readonly string[]): FabricaError {
+  const [first, asked] = argv.filter((word) => !word.startsWith('-'));
   const message =
     error.code === 'commander.help'
-      ? 'A command is missing.'
+      ? first === 'help' && asked !== undefined
+        ? `There is no command ${quoted(asked)} to explain.`
+        : 'A command is missing.'
       : printable(error.message.replace(/^error: /, '').replace(SUGGESTION, ' $1'), LONGEST);
   return new FabricaError('FABRICA_COMMAND_LINE', message);
 }

@@ -13,12 +13,15 @@ export function checkNames(
   configuration: Configuration,
   file: string,
 ): void {
-  const { distribution, sites } = definition;
+  const { diagnosis, distribution, sites } = definition;
   const finals = configuration.storages.filter(({ purpose }) => purpose === 'final');
   const siteNames = configuration.sites.map(({ name }) => name);
   const areas = [...new Set(finals.map(({ area }) => area))];
   const problems: Problem[] = [
     ...sites.flatMap((name, i) => unknown(['sites', i], 'site', name, siteNames)),
+    ...diagnosis.flatMap(({ site }, i) =>
+      site === undefined ? [] : unknown(['diagnosis', i, 'site'], 'site', site, siteNames),
+    ),
     ...distribution.areas.flatMap((name, i) =>
       unknown(['distribution', 'areas', i], 'area with final storages', name, areas),
     ),

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { listDebts } from '../../../catalog/views/debt-list.js';
 import { EXIT } from '../exit-code.js';
 import { examples, limitOption, textArgument, type Invocation } from '../invocation.js';
-import { checkStorageName } from '../storage-name.js';
+import { checkStorageName } from '../known-names.js';
 import type { Cell } from '../table.js';
 import { timeText } from '../text.js';
 

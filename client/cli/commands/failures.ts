@@ -25,7 +25,7 @@ import {
 } from '../invocation.js';
 import { crossTable } from '../pages/cross-table.js';
 import type { Session } from '../session.js';
-import { checkSiteName } from '../site-name.js';
+import { checkSiteName } from '../known-names.js';
 import type { Cell } from '../table.js';
 import { countsText, timeText } from '../text.js';
 

@@ -4,7 +4,7 @@ import { FAILURE_CLASSES, type FailureClass } from '../../../domain/failure-clas
 import { JOB_STATES, type JobState } from '../../../domain/states/job.js';
 import { EXIT } from '../exit-code.js';
 import { choice, examples, limitOption, textArgument, type Invocation } from '../invocation.js';
-import { checkSiteName } from '../site-name.js';
+import { checkSiteName } from '../known-names.js';
 import { stateStyle } from '../style.js';
 import type { Cell } from '../table.js';
 

@@ -4,7 +4,7 @@ import { formatDuration } from '../../../domain/quantity.js';
 import { EXIT, type ExitCode } from '../exit-code.js';
 import { duration, examples, textArgument, type Invocation } from '../invocation.js';
 import type { Session } from '../session.js';
-import { checkSiteName } from '../site-name.js';
+import { checkSiteName } from '../known-names.js';
 import { stateStyle } from '../style.js';
 import type { Cell } from '../table.js';
 import { timeText } from '../text.js';

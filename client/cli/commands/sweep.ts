@@ -5,7 +5,7 @@ import type { SweepReport } from '../../../domain/sweep.js';
 import { EXIT } from '../exit-code.js';
 import { examples, limitOption, type Invocation } from '../invocation.js';
 import type { Session } from '../session.js';
-import { checkStorageName } from '../storage-name.js';
+import { checkStorageName } from '../known-names.js';
 import { stateStyle } from '../style.js';
 import type { Cell } from '../table.js';
 import { counted, countsText, grouped, safe } from '../text.js';

@@ -129,6 +129,7 @@ describe('a command line that is wrong', () => {
     [['list', '--state', 'Lost'], /Allowed choices are New/],
     [['list', '--addres', 'x:1'], /unknown option '--addres'/],
     [['site'], /A command is missing/],
+    [['help', 'nope'], /There is no command "nope" to explain/],
     [['site', 'ban', 'KMI', '--until', 'tomorrow'], /2h/],
     [['site', 'ban', 'KMI', '--until', '0s'], /such as 90s/],
     [['site', 'ban', 'KMI', '--until', '999999999999d'], /at most 3650d/],
