@@ -226,9 +226,20 @@ describe('rules that people add', () => {
     expect(new Diagnostician({ definition }).diagnose(failure)).toEqual({
       class: 'payload-error',
       rule: 'payload-failed',
+      siteRule: false,
       found: '',
       passive: [{ rule: 'definition:try', class: 'environment' }],
     });
+  });
+
+  it('are known to be about one site', () => {
+    const at = (site?: string) =>
+      new Diagnostician({
+        definition: [
+          rule({ id: 'one', exitCodes: [66], class: 'environment', ...(site && { site }) }),
+        ],
+      }).diagnose(failure).siteRule;
+    expect([at(), at(failure.site)]).toEqual([false, true]);
   });
 
   it('take bounded time, whatever their expression', () => {
