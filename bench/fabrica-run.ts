@@ -10,13 +10,15 @@ import type { DefinitionInput } from '../domain/definition.js';
 import { silentLog } from '../domain/log.js';
 import { readUpRecord } from '../worker/up-record.js';
 import { up } from '../worker/up.js';
-import { descendantsCpuMs } from './processor-time.js';
+import { descendantsCpuMs, familyCpuMs } from './processor-time.js';
 
 export interface FabricaRun {
   /** From the start of the production until `counts`. */
   readonly seconds: number;
   /** Processor time of all processes meanwhile. */
   readonly cpuMs: number;
+  /** The same by process: Temporal, control, and the sites together. */
+  readonly cpuMsBy: Readonly<Record<string, number>>;
   /** Highest resident memory of the control process, MB. */
   readonly controlRssMb: number;
 }
@@ -47,6 +49,7 @@ export async function fabricaRun(run: {
   try {
     const client = new Client({ connection, namespace: system.namespace });
     const cpuBefore = descendantsCpuMs();
+    const cpuByBefore = cpuBy(folder);
     const began = performance.now();
     const handle = await client.workflow.start('production', {
       taskQueue: 'fabrica',
@@ -62,14 +65,28 @@ export async function fabricaRun(run: {
     }
     const seconds = (performance.now() - began) / 1000;
     const cpuMs = descendantsCpuMs() - cpuBefore;
+    const cpuMsBy = Object.fromEntries(
+      Object.entries(cpuBy(folder)).map(([name, ms]) => [name, ms - (cpuByBefore[name] ?? 0)]),
+    );
     await handle.result();
     await run.after?.(catalog);
     const control = readUpRecord(folder)?.children.find((child) => child.name === 'control');
     const status = readFileSync(`/proc/${control?.pid ?? 'self'}/status`, 'utf8');
-    return { seconds, cpuMs, controlRssMb: Number(/VmHWM:\s*(\d+)/.exec(status)?.[1] ?? 0) / 1000 };
+    const controlRssMb = Number(/VmHWM:\s*(\d+)/.exec(status)?.[1] ?? 0) / 1000;
+    return { seconds, cpuMs, cpuMsBy, controlRssMb };
   } finally {
     await catalog.close();
     await connection.close();
     await system.stop();
   }
+}
+
+/** Processor time so far of each kind of process of a system, ms. */
+function cpuBy(folder: string): Record<string, number> {
+  const times: Record<string, number> = {};
+  for (const { name, pid } of readUpRecord(folder)?.children ?? []) {
+    const kind = name.replace(/[ -].*/, '');
+    times[kind] = (times[kind] ?? 0) + familyCpuMs(pid);
+  }
+  return times;
 }

@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import Database from 'better-sqlite3';
@@ -27,6 +27,9 @@ export interface SimulatedBench extends FabricaRun, Comparison {
   readonly cpuPerJobMs: number;
   /** How often a person had to release parked merges. */
   readonly releases: number;
+  readonly bundles: number;
+  /** Of the catalog's file, after completion. */
+  readonly catalogBytesPerJob: number;
 }
 
 const MOST_RELEASES = 100;
@@ -52,17 +55,21 @@ const MIX: Readonly<Partial<Record<FailureClass, number>>> = {
 const DYING = ['CNAF', 'UVic', 'KMI'];
 
 /**
- * A production on the example grid of 60 sites, with failures of all classes at the given rate (and, if there are any, three sites that die on the way); every
- * failure's class is compared with what the simulation injected.
+ * A production on the example grid of 60 sites, with failures of all classes at the given rate; every failure's class is compared with what
+ * the simulation injected.
  */
 export async function benchSimulated(size: {
   jobs: number;
   failures: number;
+  /** Three sites die on the way. */
+  dying: boolean;
 }): Promise<SimulatedBench> {
   const folder = mkdtempSync(path.join(tmpdir(), 'fabrica-bench-'));
   try {
     let releases = 0;
     let releasedAt = 0;
+    let bundles = 0;
+    let catalogBytes = 0;
     let told: Comparison = {
       attempts: 0,
       failedAttempts: 0,
@@ -72,7 +79,7 @@ export async function benchSimulated(size: {
     };
     const run = await fabricaRun({
       folder,
-      configuration: configurationFor(folder, size.failures),
+      configuration: configurationFor(folder, size),
       definition: definitionFor(size.jobs),
       longestSeconds: 600 + size.jobs / 20,
       counts: async (catalog, handle) => {
@@ -87,13 +94,21 @@ export async function benchSimulated(size: {
       },
       after: async (catalog) => {
         told = await comparison(catalog, folder);
+        ({ bundles } = await catalog.read((db) =>
+          db
+            .selectFrom('bundles')
+            .select((eb) => eb.fn.countAll<number>().as('bundles'))
+            .executeTakeFirstOrThrow(),
+        ));
+        catalogBytes = statSync(catalog.file).size;
       },
     });
     return {
       ...run,
       ...told,
-      releases,
+      ...{ releases, bundles },
       jobs: size.jobs,
+      catalogBytesPerJob: catalogBytes / size.jobs,
       jobsPerSecond: size.jobs / run.seconds,
       cpuPerJobMs: run.cpuMs / size.jobs,
     };
@@ -104,7 +119,10 @@ export async function benchSimulated(size: {
 
 const EXAMPLE = new URL('../../examples/simulated/fabrica.yaml', import.meta.url);
 
-function configurationFor(folder: string, failures: number): Configuration {
+function configurationFor(
+  folder: string,
+  { dying, failures }: { failures: number; dying: boolean },
+): Configuration {
   const file = path.join(folder, 'fabrica.yaml');
   copyFileSync(EXAMPLE, file);
   const { configuration } = loadConfiguration({ file, state: folder, env: {}, cwd: folder });
@@ -117,7 +135,7 @@ function configurationFor(folder: string, failures: number): Configuration {
     temporal: { ...configuration.temporal, port: 0, uiPort: 0 },
     simulation: { ...configuration.simulation, failures: rates },
     sites: configuration.sites.map((site) =>
-      failures > 0 && DYING.includes(site.name) && site.compute.kind === 'simulated'
+      dying && DYING.includes(site.name) && site.compute.kind === 'simulated'
         ? {
             ...site,
             compute: { ...site.compute, diesAt: 24 * 3600 * (1 + DYING.indexOf(site.name)) },

@@ -146,6 +146,23 @@ export async function insertBlock(
     .executeTakeFirstOrThrow();
 }
 
+/** The events that the blocks of a production are to make, and their jobs that wait. */
+export async function plannedWork(
+  db: Db,
+  production: number,
+): Promise<{ events: number; waiting: number }> {
+  const row = await db
+    .selectFrom('blocks')
+    .select((eb) => [
+      eb.fn.sum<number | null>('events').as('events'),
+      eb.fn.sum<number | null>('waiting').as('waiting'),
+    ])
+    .where('production_id', '=', production)
+    .where('state', '<>', 'Discarded')
+    .executeTakeFirstOrThrow();
+  return { events: row.events ?? 0, waiting: row.waiting ?? 0 };
+}
+
 /** Unfinished blocks by home storage, over all productions. */
 export async function blocksByHome(db: Db): Promise<Map<string, number>> {
   const rows = await db

@@ -21,6 +21,8 @@ export interface PlacementJob {
 export interface PlacementCase {
   /** In order of their numbers. */
   readonly jobs: readonly PlacementJob[];
+  /** All jobs of the production that wait, these ones and those that are not planned yet. */
+  readonly backlog: number;
   readonly sites: readonly PlacementSite[];
   /** This production's priority over the sum of all that have jobs waiting, 0..1; 1 for scouts and merges. */
   readonly share: number;
@@ -42,16 +44,31 @@ export const LARGEST_BUNDLE = 500;
 /** A queue at a site holds what its slots finish in this time, so that a report's round trip never leaves a slot idle. */
 const QUEUE_SECONDS = 5;
 
-/** Jobs that may be at a site: its slots, and a queue of a fifth of them or of `QUEUE_SECONDS` of work, whichever is more. */
+/** Jobs that may be at a site: its slots, and its queue. */
 export function siteCapacity(slots: number, jobSeconds: number | null): number {
+  return slots + siteQueue(slots, jobSeconds);
+}
+
+/** Jobs that may wait at a site: a fifth of its slots or `QUEUE_SECONDS` of work, whichever is more. */
+function siteQueue(slots: number, jobSeconds: number | null): number {
   const refill =
     jobSeconds === null ? 0 : Math.ceil((slots * QUEUE_SECONDS) / Math.max(jobSeconds, 0.01));
-  return slots + Math.max(Math.ceil(slots / 5), Math.min(refill, LARGEST_BUNDLE * 2));
+  return Math.max(Math.ceil(slots / 5), Math.min(refill, LARGEST_BUNDLE * 2));
 }
 
 /**
- * Which jobs go where now. Never to a closed or full site. Room is filled evenly over the sites in proportion to it, sites near the home
- * storage first, in runs of consecutive jobs. A job avoids the sites that it failed at as long as another open site exists at all.
+ * The least room (jobs) that is filled: half of the queue. Each bundle costs the same, however small it is, and no slot idles while the other
+ * half of the queue lasts.
+ */
+function leastRoom({ jobSeconds, share, urgent }: PlacementCase, slots: number): number {
+  const queue = Math.min(siteQueue(slots, jobSeconds), LARGEST_BUNDLE);
+  return urgent ? 1 : Math.max(1, Math.floor((queue * share) / 2));
+}
+
+/**
+ * Which jobs go where now. Never to a closed or full site, and not before half of the site's queue is free. A production
+ * that could not fill the room is spread over the sites in proportion to it; of a larger one, these jobs fill site after site, since others will fill
+ * the rest. Sites near the home storage come first; jobs go in runs of consecutive numbers. A job avoids the sites that it failed at as long as another open site exists at all.
  */
 export function placeJobs(input: PlacementCase): Placement {
   const passedOver: { site: string; why: string }[] = [];
@@ -66,13 +83,15 @@ export function placeJobs(input: PlacementCase): Placement {
       siteCapacity(site.slots, input.jobSeconds) + (input.urgent ? Math.ceil(site.slots / 5) : 0);
     const mine = Math.max(1, Math.ceil(capacity * input.share)) - site.mine;
     const room = Math.min(capacity - site.open, mine);
-    if (room > 0) rooms.set(site.name, Math.min(room, LARGEST_BUNDLE));
-    else {
+    if (room >= leastRoom(input, site.slots)) {
+      rooms.set(site.name, Math.min(room, LARGEST_BUNDLE));
+    } else {
+      const enough = room <= 0 ? '' : ', its queue is more than half full';
       passedOver.push({
         site: site.name,
         why:
-          capacity - site.open <= 0
-            ? `full: ${site.open} jobs for ${site.slots} slots`
+          capacity - site.open <= Math.max(0, room)
+            ? `full: ${site.open} jobs for ${site.slots} slots${enough}`
             : `its share is used: ${site.mine} jobs of ${Math.round(input.share * 100)} %`,
       });
     }
@@ -84,7 +103,7 @@ export function placeJobs(input: PlacementCase): Placement {
   const order = [...rooms.keys()].sort(
     (a, b) => Number(near(b)) - Number(near(a)) || (rooms.get(b) ?? 0) - (rooms.get(a) ?? 0),
   );
-  const fill = Math.min(1, input.jobs.length / total);
+  const fill = Math.min(1, Math.max(input.backlog, input.jobs.length) / total);
   const quota = new Map(order.map((name) => [name, Math.ceil((rooms.get(name) ?? 0) * fill)]));
   const placed = new Map<string, number[]>();
   const give = (job: number, site: string): void => {

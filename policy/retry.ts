@@ -99,3 +99,12 @@ export function decideRetry(failure: FailureCase): RetryDecision {
     raise: limited,
   };
 }
+
+/**
+ * When a job that failed at `now` may be placed again, after so many seconds or up to a quarter more (ms since 1970): at times that jobs with the
+ * same wait have in common, so that what fails here and there goes out again together, in few bundles.
+ */
+export function retryAt(now: number, seconds: number): number {
+  const together = Math.max(1, Math.round(seconds * 250));
+  return Math.ceil((now + seconds * 1000) / together) * together;
+}

@@ -6,7 +6,7 @@ import type { Definition } from '../../domain/definition.js';
 import type { FailureClass } from '../../domain/failure-class.js';
 import type { BlameVerdict } from '../../policy/blame.js';
 import type { Diagnosis } from '../../policy/diagnosis.js';
-import { CHARGED, decideRetry } from '../../policy/retry.js';
+import { CHARGED, decideRetry, retryAt } from '../../policy/retry.js';
 import { outputLfn } from './attempt-outputs.js';
 
 /** What one report comes to. */
@@ -152,7 +152,7 @@ export function failed(
     decision.action === 'retry'
       ? {
           state: 'Waiting',
-          not_before: history.now + Math.round(decision.seconds * 1000),
+          not_before: retryAt(history.now, decision.seconds),
           avoid: JSON.stringify([...avoid]),
           raised: decision.raise ? 1 : attempt.raised,
         }

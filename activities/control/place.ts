@@ -6,7 +6,13 @@ import {
   openBundles,
   type BundleRow,
 } from '../../catalog/attempts.js';
-import { changeBlockState, getBlock, recountBlock, type BlockRow } from '../../catalog/blocks.js';
+import {
+  changeBlockState,
+  getBlock,
+  plannedWork,
+  recountBlock,
+  type BlockRow,
+} from '../../catalog/blocks.js';
 import type { Db } from '../../catalog/catalog.js';
 import { placeableJobs, waitingJobs, type JobRow, type JobStage } from '../../catalog/jobs.js';
 import { revisionOf, type ProductionRow } from '../../catalog/productions.js';
@@ -27,6 +33,7 @@ import type { BlockState } from '../../domain/states/block.js';
 import { planDistribution } from '../../policy/distribution-plan.js';
 import { placeJobs, LARGEST_BUNDLE, type PlacementSite } from '../../policy/placement.js';
 import { productionFor, type BlockRef, type ControlContext } from './context.js';
+import { estimateOf } from './estimates.js';
 import { orderOf } from './orders.js';
 
 /** What a block's workflow finds when it starts: where the block stands, and what is on its way from an earlier life. */
@@ -114,6 +121,7 @@ export function placing(context: ControlContext) {
     const urgent = input.stage === 'merge' || isScouting(production);
     const placement = placeJobs({
       jobs: jobs.map((job) => ({ job: job.number, avoid: JSON.parse(job.avoid) as string[] })),
+      backlog: urgent ? 0 : await backlogOf(db, production),
       sites: await placementSites(db, production, block, definition, sites),
       share: urgent ? 1 : await shareOf(db, production),
       urgent,
@@ -208,6 +216,13 @@ export function placing(context: ControlContext) {
   async function shareOf(db: Db, production: ProductionRow): Promise<number> {
     const others = await waitingShares(db, production.id);
     return production.priority / (production.priority + others);
+  }
+
+  /** Jobs of a production that wait, and that its further blocks will have. */
+  async function backlogOf(db: Db, production: ProductionRow): Promise<number> {
+    const { events, waiting } = await plannedWork(db, production.id);
+    const unplanned = Math.max(0, production.events - events);
+    return waiting + Math.ceil(unplanned / estimateOf(production).eventsPerJob);
   }
 
   return { openBlock, place };

@@ -20,6 +20,7 @@ const site = (name: string, more: Partial<PlacementSite> = {}): PlacementSite =>
 
 const given = (more: Partial<PlacementCase>): PlacementCase => ({
   jobs: [],
+  backlog: 0,
   sites: [],
   share: 1,
   urgent: false,
@@ -53,6 +54,7 @@ const cases = fc
   })
   .map(({ avoids, ...rest }) => ({
     ...rest,
+    backlog: 0,
     jobs: avoids.map((avoid, i) => ({ job: i + 1, avoid })),
   }));
 
@@ -109,6 +111,14 @@ describe('placeJobs', () => {
     const sites = names.map((name) => site(name));
     const placement = placeJobs(given({ jobs: numbered(10), sites }));
     expect(placement.bundles.map((bundle) => bundle.jobs.length).sort()).toEqual([1, 3, 3, 3]);
+  });
+
+  it('fills site after site where the production has jobs for all of them', () => {
+    const sites = names.map((name) => site(name));
+    const some = given({ jobs: numbered(24), backlog: 48, sites });
+    expect(placeJobs(some).bundles.map((bundle) => bundle.jobs.length)).toEqual([12, 12]);
+    const fewer = placeJobs({ ...some, backlog: 24 });
+    expect(fewer.bundles.map((bundle) => bundle.jobs.length)).toEqual([6, 6, 6, 6]);
   });
 
   it('makes runs of consecutive jobs, the home storage’s sites first', () => {
@@ -170,7 +180,35 @@ describe('placeJobs', () => {
     );
   });
 
-  it('leaves no job waiting that a site with room could take', () => {
+  it('refills a queue when half of it is free', () => {
+    const jobs = numbered(100);
+    const at = (open: number): PlacementSite => site('KMI', { slots: 100, open, mine: open });
+    expect(placeJobs(given({ jobs, sites: [at(111)] }))).toEqual({
+      bundles: [],
+      passedOver: [
+        { site: 'KMI', why: 'full: 111 jobs for 100 slots, its queue is more than half full' },
+      ],
+    });
+    expect(placeJobs(given({ jobs, sites: [at(110)] })).bundles[0]?.jobs).toHaveLength(10);
+    expect(
+      placeJobs(given({ jobs, sites: [at(119)], urgent: true })).bundles[0]?.jobs,
+    ).toHaveLength(21);
+  });
+
+  it('leaves no job waiting while a slot is free that is the production’s', () => {
+    fc.assert(
+      fc.property(cases, (input) => {
+        const jobs = numbered(4 * LARGEST_BUNDLE);
+        const { bundles } = placeJobs({ ...input, jobs, share: 1 });
+        for (const one of input.sites) {
+          if (one.closed !== '' || one.open >= one.slots) continue;
+          expect(bundles.map((bundle) => bundle.site)).toContain(one.name);
+        }
+      }),
+    );
+  });
+
+  it('leaves no job waiting that a site with enough room could take', () => {
     fc.assert(
       fc.property(cases, (input) => {
         const jobs = input.jobs.map(({ job }) => ({ job, avoid: [] }));
@@ -180,7 +218,13 @@ describe('placeJobs', () => {
           .map((one) => {
             const capacity = capacityOf(input, one);
             const share = Math.max(1, Math.ceil(capacity * input.share)) - one.mine;
-            return Math.max(0, Math.min(capacity - one.open, share, LARGEST_BUNDLE));
+            const found = Math.min(capacity - one.open, share, LARGEST_BUNDLE);
+            const queue = Math.min(
+              siteCapacity(one.slots, input.jobSeconds) - one.slots,
+              LARGEST_BUNDLE,
+            );
+            const least = input.urgent ? 1 : Math.max(1, Math.floor((queue * input.share) / 2));
+            return found >= least ? found : 0;
           })
           .reduce((sum, one) => sum + one, 0);
         const placed = bundles.reduce((sum, bundle) => sum + bundle.jobs.length, 0);

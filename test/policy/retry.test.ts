@@ -6,7 +6,7 @@ import {
   FAILURE_CLASSES,
   type FailureClass,
 } from '../../domain/failure-class.js';
-import { decideRetry, type FailureCase } from '../../policy/retry.js';
+import { decideRetry, retryAt, type FailureCase } from '../../policy/retry.js';
 
 const failure = (more: Partial<FailureCase> & Pick<FailureCase, 'class'>): FailureCase => ({
   blame: BLAME_OF[more.class],
@@ -186,5 +186,26 @@ describe('decideRetry', () => {
         },
       ),
     );
+  });
+});
+
+describe('retryAt', () => {
+  it('waits for the time or up to a quarter more', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 0, max: 4e12 }),
+        fc.integer({ min: 0, max: 1e9 }),
+        (now, milliseconds) => {
+          const waited = retryAt(now, milliseconds / 1000) - now;
+          expect(waited).toBeGreaterThanOrEqual(milliseconds);
+          expect(waited).toBeLessThanOrEqual(1.25 * milliseconds + 2);
+        },
+      ),
+    );
+  });
+
+  it('brings together what has failed at about the same time', () => {
+    const times = Array.from({ length: 60 }, (_, i) => retryAt(i * 1000, 60));
+    expect(new Set(times).size).toBeLessThanOrEqual(5);
   });
 });
