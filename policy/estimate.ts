@@ -40,7 +40,11 @@ export interface Estimate {
   readonly blockJobs: number;
 }
 
-const BLOCK_JOBS = { least: 200, most: 10_000, mergedFiles: 5 };
+/**
+ * A block yields at least so many merged files, or is a hundredth of the production if that is more: each block costs the same, however
+ * large it is, and a production moves on in steps of a hundredth.
+ */
+const BLOCK_JOBS = { least: 200, most: 10_000, mergedFiles: 5, share: 0.01 };
 /** Below this a wall limit would kill jobs for a hiccup of the node. */
 const LEAST_WALL_LIMIT = 120;
 const LEAST_MEMORY_LIMIT = 256;
@@ -80,11 +84,15 @@ export function estimate(samples: readonly ScoutSample[], rules: EstimateRules):
       memory === null ? rules.memoryMB : Math.max(LEAST_MEMORY_LIMIT, Math.ceil(1.5 * memory)),
     ),
     jobsPerMerge,
-    blockJobs: Math.min(
-      BLOCK_JOBS.most,
-      Math.max(BLOCK_JOBS.least, BLOCK_JOBS.mergedFiles * jobsPerMerge),
-    ),
+    blockJobs: chooseBlockJobs(jobsPerMerge, rules.events / eventsPerJob),
   };
+}
+
+/** A whole number of merges, where the bounds allow it. */
+function chooseBlockJobs(jobsPerMerge: number, jobs: number): number {
+  const { least, mergedFiles, most, share } = BLOCK_JOBS;
+  const wanted = Math.max(least, mergedFiles * jobsPerMerge, share * jobs);
+  return Math.min(most, jobsPerMerge * Math.ceil(wanted / jobsPerMerge));
 }
 
 function chooseEventsPerJob(wallPerEvent: number | null, rules: EstimateRules): number {

@@ -121,7 +121,12 @@ export function placing(context: ControlContext) {
     const urgent = input.stage === 'merge' || isScouting(production);
     const placement = placeJobs({
       jobs: jobs.map((job) => ({ job: job.number, avoid: JSON.parse(job.avoid) as string[] })),
-      backlog: urgent ? 0 : await backlogOf(db, production),
+      // Scouts are spread; the merges of a block go together.
+      backlog: isScouting(production)
+        ? 0
+        : input.stage === 'merge'
+          ? Infinity
+          : await backlogOf(db, production),
       sites: await placementSites(db, production, block, definition, sites),
       share: urgent ? 1 : await shareOf(db, production),
       urgent,

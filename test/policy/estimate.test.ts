@@ -64,6 +64,14 @@ describe('estimate', () => {
     expect(measured.bytesPerEvent).toBe(1e4);
   });
 
+  it('makes blocks of a hundredth of a large production, in whole merges', () => {
+    const jobsOf = (jobs: number): number =>
+      estimate([], { ...RULES, events: 100 * jobs, eventsPerJob: 100, mergeEvents: 700 }).blockJobs;
+    expect([100, 10_000, 100_000, 1_000_000, 10_000_000].map(jobsOf)).toEqual([
+      203, 203, 1001, 10_000, 10_000,
+    ]);
+  });
+
   it('sizes merges and blocks by the bytes: at least five merged files a block', () => {
     const measured = estimate(spread(9), { ...RULES, eventsPerJob: 1000 });
     expect(measured.jobsPerMerge).toBe(100);
