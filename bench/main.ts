@@ -35,7 +35,7 @@ program
   .option('--json <file>', 'write the figures here as well')
   .action(async (options: { jobs: string; failures: string; json?: string }) => {
     const size = { jobs: Number(options.jobs), failures: Number(options.failures) };
-    const result = await benchSimulated({ ...size, dying: size.failures > 0 });
+    const result = await benchSimulated({ ...size, dying: size.failures > 0, backoff: 0.5 });
     const { agreeing, failedAttempts } = result;
     console.log(`jobs      ${result.jobs}: ${JSON.stringify(result.states)}`);
     console.log(`rate      ${result.jobsPerSecond.toFixed(0)} jobs/s, from definition to audit`);
@@ -64,7 +64,8 @@ program
   .action(async (options: { jobs: string; failures: string; json?: string }) => {
     const rows: SimulatedBench[] = [];
     for (const jobs of options.jobs.split(',').map(Number)) {
-      const row = await benchSimulated({ jobs, failures: Number(options.failures), dying: false });
+      const failures = Number(options.failures);
+      const row = await benchSimulated({ jobs, failures, dying: false, backoff: 5 });
       rows.push(row);
       console.log(scaleRow(row));
       if (options.json !== undefined) {

@@ -63,6 +63,8 @@ export async function benchSimulated(size: {
   failures: number;
   /** Three sites die on the way. */
   dying: boolean;
+  /** Of the definition, s. */
+  backoff: number;
 }): Promise<SimulatedBench> {
   const folder = mkdtempSync(path.join(tmpdir(), 'fabrica-bench-'));
   try {
@@ -80,7 +82,7 @@ export async function benchSimulated(size: {
     const run = await fabricaRun({
       folder,
       configuration: configurationFor(folder, size),
-      definition: definitionFor(size.jobs),
+      definition: definitionFor(size),
       longestSeconds: 600 + size.jobs / 20,
       counts: async (catalog, handle) => {
         const found = await catalog.read((db) => findProduction(db, 'bench'));
@@ -145,7 +147,7 @@ function configurationFor(
   };
 }
 
-function definitionFor(jobs: number): DefinitionInput {
+function definitionFor({ backoff, jobs }: { jobs: number; backoff: number }): DefinitionInput {
   return {
     name: 'bench',
     dataset: {
@@ -162,7 +164,7 @@ function definitionFor(jobs: number): DefinitionInput {
       eventsPerJob: 1000,
     },
     scouts: { jobs: 20, minimumSuccess: 0.5 },
-    retries: { attempts: 30, systemAttempts: 100, backoff: 0.5, maximumBackoff: 2 },
+    retries: { attempts: 30, systemAttempts: 100, backoff, maximumBackoff: 4 * backoff },
     merge: { command: ['merge', '{output}', '{inputs}'], targetSize: '2 GB' },
     distribution: { copies: 2, areas: ['asia', 'america', 'europe'] },
     // Payloads that fail twice by chance shall be given up, not hold the production.

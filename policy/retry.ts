@@ -101,10 +101,11 @@ export function decideRetry(failure: FailureCase): RetryDecision {
 }
 
 /**
- * When a job that failed at `now` may be placed again, after so many seconds or up to a quarter more (ms since 1970): at times that jobs with the
- * same wait have in common, so that what fails here and there goes out again together, in few bundles.
+ * When a job that failed at `now` may be placed again (ms since 1970): after so many seconds, and then with others. Jobs with the same wait come back
+ * at the same times, which are a quarter of the wait apart, or a twentieth of what a job takes (s, null if not known): so what fails here
+ * and there goes out again in few bundles, and nobody waits for long compared with the work itself.
  */
-export function retryAt(now: number, seconds: number): number {
-  const together = Math.max(1, Math.round(seconds * 250));
-  return Math.ceil((now + seconds * 1000) / together) * together;
+export function retryAt(now: number, seconds: number, jobSeconds: number | null): number {
+  const apart = Math.max(1, Math.round(250 * seconds), Math.round(50 * (jobSeconds ?? 0)));
+  return Math.ceil((now + seconds * 1000) / apart) * apart;
 }

@@ -116,6 +116,8 @@ export interface FailureHistory {
   readonly full: boolean;
   /** The job may be divided. */
   readonly divisible: boolean;
+  /** What jobs of its kind take, s; null if not known. */
+  readonly jobSeconds: number | null;
   /** ms. */
   readonly now: number;
 }
@@ -152,7 +154,7 @@ export function failed(
     decision.action === 'retry'
       ? {
           state: 'Waiting',
-          not_before: retryAt(history.now, decision.seconds),
+          not_before: retryAt(history.now, decision.seconds, history.jobSeconds),
           avoid: JSON.stringify([...avoid]),
           raised: decision.raise ? 1 : attempt.raised,
         }

@@ -125,7 +125,7 @@ export function settling(context: ControlContext) {
           db,
           production,
           judgements.flatMap(({ attempt }) =>
-            attempt.state === 'Done' ? (attempt.report.wallSeconds ?? []) : [],
+            attempt.state === 'Done' ? slotSeconds(attempt.report) : [],
           ),
         );
       }
@@ -230,6 +230,7 @@ export function settling(context: ControlContext) {
         // Merges have the full limits from the beginning; a slow node deserves a second try all the same.
         full: (production.estimate === null && bundle.kind !== 'merge') || attempt.raised === 1,
         divisible: bundle.kind !== 'merge' && production.estimate !== null,
+        jobSeconds: bundle.kind === 'merge' ? null : production.job_seconds,
         now,
       });
     });
@@ -290,6 +291,11 @@ export function settling(context: ControlContext) {
   }
 
   return { settle };
+}
+
+/** How long a job has held its slot, s; none if that is not known. By the clock that rates and pauses go by: simulated jobs tell another wall time. */
+function slotSeconds({ endedAt, startedAt }: AttemptReport): number[] {
+  return startedAt === null || endedAt === null ? [] : [Math.max(0, endedAt - startedAt) / 1000];
 }
 
 /** The destinations that came before the one that took an output. */

@@ -190,22 +190,26 @@ describe('decideRetry', () => {
 });
 
 describe('retryAt', () => {
-  it('waits for the time or up to a quarter more', () => {
+  it('waits for the time, and then for others: up to a quarter of it or a twentieth of a job', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 0, max: 4e12 }),
         fc.integer({ min: 0, max: 1e9 }),
-        (now, milliseconds) => {
-          const waited = retryAt(now, milliseconds / 1000) - now;
+        fc.option(fc.integer({ min: 0, max: 1e6 })),
+        (now, milliseconds, jobSeconds) => {
+          const waited = retryAt(now, milliseconds / 1000, jobSeconds) - now;
+          const most = Math.max(1.25 * milliseconds, milliseconds + 50 * (jobSeconds ?? 0));
           expect(waited).toBeGreaterThanOrEqual(milliseconds);
-          expect(waited).toBeLessThanOrEqual(1.25 * milliseconds + 2);
+          expect(waited).toBeLessThanOrEqual(most + 2);
         },
       ),
     );
   });
 
   it('brings together what has failed at about the same time', () => {
-    const times = Array.from({ length: 60 }, (_, i) => retryAt(i * 1000, 60));
-    expect(new Set(times).size).toBeLessThanOrEqual(5);
+    const times = (jobSeconds: number | null): Set<number> =>
+      new Set(Array.from({ length: 60 }, (_, i) => retryAt(i * 1000, 60, jobSeconds)));
+    expect(times(null).size).toBeLessThanOrEqual(5);
+    expect(times(7200).size).toBeLessThanOrEqual(2);
   });
 });

@@ -23,10 +23,13 @@ const audited = (production: string, state: string): Promise<void> =>
 
 test('a completed production is cleaned by its command, and nothing of it is left', async () => {
   const handle = await fabrica.start(smallProduction('old'));
-  await until(handle, (progress) => progress.state === 'Scouting' || progress.state === 'Active');
+  // Paused, so that it can not end meanwhile.
+  await handle.signal('pause', 'not yet');
+  await until(handle, (progress) => progress.state === 'Stopped');
   const early = await command('clean', 'old', '--yes');
   expect(early.code).toBe(1);
   expect(early.err).toContain('cancel it first');
+  await handle.signal('resume', 'now');
   expect(await handle.result()).toMatchObject({ state: 'Completed' });
 
   const unasked = await command('clean', 'old');
