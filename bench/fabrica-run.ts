@@ -10,6 +10,7 @@ import type { DefinitionInput } from '../domain/definition.js';
 import { silentLog } from '../domain/log.js';
 import { readUpRecord } from '../worker/up-record.js';
 import { up } from '../worker/up.js';
+import { historySizes, type HistorySize } from './history-sizes.js';
 import { descendantsCpuMs, familyCpuMs } from './processor-time.js';
 
 export interface FabricaRun {
@@ -21,6 +22,12 @@ export interface FabricaRun {
   readonly cpuMsBy: Readonly<Record<string, number>>;
   /** Highest resident memory of the control process, MB. */
   readonly controlRssMb: number;
+  /** Of all workflows; Temporal allows 51,200. */
+  readonly largestHistoryEvents: number;
+  /** Of all workflows; Temporal allows 50 MB. */
+  readonly largestHistoryBytes: number;
+  /** The same by workflow type. */
+  readonly histories: Readonly<Record<string, HistorySize>>;
 }
 
 /** Runs one production from nothing to its end, in a system of its own; fails if it is not `Completed` within the time. */
@@ -73,7 +80,14 @@ export async function fabricaRun(run: {
     const control = readUpRecord(folder)?.children.find((child) => child.name === 'control');
     const status = readFileSync(`/proc/${control?.pid ?? 'self'}/status`, 'utf8');
     const controlRssMb = Number(/VmHWM:\s*(\d+)/.exec(status)?.[1] ?? 0) / 1000;
-    return { seconds, cpuMs, cpuMsBy, controlRssMb };
+    const histories = await historySizes(client);
+    const largest = (what: 'events' | 'bytes'): number =>
+      Math.max(...Object.values(histories).map((size) => size[what]));
+    return {
+      ...{ seconds, cpuMs, cpuMsBy, controlRssMb, histories },
+      largestHistoryEvents: largest('events'),
+      largestHistoryBytes: largest('bytes'),
+    };
   } finally {
     await catalog.close();
     await connection.close();

@@ -9,6 +9,7 @@ import type { Configuration } from '../domain/configuration.js';
 import type { DefinitionInput } from '../domain/definition.js';
 import { BELLE2_LFN_SCHEME, claimDirectory, outputNaming } from '../domain/lfn.js';
 import { parseConfiguration, parseDefinition } from '../domain/parse.js';
+import { NOTHING_PACKED } from '../domain/packed.js';
 import { prepareDirectoryStorage } from '../grid/storage/directory.js';
 import { createJob, jobFolder, openStaging } from '../grid/compute/local-job.js';
 import { wrapperScript } from '../grid/compute/wrapper.js';
@@ -157,7 +158,7 @@ async function throughXargs(
       claims: claimDirectory('e000000', 1, 0),
     },
     ranges: [{ job: 1, count: size.jobs, attempt: 1, seed: 1, firstEvent: 1, events: 1, index: 1 }],
-    inputs: {},
+    inputs: NOTHING_PACKED,
   };
   const folders: string[] = [];
   const staging = await openStaging(path.join(root, 'jobs'), Date.now());

@@ -65,7 +65,7 @@ program
     const rows: SimulatedBench[] = [];
     for (const jobs of options.jobs.split(',').map(Number)) {
       const failures = Number(options.failures);
-      const row = await benchSimulated({ jobs, failures, dying: false, backoff: 5 });
+      const row = await benchSimulated({ jobs, failures, dying: false, backoff: 1 });
       rows.push(row);
       console.log(scaleRow(row));
       if (options.json !== undefined) {
@@ -87,5 +87,6 @@ function scaleRow(row: SimulatedBench): string {
     `control ${row.controlRssMb.toFixed(0)} MB at most`,
     `catalog ${row.catalogBytesPerJob.toFixed(0)} bytes per job`,
     `${(row.attempts / row.bundles).toFixed(0)} attempts per bundle`,
+    `largest history ${row.largestHistoryEvents} events, ${(row.largestHistoryBytes / 1e6).toFixed(1)} MB`,
   ].join(', ');
 }

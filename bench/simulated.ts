@@ -119,7 +119,7 @@ export async function benchSimulated(size: {
   }
 }
 
-const EXAMPLE = new URL('../../examples/simulated/fabrica.yaml', import.meta.url);
+const EXAMPLE = path.resolve('examples/simulated/fabrica.yaml');
 
 function configurationFor(
   folder: string,

@@ -28,21 +28,23 @@ export async function insertBundle(
     .values({ ...bundle, jobs: jobs.length })
     .returningAll()
     .executeTakeFirstOrThrow();
-  const numbers = rowsOf(
-    jobs.map((number) => ({ number })),
-    { number: 'integer' },
+  const rows = rowsOf(
+    jobs.map((number) => ({ production: bundle.production_id, number })),
+    { production: 'integer', number: 'integer' },
   );
   await sql`
-    update jobs set state = 'Submitted', attempt = attempt + 1
-    where production_id = ${bundle.production_id} and state = 'Waiting'
-      and number in (select r.number from ${numbers} as r)`.execute(db);
+    update jobs set state = 'Submitted', attempt = attempt + 1 from ${rows} as r
+    where jobs.production_id = r.production and jobs.number = r.number and +jobs.state = 'Waiting'`.execute(
+    db,
+  );
   await sql`
     insert into attempts (production_id, job, attempt, bundle, site, state, placed_at, ce_id, node, reason, log_tail)
     select j.production_id, j.number, j.attempt, ${row.id}, ${bundle.site}, 'Submitted', ${bundle.placed_at},
            '', '', '', ''
-    from jobs j
-    where j.production_id = ${bundle.production_id} and j.state = 'Submitted'
-      and j.number in (select r.number from ${numbers} as r)`.execute(db);
+    from ${rows} as r cross join jobs j
+    where j.production_id = r.production and j.number = r.number and +j.state = 'Submitted'`.execute(
+    db,
+  );
   return row;
 }
 
@@ -73,6 +75,19 @@ export async function bundlesOfTicket(
     .execute();
 }
 
+/** Jobs that were sent to sites since a time (ms), by production and site. */
+export async function placedSince(
+  db: Db,
+  since: number,
+): Promise<{ production: number; site: string; jobs: number }[]> {
+  return db
+    .selectFrom('bundles')
+    .select((eb) => ['production_id as production', 'site', eb.fn.sum<number>('jobs').as('jobs')])
+    .where('placed_at', '>', since)
+    .groupBy(['production_id', 'site'])
+    .execute();
+}
+
 /** Bundles that have open attempts or are not cleared: of one block, or of the whole production. */
 export async function openBundles(
   db: Db,
@@ -87,6 +102,18 @@ export async function openBundles(
     .where('cleared_at', 'is', null)
     .orderBy('id')
     .execute();
+}
+
+/** Whether a bundle has attempts that are submitted or running. */
+export async function hasOpenAttempts(db: Db, bundle: number): Promise<boolean> {
+  const row = await db
+    .selectFrom('attempts')
+    .select('job')
+    .where('bundle', '=', bundle)
+    .where('state', 'in', OPEN_ATTEMPT_STATES)
+    .limit(1)
+    .executeTakeFirst();
+  return row !== undefined;
 }
 
 /** An open attempt with what must be known of its job to send or to judge it. */
@@ -267,6 +294,12 @@ export async function changeAttempts(
 const isOpen = (state: AttemptState): boolean =>
   (OPEN_ATTEMPT_STATES as readonly AttemptState[]).includes(state);
 
+const jobList = (production: number, jobs: readonly number[]) =>
+  rowsOf(
+    jobs.map((job) => ({ production, job })),
+    { production: 'integer', job: 'integer' },
+  );
+
 /** How often each of these jobs has failed by its payload before, as far as is known now. */
 export async function payloadFailures(
   db: Db,
@@ -274,15 +307,11 @@ export async function payloadFailures(
   jobs: readonly number[],
 ): Promise<Map<number, number>> {
   if (jobs.length === 0) return new Map();
-  const rows = await db
-    .selectFrom('attempts')
-    .select((eb) => ['job', eb.fn.countAll<number>().as('failures')])
-    .where('production_id', '=', production)
-    .where('job', 'in', [...jobs])
-    .where('class', 'in', ['payload-error', 'payload-crash'])
-    .where('blame', '=', 'payload')
-    .groupBy('job')
-    .execute();
+  const { rows } = await sql<{ job: number; failures: number }>`
+    select a.job, count(*) as failures from ${jobList(production, jobs)} as r cross join attempts a
+    where a.production_id = r.production and a.job = r.job and +a.class in ('payload-error', 'payload-crash')
+      and a.blame = 'payload'
+    group by a.job`.execute(db);
   return new Map(rows.map((row) => [row.job, row.failures]));
 }
 
@@ -294,18 +323,14 @@ export async function acquitPayload(
   classes: readonly FailureClass[],
 ): Promise<void> {
   if (passed.length === 0) return;
-  const failed = await db
-    .selectFrom('attempts')
-    .select(['job', 'attempt', 'site', 'evidence'])
-    .where('production_id', '=', production)
-    .where(
-      'job',
-      'in',
-      passed.map((one) => one.job),
-    )
-    .where('class', 'in', [...classes])
-    .where('blame', '=', 'payload')
-    .execute();
+  const jobs = jobList(
+    production,
+    passed.map((one) => one.job),
+  );
+  const { rows: failed } = await sql<Pick<AttemptRow, 'job' | 'attempt' | 'site' | 'evidence'>>`
+    select a.job, a.attempt, a.site, a.evidence from ${jobs} as r cross join attempts a
+    where a.production_id = r.production and a.job = r.job and +a.class in (${sql.join([...classes])})
+      and a.blame = 'payload'`.execute(db);
   const sites = new Map(passed.map((one) => [one.job, one.site]));
   const acquitted = failed.flatMap(({ job, attempt, site, evidence }) => {
     const passedAt = sites.get(job);

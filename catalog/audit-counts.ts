@@ -7,6 +7,8 @@ export interface ProductionCounts {
   readonly made: number;
   /** Events in valid final files, per data level. */
   readonly final: Readonly<Record<string, number>>;
+  /** Events in the accepted outputs of its jobs, per data level. */
+  readonly written: Readonly<Record<string, number>>;
   /** Final files by number of available copies. */
   readonly copies: readonly { copies: number; files: number; sample: string }[];
   /** Jobs that are neither done nor given up. */
@@ -54,6 +56,12 @@ export async function productionCounts(db: Db, production: number): Promise<Prod
     where production_id = ${production} and state = 'Valid' and kind = ${finalKind} group by level`.execute(
     db,
   );
+  const written = await sql<{ level: string; n: number }>`
+    select f.level, sum(f.events) as n from jobs o
+    join files f on f.production_id = o.production_id and f.job = o.number and f.attempt = o.attempt
+    where o.production_id = ${production} and o.kind in ('scout', 'fabrication') and o.state = 'Done'
+      and f.kind = 'output' and f.state <> 'Invalid'
+    group by f.level`.execute(db);
   const copies = await sql<{ copies: number; files: number; sample: string }>`
     select copies, count(*) as files, min(lfn) as sample from (
       select f.lfn, (select count(*) from replicas r where r.file_id = f.id and r.state = 'Available') as copies
@@ -64,12 +72,13 @@ export async function productionCounts(db: Db, production: number): Promise<Prod
       select f.id, count(i.job) as merges from files f
       join jobs o on o.production_id = f.production_id and o.number = f.job and o.state = 'Done'
                  and o.attempt = f.attempt
-      left join job_inputs i on i.file_id = f.id
+      left join job_inputs i on i.file_id = f.id and i.production_id = f.production_id
       where f.production_id = ${production} and f.kind = 'output' and f.state <> 'Invalid'
       group by f.id having ${having})`;
   return {
     made,
     final: Object.fromEntries(final.rows.map((row) => [row.level, Number(row.n)])),
+    written: Object.fromEntries(written.rows.map((row) => [row.level, Number(row.n)])),
     copies: copies.rows,
     openJobs,
     waivedJobs: waived.rows.map((row) => row.number),

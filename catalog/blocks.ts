@@ -2,6 +2,7 @@ import type { Selectable } from 'kysely';
 import type { FailureClass } from '../domain/failure-class.js';
 import { addCounts, NO_COUNTS, type BlockCounts, type JobCounts } from '../domain/progress.js';
 import { BLOCK_TRANSITIONS, type BlockState } from '../domain/states/block.js';
+import type { JobState } from '../domain/states/job.js';
 import { assertTransition } from '../domain/transition.js';
 import type { Db } from './catalog.js';
 import type { BlockTable } from './tables.js';
@@ -61,7 +62,13 @@ export async function changeBlockState(
 }
 
 export function countsOf(block: Pick<BlockRow, 'counts'>): BlockCounts {
-  return JSON.parse(block.counts) as BlockCounts;
+  return { ...NO_COUNTS, ...(JSON.parse(block.counts) as BlockCounts) };
+}
+
+/** Jobs of a stage that wait to be placed. */
+export function waitingIn(block: Pick<BlockRow, 'counts'>, stage: 'events' | 'merge'): number {
+  const { jobs, merges } = countsOf(block);
+  return (stage === 'merge' ? merges : jobs).Waiting ?? 0;
 }
 
 /** Counts the jobs of a block again, after they have changed; adds newly failed attempts to those counted before. */
@@ -83,7 +90,8 @@ export async function recountBlock(
     .where('block', '=', key.block)
     .groupBy(['kind', 'state', 'level'])
     .execute();
-  const before = await getBlock(db, key);
+  const block = await getBlock(db, key);
+  const before = countsOf(block);
   let jobs: JobCounts = {};
   let merges: JobCounts = {};
   let made = 0;
@@ -105,20 +113,80 @@ export async function recountBlock(
     }
   }
   const counts: BlockCounts = {
+    ...before,
     jobs,
     merges,
     made,
     waived,
     merged: Math.max(0, ...merged.values()),
-    failures: addCounts((JSON.parse(before.counts) as BlockCounts).failures, newFailures),
+    failures: addCounts(before.failures, newFailures),
   };
+  await saveCounts(db, block, counts, waiting);
+  return counts;
+}
+
+/** Notes the final files of a block that is distributed. */
+export async function countFinalFiles(
+  db: Db,
+  block: BlockRow,
+  files: readonly { readonly size: number }[],
+): Promise<void> {
+  const bytes = files.reduce((sum, { size }) => sum + size, 0);
+  await saveCounts(db, block, { ...countsOf(block), files: files.length, bytes }, block.waiting);
+}
+
+/** Jobs that make events and have changed their state, and their events in all. */
+export interface MovedJobs {
+  readonly from: JobState;
+  readonly to: JobState;
+  readonly jobs: number;
+  /** Where they matter: of those that are or were `Done` or `Waived`. */
+  readonly events: number;
+}
+
+/** As `recountBlock`, from what has just changed: for the many small changes of a block whose merges stay as they are. */
+export async function countMoves(
+  db: Db,
+  block: BlockRow,
+  moves: readonly MovedJobs[],
+  newFailures: Partial<Record<FailureClass, number>> = {},
+): Promise<void> {
+  const before = countsOf(block);
+  const gained = (state: JobState, value: (move: MovedJobs) => number): number =>
+    moves.reduce(
+      (sum, move) =>
+        sum + (move.to === state ? value(move) : 0) - (move.from === state ? value(move) : 0),
+      0,
+    );
+  const states = new Set(moves.flatMap(({ from, to }) => [from, to]));
+  const jobs = addCounts(
+    before.jobs,
+    Object.fromEntries([...states].map((state) => [state, gained(state, (move) => move.jobs)])),
+  );
+  const counts: BlockCounts = {
+    ...before,
+    jobs: Object.fromEntries(Object.entries(jobs).filter(([, count]) => count !== 0)),
+    made: before.made + gained('Done', (move) => move.events),
+    waived: before.waived + gained('Waived', (move) => move.events),
+    failures: addCounts(before.failures, newFailures),
+  };
+  await saveCounts(db, block, counts, block.waiting + gained('Waiting', (move) => move.jobs));
+}
+
+async function saveCounts(
+  db: Db,
+  block: BlockRow,
+  counts: BlockCounts,
+  waiting: number,
+): Promise<void> {
+  const update = { counts: JSON.stringify(counts), waiting };
   await db
     .updateTable('blocks')
-    .set({ counts: JSON.stringify(counts), waiting })
-    .where('production_id', '=', key.production)
-    .where('number', '=', key.block)
+    .set(update)
+    .where('production_id', '=', block.production_id)
+    .where('number', '=', block.number)
     .execute();
-  return counts;
+  Object.assign(block, update);
 }
 
 /** Adds a block in state `Planned`, without its jobs. */
@@ -126,7 +194,14 @@ export async function insertBlock(
   db: Db,
   block: Pick<
     BlockRow,
-    'production_id' | 'number' | 'home_storage' | 'first_job' | 'jobs' | 'first_event' | 'events'
+    | 'production_id'
+    | 'number'
+    | 'home_storage'
+    | 'first_job'
+    | 'jobs'
+    | 'first_event'
+    | 'events'
+    | 'last_input'
   > & { now: number },
 ): Promise<BlockRow> {
   const { now, ...columns } = block;

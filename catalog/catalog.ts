@@ -3,6 +3,7 @@ import type { Clock } from '../domain/clock.js';
 import { FabricaError, messageOf } from '../domain/errors.js';
 import { countChange, type Author } from './changes.js';
 import { forbiddenTransition, sqliteTrouble } from './dialect.js';
+import { SharedCommit } from './shared-commit.js';
 import type { Tables } from './tables.js';
 import { writeFault } from './write-fault.js';
 
@@ -11,6 +12,8 @@ export type Db = Kysely<Tables> | Transaction<Tables>;
 
 /** An open catalog. */
 export class Catalog {
+  readonly #commits: SharedCommit;
+
   constructor(
     readonly db: Kysely<Tables>,
     readonly file: string,
@@ -19,18 +22,20 @@ export class Catalog {
     public epoch: string,
     /** Which activity of a workflow makes the change that is just being made; null if none does. */
     readonly author: () => Author | null = () => null,
-  ) {}
+  ) {
+    this.#commits = new SharedCommit(db);
+  }
 
   /** Runs reads outside a transaction; errors of the database become `FABRICA_CATALOG_*`. */
   async read<T>(work: (db: Db) => Promise<T>): Promise<T> {
     return this.#translated(() => work(this.db));
   }
 
-  /** Runs reads and writes in one transaction: all of them happen, or none. */
+  /** Runs reads and writes in one transaction: all of them happen, or none. Calls at the same time may share it. */
   async write<T>(work: (db: Db) => Promise<T>): Promise<T> {
     const author = this.author();
     return this.#translated(() =>
-      this.db.transaction().execute(async (db) => {
+      this.#commits.run(async (db) => {
         const result = await work(db);
         await countChange(db, author, this.clock.now());
         return result;

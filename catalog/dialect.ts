@@ -58,10 +58,17 @@ export function rowsOf<C extends string>(
   rows: readonly Readonly<Record<NoInfer<C>, string | number | null>>[],
   columns: Readonly<Record<C, ColumnKind>>,
 ): RawBuilder<Record<C, unknown>> {
-  const selected = (Object.keys(columns) as C[]).map(
-    (name) => sql`json_extract(value, ${sql.lit(`$.${name}`)}) as ${sql.ref(name)}`,
+  const names = Object.keys(columns) as C[];
+  const selected = names.map(
+    (name, place) => sql`json_extract(value, ${sql.lit(`$[${place}]`)}) as ${sql.ref(name)}`,
   );
-  return sql`(select ${sql.join(selected)} from json_each(${JSON.stringify(rows)}))`;
+  const values = JSON.stringify(rows.map((row) => names.map((name) => row[name])));
+  return sql`(select ${sql.join(selected)} from json_each(${values}))`;
+}
+
+/** The values of a column of a group, in their order, in one text with blanks between. */
+export function joinedText(column: string): RawBuilder<string> {
+  return sql`group_concat(${sql.ref(column)}, ' ' order by ${sql.ref(column)})`;
 }
 
 const FORBIDDEN = 'forbidden change of state in ';

@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import type { Db } from './catalog.js';
 
 /** One entry of the event log. */
@@ -51,6 +52,31 @@ export async function eventsOf(
     why: row.why,
     data: JSON.parse(row.data) as unknown,
   }));
+}
+
+/** What the entry of a person's comment is called; its text is the reason. */
+export const COMMENT = 'comment';
+
+/** A person's comment. */
+export interface Comment {
+  readonly at: number;
+  readonly who: string;
+  readonly why: string;
+}
+
+/** The comments of people on a production, newest first. */
+export async function commentsOf(db: Db, production: number, limit: number): Promise<Comment[]> {
+  // The literal is that of the index `events_comments`.
+  const { rows } = await sql<Comment>`
+    select at, who, why from events
+    where production_id = ${production} and what = 'comment' order by id desc limit ${limit}`.execute(
+    db,
+  );
+  return rows;
+}
+
+export async function lastComment(db: Db, production: number): Promise<Comment | undefined> {
+  return (await commentsOf(db, production, 1))[0];
 }
 
 /** How many entries of a production's log have this reason, since the last one that tells of `after`. */

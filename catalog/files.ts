@@ -1,4 +1,4 @@
-import { sql, type Selectable } from 'kysely';
+import { sql, type RawBuilder, type Selectable } from 'kysely';
 import type { FileKind } from '../domain/states/file.js';
 import type { BlockKey } from './blocks.js';
 import type { Db } from './catalog.js';
@@ -6,6 +6,9 @@ import { rowsOf } from './dialect.js';
 import type { FileTable } from './tables.js';
 
 export type FileRow = Selectable<FileTable>;
+
+/** True for files of which there may be copies. NOTE: written out, for SQLite uses the index `files_present` only where it sees its condition. */
+export const isPresent: RawBuilder<boolean> = sql<boolean>`files.state <> 'Removed'`;
 
 /** A file with its first replica, as a job's report gives it. */
 export interface NewFile {
@@ -20,11 +23,11 @@ export interface NewFile {
   readonly path: string;
 }
 
-/** Registers outputs of one production: files, and where they lie. For merged files their inputs become parents. */
+/** Registers outputs of one block: files, and where they lie. With `lineage` the inputs of their jobs become their parents; overlay is none. */
 export async function insertFiles(
   db: Db,
-  production: number,
-  kind: FileKind,
+  { production, block }: BlockKey,
+  { kind, lineage }: { readonly kind: FileKind; readonly lineage: boolean },
   files: readonly NewFile[],
   now: number,
 ): Promise<void> {
@@ -44,39 +47,39 @@ export async function insertFiles(
     },
   );
   await sql`
-    insert into files (lfn, production_id, job, attempt, kind, level, state, size, adler32, events, metadata, created_at)
-    select r.lfn, ${production}, r.job, r.attempt, ${kind}, r.level, 'Valid', r.size, r.adler32, r.events, '{}', ${now}
+    insert into files (lfn, production_id, block, job, attempt, kind, level, state, size, adler32, events, metadata, created_at)
+    select r.lfn, ${production}, ${block}, r.job, r.attempt, ${kind}, r.level, 'Valid', r.size, r.adler32, r.events, '{}', ${now}
     from ${rows} as r`.execute(db);
   await sql`
     insert into replicas (file_id, storage, path, state, created_at)
     select f.id, r.storage, r.path, 'Available', ${now}
     from ${rows} as r join files f on f.lfn = r.lfn`.execute(db);
-  if (kind === 'merged') {
+  if (lineage) {
     await sql`
       insert into file_parents (file_id, parent_id)
       select f.id, i.file_id
       from ${rows} as r join files f on f.lfn = r.lfn
-      join job_inputs i on i.production_id = ${production} and i.job = r.job`.execute(db);
+      join job_inputs i on i.production_id = ${production} and i.job = r.job
+      where i.role = 'input'`.execute(db);
   }
 }
 
 /** Valid files of a block's jobs of these kinds, in order of their jobs. */
 export async function blockFiles(db: Db, key: BlockKey, kind: FileKind): Promise<FileRow[]> {
-  return db
-    .selectFrom('files')
-    .innerJoin('jobs', (join) =>
-      join
-        .onRef('jobs.production_id', '=', 'files.production_id')
-        .onRef('jobs.number', '=', 'files.job'),
-    )
-    .selectAll('files')
-    .where('jobs.production_id', '=', key.production)
-    .where('jobs.block', '=', key.block)
-    .where('files.kind', '=', kind)
-    .where('files.state', '=', 'Valid')
-    .orderBy('files.job')
-    .orderBy('files.level')
-    .execute();
+  return (
+    db
+      .selectFrom('files')
+      .selectAll()
+      .where('production_id', '=', key.production)
+      .where('block', '=', key.block)
+      .where('kind', '=', kind)
+      .where('state', '=', 'Valid')
+      .where(isPresent)
+      // The plus keeps SQLite from reading all files of the production in this order.
+      .orderBy(sql`+job`)
+      .orderBy('level')
+      .execute()
+  );
 }
 
 /** A replica with what its file should be. */
@@ -132,11 +135,6 @@ async function readBlockReplicas(
 ): Promise<ReplicaOfFile[]> {
   return db
     .selectFrom('files')
-    .innerJoin('jobs', (join) =>
-      join
-        .onRef('jobs.production_id', '=', 'files.production_id')
-        .onRef('jobs.number', '=', 'files.job'),
-    )
     .innerJoin('replicas', 'replicas.file_id', 'files.id')
     .select([
       'files.id as file',
@@ -147,10 +145,11 @@ async function readBlockReplicas(
       'files.adler32',
       'files.job',
     ])
-    .where('jobs.production_id', '=', key.production)
-    .where('jobs.block', '=', key.block)
+    .where('files.production_id', '=', key.production)
+    .where('files.block', '=', key.block)
     .where('files.kind', '=', kind)
     .where('files.state', '=', 'Valid')
+    .where(isPresent)
     .where('replicas.state', '=', 'Available')
     .where('files.id', '>', page.after)
     .orderBy('files.id')
@@ -186,6 +185,7 @@ async function readProductionReplicas(
       'files.job',
     ])
     .where('files.production_id', '=', production)
+    .where(isPresent)
     .where('replicas.state', '=', 'Available')
     .where('files.id', '>', page.after)
     .orderBy('files.id')

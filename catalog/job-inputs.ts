@@ -1,14 +1,18 @@
 import { sql } from 'kysely';
+import type { BlockKey } from './blocks.js';
 import type { Db } from './catalog.js';
 import { rowsOf } from './dialect.js';
-import { replicasOf, type FileRow } from './files.js';
+import type { InputRole } from '../domain/input-definition.js';
+import type { ReplicaName } from '../domain/selection.js';
+import { replicasOf, type FileRow, type ReplicaOfFile } from './files.js';
 
-/** An input file of a merge job, with where it lies. */
+/** A file that a job reads, with where it lies. */
 export type JobInput = Pick<FileRow, 'id' | 'lfn' | 'size' | 'adler32' | 'events'> & {
+  readonly role: InputRole;
   readonly replicas: readonly { storage: string; path: string }[];
 };
 
-/** Input files by job number, in the order in which they are merged. */
+/** Files that jobs read, by job number, in their order: inputs, then overlay. */
 export async function inputsOf(
   db: Db,
   production: number,
@@ -19,7 +23,7 @@ export async function inputsOf(
     { number: 'integer' },
   );
   const { rows } = await sql<Omit<JobInput, 'replicas'> & { job: number }>`
-    select i.job, f.id, f.lfn, f.size, f.adler32, f.events
+    select i.job, i.role, f.id, f.lfn, f.size, f.adler32, f.events
     from job_inputs i join files f on f.id = i.file_id
     where i.production_id = ${production} and i.job in (select r.number from ${numbers} as r)
     order by i.job, i.position`.execute(db);
@@ -36,7 +40,7 @@ export async function inputsOf(
   return inputs;
 }
 
-/** Gives merge jobs their inputs, in order. */
+/** Gives jobs their input files, in order. */
 export async function insertInputs(
   db: Db,
   production: number,
@@ -49,4 +53,180 @@ export async function insertInputs(
   await sql`
     insert into job_inputs (production_id, job, position, file_id)
     select ${production}, r.job, r.position, r.file from ${rows} as r`.execute(db);
+}
+
+/** Files that are inputs of a block's merges. */
+export async function mergeInputs(db: Db, key: BlockKey): Promise<number[]> {
+  // Merges are few: they come first.
+  const { rows } = await sql<{ file_id: number }>`
+    select i.file_id from jobs j cross join job_inputs i
+    where j.production_id = ${key.production} and j.block = ${key.block} and j.kind = 'merge'
+      and i.production_id = j.production_id and i.job = j.number`.execute(db);
+  return rows.map(({ file_id }) => file_id);
+}
+
+/** Gives jobs overlay files: those at these places (`overlay`) of the production's set. */
+export async function insertOverlay(
+  db: Db,
+  production: number,
+  chosen: readonly { job: number; position: number; overlay: number }[],
+): Promise<void> {
+  if (chosen.length === 0) return;
+  const rows = rowsOf(
+    chosen.map((one) => ({ ...one })),
+    { job: 'integer', position: 'integer', overlay: 'integer' },
+  );
+  await sql`
+    insert into job_inputs (production_id, job, position, file_id, role)
+    select ${production}, r.job, r.position, p.file_id, 'overlay'
+    from ${rows} as r
+    cross join production_inputs p
+    where p.production_id = ${production} and p.role = 'overlay' and p.position = r.overlay`.execute(
+    db,
+  );
+}
+
+/** A file that a job reads, as it is divided: `events` of unknown ones count as 1. */
+export interface JobInputFile {
+  readonly file: number;
+  readonly size: number;
+  readonly events: number;
+}
+
+/** The input files of jobs, overlay left out, in their order. */
+export async function inputFilesOf(
+  db: Db,
+  production: number,
+  jobs: readonly number[],
+): Promise<Map<number, (JobInputFile & { counted: boolean })[]>> {
+  const numbers = rowsOf(
+    jobs.map((number) => ({ number })),
+    { number: 'integer' },
+  );
+  const { rows } = await sql<JobInputFile & { job: number; counted: number }>`
+    select i.job, f.id as file, f.size, coalesce(f.events, 1) as events, f.events is not null as counted
+    from ${numbers} as r
+    cross join job_inputs i
+    join files f on f.id = i.file_id
+    where i.production_id = ${production} and i.job = r.number and i.role = 'input'
+    order by i.job, i.position`.execute(db);
+  const found = new Map<number, (JobInputFile & { counted: boolean })[]>();
+  for (const { job, counted, ...file } of rows) {
+    const list = found.get(job) ?? [];
+    list.push({ ...file, counted: counted === 1 });
+    found.set(job, list);
+  }
+  return found;
+}
+
+/** A file that a job can not read: no good copy of it is left. */
+export interface LostInput {
+  readonly job: number;
+  readonly lfn: string;
+  readonly role: InputRole;
+  readonly production: string | null;
+  /** Its production is making it again. */
+  readonly remade: boolean;
+}
+
+/** Of these jobs: the first file of each that has no good copy any more. */
+export async function lostInputs(
+  db: Db,
+  production: number,
+  jobs: readonly number[],
+): Promise<LostInput[]> {
+  const numbers = rowsOf(
+    jobs.map((number) => ({ number })),
+    { number: 'integer' },
+  );
+  const { rows } = await sql<Omit<LostInput, 'remade'> & { remade: number | null }>`
+    select i.job, f.lfn, i.role, p.name as production,
+           p.state in ('Active', 'Completing') and b.state not in ('Finished', 'Held', 'Discarded') as remade
+    from ${numbers} as r
+    cross join job_inputs i
+    join files f on f.id = i.file_id
+    left join productions p on p.id = f.production_id
+    left join blocks b on b.production_id = f.production_id and b.number = f.block
+    where i.production_id = ${production} and i.job = r.number
+      and not exists (select 1 from replicas c where c.file_id = f.id and c.state = 'Available' and f.state = 'Valid')
+    order by i.job, i.position`.execute(db);
+  return rows
+    .filter(({ job }, i) => rows[i - 1]?.job !== job)
+    .map(({ remade, ...one }) => ({ ...one, remade: remade === 1 }));
+}
+
+/** How many files jobs read, overlay among them, and the storages that hold all of their input. */
+export async function placesOfInputs(
+  db: Db,
+  production: number,
+  jobs: readonly number[],
+): Promise<Map<number, { files: number; storages: string[] }>> {
+  const numbers = rowsOf(
+    jobs.map((number) => ({ number })),
+    { number: 'integer' },
+  );
+  const counts = await sql<{ job: number; files: number; inputs: number }>`
+    select i.job, count(*) as files, sum(i.role = 'input') as inputs
+    from ${numbers} as r cross join job_inputs i
+    where i.production_id = ${production} and i.job = r.number
+    group by i.job`.execute(db);
+  const places = await sql<{ job: number; storage: string; files: number }>`
+    select i.job, c.storage, count(*) as files
+    from ${numbers} as r cross join job_inputs i
+    join replicas c on c.file_id = i.file_id and c.state = 'Available'
+    where i.production_id = ${production} and i.job = r.number and i.role = 'input'
+    group by i.job, c.storage`.execute(db);
+  const found = new Map(
+    counts.rows.map(({ files, inputs, job }) => [job, { files, inputs, storages: [] as string[] }]),
+  );
+  for (const { files, job, storage } of places.rows) {
+    const one = found.get(job);
+    if (one?.inputs === files) one.storages.push(storage);
+  }
+  return found;
+}
+
+/** Copies of files that jobs of a block read, whose last attempts could not read one: the page after a file id, whole files. */
+export async function doubtfulInputs(
+  db: Db,
+  key: BlockKey,
+  after: number,
+  limit: number,
+): Promise<ReplicaOfFile[]> {
+  const { rows } = await sql<ReplicaOfFile>`
+    with page as (
+      select distinct i.file_id as id
+      from jobs j
+      cross join attempts a
+      join job_inputs i on i.production_id = j.production_id and i.job = j.number
+      where j.production_id = ${key.production} and j.block = ${key.block}
+        and j.kind in ('scout', 'fabrication') and j.state in ('Waiting', 'Parked')
+        and a.production_id = j.production_id and a.job = j.number and a.attempt = j.attempt
+        and a.class in ('input-missing', 'input-corrupt') and i.file_id > ${after}
+        and exists (select 1 from replicas c where c.file_id = i.file_id and c.state = 'Available')
+      order by 1 limit ${limit})
+    select f.id as file, f.lfn, c.storage, c.path, f.size, f.adler32, f.job
+    from page join files f on f.id = page.id join replicas c on c.file_id = f.id and c.state = 'Available'
+    order by f.id`.execute(db);
+  return rows;
+}
+
+/** The productions whose files these copies are, with the paths of theirs. */
+export async function ownersOf(
+  db: Db,
+  replicas: readonly ReplicaName[],
+): Promise<{ name: string; paths: string[] }[]> {
+  const names = rowsOf(
+    replicas.map((one) => ({ ...one })),
+    { storage: 'text', path: 'text' },
+  );
+  const { rows } = await sql<{ name: string; path: string }>`
+    select p.name, c.path from ${names} as r
+    join replicas c on c.storage = r.storage and c.path = r.path and c.state = 'Available'
+    join files f on f.id = c.file_id
+    join productions p on p.id = f.production_id
+    order by p.name, c.path`.execute(db);
+  const owners = new Map<string, string[]>();
+  for (const { name, path } of rows) owners.set(name, [...(owners.get(name) ?? []), path]);
+  return [...owners].map(([name, paths]) => ({ name, paths }));
 }

@@ -84,6 +84,20 @@ export async function nextJobNumbers(
   return { number: Number(last?.number ?? 0) + 1, index: Number(index?.index ?? 0) + 1 };
 }
 
+/** What `place` must know of a job. */
+export type PlaceableJob = Pick<
+  JobRow,
+  | 'number'
+  | 'kind'
+  | 'raised'
+  | 'level'
+  | 'avoid'
+  | 'file_index'
+  | 'not_before'
+  | 'charged'
+  | 'uncharged'
+>;
+
 /**
  * Jobs of a block that may be placed now, the lowest numbers first: at most `limit` that may go anywhere and as many that avoid sites, so
  * that however many wait for another site to have room, the others are found.
@@ -93,38 +107,49 @@ export async function placeableJobs(
   key: BlockKey,
   stage: JobStage,
   options: { now: number; limit: number },
-): Promise<JobRow[]> {
-  const first = (comparison: '=' | '<>'): Promise<JobRow[]> =>
+): Promise<PlaceableJob[]> {
+  const { limit, now } = options;
+  // One kind at a time: then the index gives them in order, and no more than the limit is read.
+  const first = (kind: JobKind, comparison: '=' | '<>'): Promise<PlaceableJob[]> =>
     db
       .selectFrom('jobs')
-      .selectAll()
+      .select(['number', 'kind', 'raised', 'level', 'avoid', 'file_index', 'not_before'])
+      .select(['charged', 'uncharged'])
       .where('production_id', '=', key.production)
       .where('block', '=', key.block)
-      .where('kind', 'in', [...STAGE_KINDS[stage]])
+      .where('kind', '=', kind)
       .where('state', '=', 'Waiting')
-      .where('not_before', '<=', options.now)
+      .where('not_before', '<=', now)
       .where('avoid', comparison, '[]')
       .orderBy('number')
-      .limit(options.limit)
+      .limit(limit)
       .execute();
-  return [...(await first('=')), ...(await first('<>'))].sort((a, b) => a.number - b.number);
+  const found: PlaceableJob[] = [];
+  for (const comparison of ['=', '<>'] as const) {
+    const jobs: PlaceableJob[] = [];
+    for (const kind of STAGE_KINDS[stage]) jobs.push(...(await first(kind, comparison)));
+    found.push(...inOrder(jobs).slice(0, limit));
+  }
+  return inOrder(found);
 }
 
-/** How many jobs of a block wait, and when the first of them may be placed (ms). */
-export async function waitingJobs(
+const inOrder = (jobs: PlaceableJob[]): PlaceableJob[] => jobs.sort((a, b) => a.number - b.number);
+
+/** When the first waiting job of a stage may be placed (ms); null if none waits. */
+export async function firstPlacement(
   db: Db,
   key: BlockKey,
   stage: JobStage,
-): Promise<{ waiting: number; from: number }> {
+): Promise<number | null> {
   const row = await db
     .selectFrom('jobs')
-    .select((eb) => [eb.fn.countAll<number>().as('waiting'), eb.fn.min('not_before').as('from')])
+    .select((eb) => eb.fn.min<number | null>('not_before').as('from'))
     .where('production_id', '=', key.production)
     .where('block', '=', key.block)
     .where('kind', 'in', [...STAGE_KINDS[stage]])
     .where('state', '=', 'Waiting')
     .executeTakeFirstOrThrow();
-  return { waiting: row.waiting, from: Number(row.from) };
+  return row.from;
 }
 
 /** What becomes of a job after an attempt. */
@@ -172,6 +197,24 @@ export async function changeJobs(
     set state = r.state, charged = r.charged, uncharged = r.uncharged, not_before = r.not_before, avoid = r.avoid, raised = r.raised
     from ${rows} as r
     where jobs.production_id = r.production and jobs.number = r.number`.execute(db);
+}
+
+/** Has waiting jobs wait on until then, ms. */
+export async function postponeJobs(
+  db: Db,
+  production: number,
+  jobs: readonly number[],
+  until: number,
+): Promise<void> {
+  const rows = rowsOf(
+    jobs.map((number) => ({ number })),
+    { number: 'integer' },
+  );
+  await sql`
+    update jobs set not_before = ${until} from ${rows} as r
+    where jobs.production_id = ${production} and jobs.number = r.number and jobs.state = 'Waiting'`.execute(
+    db,
+  );
 }
 
 /** Moves every job of these kinds in a block from one state to another; returns their numbers. */

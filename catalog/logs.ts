@@ -47,7 +47,7 @@ export async function insertLogArchive(
   await sql`
     update attempts set log_kept = 1 from ${rows} as r
     where attempts.production_id = r.production and attempts.job = r.job and attempts.attempt = r.attempt
-      and attempts.bundle = ${bundle.id}`.execute(db);
+      and +attempts.bundle = ${bundle.id}`.execute(db);
 }
 
 /** Archives of logs, of any production, that are older than `keepFor` (s): file ids, the oldest first, at most `limit`. */

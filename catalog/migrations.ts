@@ -1,7 +1,13 @@
 import { sql, type Kysely, type Migration } from 'kysely';
+import { addBlockIndexes } from './block-index-migration.js';
+import { indexCampaigns } from './campaign-migration.js';
 import { addEpochs } from './epochs.js';
+import { addInputs } from './input-migration.js';
+import { addLiveControl } from './live-control-migration.js';
 import { addLogs } from './log-migration.js';
 import { addSweeps } from './sweeps-migration.js';
+import { addPlacingTimes } from './placing-times-migration.js';
+import { expectManyRows } from './plan-statistics.js';
 import { prepareReprocessing } from './reprocess-migration.js';
 import { guardTransitions } from './transition-guards.js';
 import { addVerdicts } from './verdicts-migration.js';
@@ -16,6 +22,13 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0005-sweeps': { up: addSweeps },
   '0006-reprocess': { up: prepareReprocessing },
   '0007-epochs': { up: addEpochs },
+  '0008-block-indexes': { up: addBlockIndexes },
+  // Repeated by each later migration that adds an index to a large table.
+  '0009-plan-statistics': { up: expectManyRows },
+  '0010-placing-times': { up: addPlacingTimes },
+  '0013-campaigns': { up: indexCampaigns },
+  '0014-inputs': { up: addInputs },
+  '0015-live-control': { up: addLiveControl },
 };
 
 async function createTables(db: Kysely<unknown>): Promise<void> {

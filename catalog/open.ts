@@ -17,6 +17,11 @@ const BUSY_TIMEOUT = 5_000;
 /** How much of it passes before a person is told, ms. */
 const SILENT_TIMEOUT = 1_000;
 
+/** Pages (of 4 kB) in the write-ahead log from which on they go into the file: rarely enough that one which changes often is written once. */
+const CHECKPOINT_PAGES = 16_000;
+/** Of pages kept in memory. */
+const CACHE_KB = 64_000;
+
 /**
  * Opens the catalog for the control process: creates it if it is not there, and brings its tables up to date. One that is not the one that
  * was last worked with in its place, but a backup or an older copy, gets a new epoch.
@@ -38,6 +43,8 @@ export async function openCatalog(options: {
     database.pragma('journal_mode = WAL');
     database.pragma('synchronous = FULL');
     database.pragma('foreign_keys = ON');
+    database.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+    database.pragma(`cache_size = -${CACHE_KB}`);
     const db = new Kysely<Tables>({ dialect: new CatalogSqliteDialect(database) });
     await migrate(db);
     const epoch = await db.transaction().execute((all) => epochOfFile(all, mark, clock.now()));

@@ -41,4 +41,4 @@ export class PreparedStatements implements SqliteDatabase {
   }
 }
 
-const ON_ROWS = /^\s*(select|insert|update|delete|with|begin|commit|rollback)\b/i;
+const ON_ROWS = /^\s*(select|insert|update|delete|with|begin|commit|rollback|savepoint|release)\b/i;

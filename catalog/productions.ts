@@ -70,10 +70,22 @@ async function definedColumns(db: Db, definition: Definition) {
     description: definition.description,
     campaign: definition.dataset.campaign,
     priority: definition.priority,
-    events: definition.events,
+    // Those of its input are known when that is fixed (`recordWork`).
+    events: definition.events ?? 0,
+    inputs: 0,
     estimate: null,
     job_seconds: null,
   };
+}
+
+/** What the input of a production comes to. The row is changed with it. */
+export async function recordWork(
+  db: Db,
+  production: ProductionRow,
+  work: { readonly events: number; readonly inputs: number },
+): Promise<void> {
+  await db.updateTable('productions').set(work).where('id', '=', production.id).execute();
+  Object.assign(production, work);
 }
 
 /** Registers a production in state `New`, without a revision yet. */
@@ -111,6 +123,69 @@ export async function redefineProduction(
   };
   await db.updateTable('productions').set(columns).where('id', '=', production.id).execute();
   Object.assign(production, columns);
+}
+
+/** The same for a definition that a live production has been given: what was measured, and its priority, stay. */
+export async function amendProduction(
+  db: Db,
+  production: ProductionRow,
+  definition: Definition,
+  now: number,
+): Promise<void> {
+  const columns = {
+    revision: production.revision + 1,
+    group_name: definition.group,
+    owner: definition.owner,
+    description: definition.description,
+    events: definition.events ?? production.events,
+    updated_at: now,
+  };
+  await db.updateTable('productions').set(columns).where('id', '=', production.id).execute();
+  Object.assign(production, columns);
+}
+
+/** Whether the production is being finished early; the row is changed with it. */
+export async function setFinish(
+  db: Db,
+  production: ProductionRow,
+  finish: ProductionRow['finish'],
+): Promise<void> {
+  await db.updateTable('productions').set({ finish }).where('id', '=', production.id).execute();
+  production.finish = finish;
+}
+
+/** What its jobs are expected to need from now on. The row is changed with it. */
+export async function saveEstimate(
+  db: Db,
+  production: ProductionRow,
+  estimate: unknown,
+): Promise<void> {
+  production.estimate = JSON.stringify(estimate);
+  await db
+    .updateTable('productions')
+    .set({ estimate: production.estimate })
+    .where('id', '=', production.id)
+    .execute();
+}
+
+export async function changePriority(
+  db: Db,
+  production: ProductionRow,
+  change: { readonly to: number; readonly who: string; readonly why: string; readonly now: number },
+): Promise<void> {
+  await db
+    .updateTable('productions')
+    .set({ priority: change.to, updated_at: change.now })
+    .where('id', '=', production.id)
+    .execute();
+  await recordEvent(db, {
+    at: change.now,
+    who: change.who,
+    production: production.id,
+    what: `priority ${production.priority} -> ${change.to}`,
+    why: change.why,
+  });
+  production.priority = change.to;
 }
 
 export async function insertRevision(
@@ -155,7 +230,15 @@ const FINAL: readonly ProductionState[] = [
 export async function changeProductionState(
   db: Db,
   production: ProductionRow,
-  change: { to: ProductionState; why: string; who: string; now: number; data?: unknown },
+  change: {
+    to: ProductionState;
+    why: string;
+    who: string;
+    now: number;
+    data?: unknown;
+    /** It goes on by itself when a site takes its jobs again. */
+    heldFor?: 'sites';
+  },
 ): Promise<void> {
   const from = production.state;
   assertTransition(PRODUCTION_TRANSITIONS, `production ${production.name}`, from, change.to);
@@ -165,6 +248,7 @@ export async function changeProductionState(
     state: change.to,
     resume_state: resume,
     reason: change.why,
+    held_for: change.heldFor ?? null,
     updated_at: change.now,
     finished_at: FINAL.includes(change.to) ? change.now : null,
     // What has held it counts no more once it goes on.

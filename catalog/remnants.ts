@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import type { BlockKey } from './blocks.js';
 import type { Db } from './catalog.js';
 import { rowsOf } from './dialect.js';
+import { isPresent } from './files.js';
 
 /** Something on a storage that shall go. */
 export interface Removal {
@@ -43,15 +44,8 @@ export async function removals(
   const replicas = await db
     .selectFrom('replicas')
     .innerJoin('files', 'files.id', 'replicas.file_id')
-    .$if(block !== undefined, (query) =>
-      query
-        .innerJoin('jobs', (join) =>
-          join
-            .onRef('jobs.production_id', '=', 'files.production_id')
-            .onRef('jobs.number', '=', 'files.job'),
-        )
-        .where('jobs.block', '=', block ?? 0),
-    )
+    .$if(block !== undefined, (query) => query.where('files.block', '=', block ?? 0))
+    .where(isPresent)
     .select(['replicas.storage', 'replicas.path'])
     .where('files.production_id', '=', production)
     .where('replicas.state', '=', 'Removing')
@@ -113,9 +107,8 @@ export async function declareDebt(
 ): Promise<void> {
   await sql`
     insert into remnants (production_id, block, storage, path, shape, state, why, since)
-    select f.production_id, coalesce(j.block, 0), r.storage, r.path, 'file', 'Debt', ${why}, ${now}
+    select f.production_id, coalesce(f.block, 0), r.storage, r.path, 'file', 'Debt', ${why}, ${now}
     from replicas r join files f on f.id = r.file_id
-    left join jobs j on j.production_id = f.production_id and j.number = f.job
     where f.production_id = ${production} and r.storage = ${storage} and r.state = 'Removing'
     on conflict (storage, path) do nothing`.execute(db);
   await db

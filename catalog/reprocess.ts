@@ -57,7 +57,7 @@ export async function filesInFolder(
   const { rows } = await sql<MadeFile>`
     select ${MADE_FILE} from files f
     join jobs j on j.production_id = f.production_id and j.number = f.job
-    where f.lfn >= ${prefix} and f.lfn < ${end} and f.production_id = ${production} and f.state = 'Valid'`.execute(
+    where f.lfn >= ${prefix} and f.lfn < ${end} and +f.production_id = ${production} and f.state = 'Valid'`.execute(
     db,
   );
   return rows.map((row) => ({ ...row, current: Boolean(row.current) }));
@@ -180,8 +180,8 @@ export async function lineageOf(
       and j.state = 'Done' and f.attempt = j.attempt and f.state <> 'Invalid'`.execute(db);
   const { rows: inputs } = await sql<{ job: number; file: number }>`
     select i.job, i.file_id as file
-    from jobs j join job_inputs i on i.production_id = j.production_id and i.job = j.number
-    where j.production_id = ${key.production} and j.block = ${key.block} and j.kind = 'merge'
+    from jobs j cross join job_inputs i
+    where i.production_id = j.production_id and i.job = j.number and j.production_id = ${key.production} and j.block = ${key.block} and j.kind = 'merge'
     order by i.job, i.position`.execute(db);
   const merges = new Map<number, number[]>();
   for (const { job, file } of inputs) {

@@ -130,16 +130,17 @@ export async function openAtSites(
 ): Promise<Map<string, { open: number; mine: number }>> {
   const rows = await db
     .selectFrom('attempts')
-    .select((eb) => [
-      'site',
-      eb.fn.countAll<number>().as('open'),
-      eb.fn
-        .sum<number>(eb.case().when('production_id', '=', production).then(1).else(0).end())
-        .as('mine'),
-    ])
+    .select((eb) => ['site', 'production_id', eb.fn.countAll<number>().as('open')])
     // Written out: SQLite uses the partial index `attempts_open` only where it sees its condition, which parameters hide.
     .where(sql<boolean>`state in ('Submitted', 'Running')`)
-    .groupBy('site')
+    .groupBy(['site', 'production_id'])
     .execute();
-  return new Map(rows.map((row) => [row.site, { open: row.open, mine: Number(row.mine) }]));
+  const sites = new Map<string, { open: number; mine: number }>();
+  for (const { site, production_id, open } of rows) {
+    const known = sites.get(site) ?? { open: 0, mine: 0 };
+    known.open += open;
+    if (production_id === production) known.mine += open;
+    sites.set(site, known);
+  }
+  return sites;
 }

@@ -1,4 +1,4 @@
-import type { StoredPayload } from '../domain/definition.js';
+import type { StoredPayload } from '../domain/payload.js';
 import { FabricaError } from '../domain/errors.js';
 import type { Db } from './catalog.js';
 import { insertRemnants } from './remnants.js';

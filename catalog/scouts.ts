@@ -29,7 +29,9 @@ async function lastAttempts(db: Db, key: BlockKey) {
         .select((f) => f.fn.sum<number>('files.size').as('bytes'))
         .whereRef('files.production_id', '=', 'j.production_id')
         .whereRef('files.job', '=', 'j.number')
-        .where('files.state', '=', 'Valid')
+        .whereRef('files.attempt', '=', 'j.attempt')
+        // Also when they have been merged since.
+        .where('files.state', 'in', ['Valid', 'Removed'])
         .as('bytes'),
     ])
     .where('j.production_id', '=', key.production)

@@ -1,14 +1,50 @@
 import { sql } from 'kysely';
+import type { Definition } from '../domain/definition.js';
 import type { Db } from './catalog.js';
 
-/** The sum of the priorities of all other active productions that have jobs waiting to be placed. */
-export async function waitingShares(db: Db, production: number): Promise<number> {
-  const { rows } = await sql<{ total: number | null }>`
-    select sum(p.priority) as total from productions p
-    where p.state = 'Active' and p.id <> ${production}
-      and exists (select 1 from blocks b
-                  where b.production_id = p.id and b.waiting > 0 and b.state not in ('Finished', 'Discarded', 'Held'))`.execute(
-    db,
-  );
-  return rows[0]?.total ?? 0;
+/** An active production that has jobs waiting to be placed. */
+export interface ClaimRow {
+  readonly production: number;
+  readonly group: string;
+  readonly priority: number;
+  /** Wall time of its jobs, s; null if not known. */
+  readonly jobSeconds: number | null;
+  /** Jobs that wait, of those that are planned. */
+  readonly waiting: number;
+  /** It will have further blocks. */
+  readonly unplanned: boolean;
+  /** Jobs at sites. */
+  readonly open: number;
+  /** Sites that it may use; empty: all. */
+  readonly sites: readonly string[];
+  readonly throttle: Definition['throttle'];
+}
+
+/** All active productions that have jobs waiting. */
+export async function claims(db: Db): Promise<ClaimRow[]> {
+  const { rows } = await sql<
+    Omit<ClaimRow, 'sites' | 'throttle' | 'unplanned'> & {
+      sites: string | null;
+      throttle: string | null;
+      unplanned: number;
+    }
+  >`
+    with work as materialized (
+      select p.id, p.group_name, p.priority, p.job_seconds, p.revision, p.events,
+             (select sum(b.waiting) from blocks b
+              where b.production_id = p.id and b.state not in ('Finished', 'Discarded', 'Held')) as waiting
+      from productions p where p.state = 'Active')
+    select w.id as production, w.group_name as "group", w.priority, w.job_seconds as "jobSeconds", w.waiting,
+           w.events > (select sum(b.events) from blocks b where b.production_id = w.id and b.state <> 'Discarded') as unplanned,
+           (select count(*) from sites s cross join attempts a
+            where a.site = s.name and a.production_id = w.id and a.state in ('Submitted', 'Running')) as open,
+           json_extract(r.definition, '$.sites') as sites, json_extract(r.definition, '$.throttle') as throttle
+    from work w join revisions r on r.production_id = w.id and r.revision = w.revision
+    where w.waiting > 0`.execute(db);
+  return rows.map(({ sites, throttle, unplanned, ...row }) => ({
+    ...row,
+    unplanned: unplanned === 1,
+    sites: sites === null ? [] : (JSON.parse(sites) as string[]),
+    throttle: throttle === null ? {} : (JSON.parse(throttle) as Definition['throttle']),
+  }));
 }

@@ -1,6 +1,7 @@
 import type { ColumnType, Generated } from 'kysely';
 import type { Blame, FailureClass } from '../domain/failure-class.js';
 import type { FailureStep } from '../domain/bundle.js';
+import type { InputRole } from '../domain/input-definition.js';
 import type { AttemptState } from '../domain/states/attempt.js';
 import type { BlockState } from '../domain/states/block.js';
 import type {
@@ -27,6 +28,9 @@ export interface Tables {
   blocks: BlockTable;
   jobs: JobTable;
   job_inputs: JobInputTable;
+  production_inputs: ProductionInputTable;
+  production_sources: ProductionSourceTable;
+  listed_inputs: ListedInputTable;
   bundles: BundleTable;
   attempts: AttemptTable;
   files: FileTable;
@@ -42,6 +46,7 @@ export interface Tables {
   sites: SiteTable;
   storages: StorageTable;
   events: EventTable;
+  answers: AnswerTable;
   epochs: EpochTable;
 }
 
@@ -93,6 +98,12 @@ export interface ProductionTable {
   finished_at: number | null;
   /** Failures before this time hold it no more: it has been released since. */
   judged_from: ColumnType<number, never, number>;
+  /** Files that its jobs read; 0 if they make events from nothing. */
+  inputs: Generated<number>;
+  /** A person has had it finish early: `draining` until its jobs have ended, `closed` from then on; no more blocks are planned. */
+  finish: ColumnType<'draining' | 'closed' | null, never, 'draining' | 'closed' | null>;
+  /** `sites`: it is held because no site can take its jobs, and goes on when one can. */
+  held_for: ColumnType<'sites' | null, never, 'sites' | null>;
 }
 
 export interface RevisionTable {
@@ -124,6 +135,8 @@ export interface BlockTable {
   counts: string;
   created_at: number;
   updated_at: number;
+  /** The position of the last input file that its jobs were planned with; 0 without input. */
+  last_input: Generated<number>;
 }
 
 export interface JobTable {
@@ -159,8 +172,36 @@ export interface JobTable {
 export interface JobInputTable {
   production_id: number;
   job: number;
+  /** Inputs first, then overlay. */
   position: number;
   file_id: number;
+  role: ColumnType<InputRole, InputRole | undefined, never>;
+}
+
+/** The files that a production reads, fixed when it was registered, in the order in which jobs get them. */
+export interface ProductionInputTable {
+  production_id: number;
+  role: InputRole;
+  /** From 1. */
+  position: number;
+  file_id: number;
+  /** Files of a job share one; empty for overlay. */
+  storage: string;
+}
+
+/** Whose files a production reads. */
+export interface ProductionSourceTable {
+  production_id: number;
+  source_id: number;
+}
+
+/** The lines of a list of files between its reading and the registration of its production. */
+export interface ListedInputTable {
+  /** LFN of the stored list: its content tells it. */
+  list: string;
+  line: number;
+  lfn: string;
+  staged_at: number;
 }
 
 export interface BundleTable {
@@ -222,6 +263,8 @@ export interface FileTable {
   lfn: string;
   /** Null for sandboxes, which productions share. */
   production_id: number | null;
+  /** That of its job; null where no job has made it. */
+  block: ColumnType<number | null, number | null | undefined, never>;
   job: number | null;
   attempt: number | null;
   kind: FileKind;
@@ -386,4 +429,13 @@ export interface EventTable {
   why: string;
   /** JSON: inputs and answer of a decision, old and new values of a change. */
   data: string;
+}
+
+/** What was answered to a command that has a name of its own. */
+export interface AnswerTable {
+  production_id: number;
+  id: string;
+  at: number;
+  /** `CommandAnswer` as JSON. */
+  answer: string;
 }

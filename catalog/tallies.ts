@@ -80,3 +80,21 @@ export async function excludeSite(db: Db, exclusion: Selectable<ExclusionTable>)
     )
     .execute();
 }
+
+/** Good attempts of these productions since a time, and from when on they are counted: the begin of its ten minutes. Times in ms. */
+export async function goodAttempts(
+  db: Db,
+  productions: readonly number[],
+  since: number,
+): Promise<{ attempts: number; from: number }> {
+  const from = Math.floor(since / PERIOD) * PERIOD;
+  const wanted = rowsOf(
+    productions.map((id) => ({ id })),
+    { id: 'integer' },
+  );
+  const { rows } = await sql<{ attempts: number | null }>`
+    select sum(t.attempts) as attempts
+    from ${wanted} as w join tallies as t on t.production_id = w.id and t.period >= ${from}
+    where t.class = ''`.execute(db);
+  return { attempts: rows[0]?.attempts ?? 0, from };
+}

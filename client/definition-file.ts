@@ -35,13 +35,8 @@ export interface DefinitionFile {
  * `FABRICA_DEFINITION_INVALID` with every broken rule.
  */
 export function readDefinition(file: string): DefinitionFile {
-  const document = parseDocument(decodeText(bytesOf(file), file), file);
-  const where: Where = {
-    file,
-    lineOf: (path) => document.lineOf(path),
-    numberAt: (path) => document.numberAt(path),
-  };
-  const definition = parseDefinition(document.value, where);
+  const { value, where } = readDocument(file, 'definition');
+  const definition = parseDefinition(value, where);
   places.set(definition, where);
   return {
     definition,
@@ -51,7 +46,23 @@ export function readDefinition(file: string): DefinitionFile {
   };
 }
 
-function bytesOf(file: string): Uint8Array {
+/** What a YAML or JSON file says, unchecked, and where. Throws `FABRICA_DEFINITION_UNREADABLE`. */
+export function readDocument(
+  file: string,
+  kind: 'definition' | 'campaign',
+): { readonly value: unknown; readonly where: Where } {
+  const document = parseDocument(decodeText(bytesOf(file, kind), file), file);
+  return {
+    value: document.value,
+    where: {
+      file,
+      lineOf: (path) => document.lineOf(path),
+      numberAt: (path) => document.numberAt(path),
+    },
+  };
+}
+
+function bytesOf(file: string, kind: string): Uint8Array {
   const code = 'FABRICA_DEFINITION_UNREADABLE';
   try {
     const bytes = readPlainFile(file, MAX_DOCUMENT_BYTES);
@@ -61,7 +72,7 @@ function bytesOf(file: string): Uint8Array {
     if (!(error instanceof FileFault)) throw error;
     throw new FabricaError(
       code,
-      `The definition file ${printable(file, 300)} ${error.message}.`,
+      `The ${kind} file ${printable(file, 300)} ${error.message}.`,
       { file },
       { remedy: 'Name a YAML or JSON file that you can read; `fabrica new` writes one.' },
     );

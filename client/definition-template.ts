@@ -39,6 +39,10 @@ description: ''
 owner: @OWNER@
 # 1 (lowest) to 10 (highest); default 5.
 priority: 5
+# At most so many jobs at sites, or sent to them in a minute; without it, as many as its share allows.
+# throttle:
+#   maxRunningJobs: 1000
+#   maxJobsPerMinute: 600
 
 # What the events are. These values become parts of the names of all files.
 dataset:
@@ -51,14 +55,39 @@ dataset:
   eventType: mixed # mixed, charged, ccbar, mumu...
   dataLevel: mdst # data level of the main output; default mdst
 
-# Events to make in all.
+# Events to make in all; without it where there is an input section.
 events: 1000
+
+# Files that the jobs read, for skims and reprocessings: each job gets some of them, instead of a range of events (default none).
+# input:
+#   # One of these three: LFNs of catalogued files, at most 200...
+#   files: [/belle/MC/.../mdst_000001_prod00000001_task00000001001.root]
+#   # ...a text file with an LFN in each line, relative to this file...
+#   list: files.txt
+#   # ...or what has been made, as it is when this production is registered.
+#   dataset:
+#     production: mumu # all final files of it; or by values of dataset sections, of completed productions:
+#     # campaign: MC16ri_a # release: globalTag: experiment: run: beamEnergy: eventType: narrow it
+#     level: mdst # needed where there are several
+#     kind: merged # or output, of productions that do not merge; default either
+#   # Files of one job lie together on a storage.
+#   grouping:
+#     maxFiles: 10 # files of a job; default 10
+#     maxSize: 10 GB # default half of fabrication.limits.disk; a larger file goes alone
+#     maxEvents: 100000 # default: as many as the scouts find to fit into targetWallTime
+
+# Files of beam background that each job gets besides, chosen by its seed (default none).
+# overlay:
+#   dataset: # or files: or list: as in input
+#     production: background
+#   filesPerJob: 2 # default 1
 
 # How events are made.
 fabrication:
   # Program and arguments, a list; no shell reads it unless you call one, as here. Replaced in each job:
   #   {seed} its random seed   {firstEvent} {events} its range of events   {job} its number
   #   {output} the name of its output file; {output:LEVEL} where there are several outputs
+  #   {inputs} {overlay} the names of its input and overlay files, one argument each, where there are such sections
   # It must exit with 0 and tell the events it made: {"events": N} in the file fabrica-report.json.
   # For basf2: command: [basf2, steering.py, -n, '{events}', -o, '{output}', --, '{seed}']
   command:

@@ -2,11 +2,12 @@ import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { Adler32 } from '../domain/adler32.js';
-import type { Definition, StoredPayload } from '../domain/definition.js';
+import type { Definition } from '../domain/definition.js';
+import type { StoredPayload } from '../domain/payload.js';
 import { FabricaError } from '../domain/errors.js';
 import { type LfnScheme, physicalPath, sandboxLfn } from '../domain/lfn.js';
 import { payloadName } from '../domain/definition-rules.js';
-import { type Problem, printable, problemsError } from '../domain/problem.js';
+import { fieldName, type Problem, printable, problemsError } from '../domain/problem.js';
 import { formatSize } from '../domain/quantity.js';
 import type { StorageElement } from '../grid/storage/storage-element.js';
 import { FileFault, openPlainFile } from '../worker/plain-file.js';
@@ -17,12 +18,50 @@ import { whereOf } from './definition-file.js';
 /** Bytes of the largest payload file. Every job fetches it; larger things belong on CVMFS. */
 export const MAX_PAYLOAD_BYTES = 100_000_000;
 
-const SECTIONS = ['fabrication', 'merge'] as const;
-type Section = (typeof SECTIONS)[number];
+const SECTIONS = ['fabrication', 'merge', 'input', 'overlay'] as const;
+/** Where a definition names files of the submitter's: payload, or a list of input files. */
+export type SandboxSection = (typeof SECTIONS)[number];
+
+/** The files that a section names, in order: there is one list at most. */
+function entriesOf(
+  definition: Definition,
+  section: SandboxSection,
+): readonly (string | StoredPayload)[] {
+  if (section === 'fabrication' || section === 'merge') return definition[section]?.payload ?? [];
+  const list = definition[section]?.list;
+  return list === undefined ? [] : [list];
+}
+
+const wordOf = (section: SandboxSection): string =>
+  section === 'input' || section === 'overlay' ? 'list' : 'payload file';
+
+/** The field of an entry. */
+const fieldOf = (section: SandboxSection, index: number): (string | number)[] =>
+  section === 'input' || section === 'overlay' ? [section, 'list'] : [section, 'payload', index];
+
+/** The definition with other entries for its files, where there is one for the section and the position in it. */
+export function replaceFiles(
+  definition: Definition,
+  other: (section: SandboxSection, index: number) => StoredPayload | undefined,
+): Definition {
+  const { fabrication, input, merge, overlay } = definition;
+  const payload = (section: 'fabrication' | 'merge'): Definition['fabrication']['payload'] =>
+    (definition[section]?.payload ?? []).map((entry, i) => other(section, i) ?? entry);
+  const [list, overlayList] = [other('input', 0), other('overlay', 0)];
+  return {
+    ...definition,
+    fabrication: { ...fabrication, payload: payload('fabrication') },
+    ...(merge === undefined ? {} : { merge: { ...merge, payload: payload('merge') } }),
+    ...(input === undefined || list === undefined ? {} : { input: { ...input, list } }),
+    ...(overlay === undefined || overlayList === undefined
+      ? {}
+      : { overlay: { ...overlay, list: overlayList } }),
+  };
+}
 
 export interface SandboxFile {
-  readonly section: Section;
-  /** Position in the section's `payload`. */
+  readonly section: SandboxSection;
+  /** Position in the section's `payload`; 0 for a list of input files. */
   readonly index: number;
   /** Absolute path on this computer. */
   readonly path: string;
@@ -45,35 +84,45 @@ export interface SandboxPlan {
  * Throws `FABRICA_PAYLOAD_MISSING`, naming all files, lines and fields that are missing, no plain readable files, or over 100 MB.
  */
 export async function planSandbox(definition: Definition, folder: string): Promise<SandboxPlan> {
+  const { plan, problems } = await lookAtPayload(definition, folder, new Map());
+  if (problems.length === 0) return plan;
+  throw problemsError('FABRICA_PAYLOAD_MISSING', problems, whereOf(definition));
+}
+
+/** Files that have been measured, by their paths; those that could not be, too. */
+export type MeasuredFiles = Map<string, Promise<Measures>>;
+type Measures = Pick<SandboxFile, 'size' | 'sha256' | 'adler32'>;
+
+/** The same for one of several definitions, which share what they have measured; tells what is wrong with its files instead of throwing. */
+export async function lookAtPayload(
+  definition: Definition,
+  folder: string,
+  measured: MeasuredFiles,
+): Promise<{ readonly plan: SandboxPlan; readonly problems: readonly Problem[] }> {
   const files: SandboxFile[] = [];
   const problems: Problem[] = [];
   for (const section of SECTIONS) {
-    for (const [index, entry] of (definition[section]?.payload ?? []).entries()) {
+    for (const [index, entry] of entriesOf(definition, section).entries()) {
       if (typeof entry !== 'string') continue;
       const file = path.resolve(folder, entry);
+      const measures = measured.get(file) ?? measure(file);
+      measured.set(file, measures);
       try {
-        files.push({
-          section,
-          index,
-          path: file,
-          name: payloadName(entry),
-          ...(await measure(file)),
-        });
+        files.push({ section, index, path: file, name: payloadName(entry), ...(await measures) });
       } catch (error) {
         if (!(error instanceof FileFault)) throw error;
         problems.push({
-          path: [section, 'payload', index],
-          text: `the payload file ${printable(file, 300)} ${error.message}`,
+          path: fieldOf(section, index),
+          text: `the ${wordOf(section)} ${printable(file, 300)} ${error.message}`,
           remedy: error instanceof TooLarge ? 'put it on CVMFS or a storage' : 'correct the path',
         });
       }
     }
   }
-  if (problems.length === 0) return { definition, files };
-  throw problemsError('FABRICA_PAYLOAD_MISSING', problems, whereOf(definition));
+  return { plan: { definition, files }, problems };
 }
 
-async function measure(file: string): Promise<Pick<SandboxFile, 'size' | 'sha256' | 'adler32'>> {
+async function measure(file: string): Promise<Measures> {
   const handle = await openPlainFile(file);
   try {
     const announced = (await handle.stat()).size;
@@ -110,7 +159,7 @@ class TooLarge extends FileFault {
 }
 
 /**
- * Puts the files on a storage, each under a name made of its content: what is there already is not sent again.
+ * Puts the files on a storage, each under a name made of its content: what is there already, or is named in `sent`, is not sent again.
  * Afterwards every payload entry of the returned definition is a stored one.
  * Throws `FABRICA_PAYLOAD_MISSING` if a file has changed or gone since it was measured, and the errors of `StorageElement.put`.
  */
@@ -119,8 +168,8 @@ export async function uploadSandbox(
   storage: StorageElement,
   epoch: string,
   scheme: LfnScheme,
+  sent = new Set<string>(),
 ): Promise<Definition> {
-  const sent = new Set<string>();
   const stored = new Map<string, StoredPayload>();
   for (const file of plan.files) {
     const lfn = sandboxLfn(scheme, file.sha256, file.name);
@@ -134,25 +183,18 @@ export async function uploadSandbox(
       adler32: file.adler32,
     });
   }
-  const payload = (section: Section): Definition['fabrication']['payload'] =>
-    (definition[section]?.payload ?? []).map((entry, i) => stored.get(key(section, i)) ?? entry);
-  const { definition } = plan;
-  const { fabrication, merge } = definition;
-  return {
-    ...definition,
-    fabrication: { ...fabrication, payload: payload('fabrication') },
-    ...(merge === undefined ? {} : { merge: { ...merge, payload: payload('merge') } }),
-  };
+  return replaceFiles(plan.definition, (section, i) => stored.get(key(section, i)));
 }
 
-const key = (section: Section, index: number): string => `${section} ${index}`;
+const key = (section: SandboxSection, index: number): string => `${section} ${index}`;
 
 async function send(file: SandboxFile, storage: StorageElement, target: string): Promise<void> {
+  const field = fieldName(fieldOf(file.section, file.index));
   const changed = (why: string, cause: unknown): FabricaError =>
     new FabricaError(
       'FABRICA_PAYLOAD_MISSING',
-      `${file.section}.payload[${file.index}]: the payload file ${printable(file.path, 300)} ${why}`,
-      { file: file.path, field: `${file.section}.payload[${file.index}]` },
+      `${field}: the ${wordOf(file.section)} ${printable(file.path, 300)} ${why}`,
+      { file: file.path, field },
       { remedy: 'Submit again once nothing changes the file.', cause },
     );
   let handle: FileHandle;

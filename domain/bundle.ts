@@ -1,4 +1,5 @@
 import type { OutputNaming } from './lfn.js';
+import type { Packed } from './packed.js';
 import type { JobKind } from './states/job.js';
 
 /**
@@ -50,7 +51,7 @@ export interface StoredAt {
 
 /** What the jobs of a bundle have in common. */
 export interface JobRecipe {
-  /** Argument list with placeholders `{seed} {firstEvent} {events} {job} {inputs} {output}`, `{output:LEVEL}`. */
+  /** Argument list with placeholders `{seed} {firstEvent} {events} {job} {inputs} {overlay} {output}`, `{output:LEVEL}`. */
   readonly command: readonly string[];
   /** One line of shell that sets the environment up; empty for none. */
   readonly environment: string;
@@ -110,8 +111,17 @@ export interface BundleOrder {
   readonly ranges: readonly JobRange[];
   /** After so long a silence of the site its jobs are lost, s. */
   readonly lease: number;
-  /** Input files by job number; merges and skims only. */
-  readonly inputs: Readonly<Record<string, readonly StageIn[]>>;
+  /** The files of jobs that read some: merges, and jobs of productions with input or overlay. */
+  readonly inputs: Packed<JobInputs>;
+  /** Its files are left out, for there are too many beside others: to be asked for before it is submitted. */
+  readonly incomplete?: boolean;
+}
+
+/** The files that one job reads. */
+export interface JobInputs {
+  readonly job: number;
+  readonly files: readonly StageIn[];
+  readonly overlay: readonly StageIn[];
 }
 
 /** Input of `watchJobs` and `endJobs`. */
@@ -147,11 +157,14 @@ export interface OutputReport extends StoredAt {
   readonly level: string;
   readonly size: number;
   readonly adler32: string;
+  /** Events in it, where the payload says that it has kept only some of those that it has read; left out: all. */
+  readonly events?: number;
 }
 
 /** What is known of one attempt, as its site tells it. Times in ms since 1970, durations in s, memory in MB (10^6 bytes). */
 export interface AttemptReport extends AttemptKey {
-  readonly state: 'running' | 'done' | 'failed' | 'lost' | 'killed';
+  /** `withdrawn`: it has not started, and never will. */
+  readonly state: 'running' | 'done' | 'failed' | 'lost' | 'killed' | 'withdrawn';
   readonly step: FailureStep;
   readonly exitCode: number | null;
   /** The raw text: what the failing step said, one or a few lines. */
@@ -172,12 +185,26 @@ export interface AttemptReport extends AttemptKey {
 
 /** Answer of `watchJobs`: what changed, and how many attempts are still open at the site. */
 export interface BundleReport {
-  readonly reports: readonly AttemptReport[];
+  readonly reports: Packed<AttemptReport>;
+  /** Attempts that have begun to run, as far as that is news. */
+  readonly begun: readonly AttemptRange[];
   readonly open: number;
 }
 
+/** The end of several attempts of which nobody has told: the same for each. */
+export interface UntoldEnd {
+  readonly attempts: readonly AttemptRange[];
+  readonly state: 'failed' | 'lost';
+  readonly step: FailureStep;
+  readonly reason: string;
+  /** ms since 1970. */
+  readonly endedAt: number;
+}
+
 /** Answer of `submitJobs`: those that the site refused, and when it had taken the others (ms). */
-export interface SubmissionReport extends BundleReport {
+export interface SubmissionReport {
+  readonly reports: Packed<AttemptReport>;
+  readonly open: number;
   readonly submittedAt: number;
 }
 

@@ -1,25 +1,55 @@
-/** What a person can ask of a production, by signal. `malformed` is a signal whose payload could not be understood. */
+import type { ProductionState } from './states/production.js';
+
+/** What a person can ask of a production, by update or by signal. `malformed` is a signal whose payload could not be understood. */
 export const COMMAND_KINDS = [
   'pause',
   'resume',
   'reprioritize',
-  'cancel',
+  'extend',
+  'finish',
+  'amend',
+  'comment',
   'release',
   'waive',
-  'clean',
   'kill',
   'reprocess',
   'rescout',
+  'cancel',
+  'clean',
   'malformed',
 ] as const;
 export type CommandKind = (typeof COMMAND_KINDS)[number];
 
+/** What a person sends; the other kind is only noted. */
+export type PersonsCommand = Exclude<CommandKind, 'malformed'>;
+
 export interface Command {
   readonly kind: CommandKind;
-  /** `reprioritize`: the new priority. Checked where it is carried out, not where it arrives. */
+  /** `reprioritize`: the new priority; `comment`: the text. Checked by `commandProblem`. */
   readonly value?: unknown;
-  /** The part of the jobs that is meant (`domain/selection.ts`). Checked where it is carried out. */
+  /** The part of the jobs that is meant (`domain/selection.ts`), what an extension or an amendment changes. Checked by `commandProblem`. */
   readonly select?: unknown;
+  /** Unique for ever: the same command that comes again is not carried out again. Null where nobody has given one. */
+  readonly id?: string | null;
   readonly who: string;
   readonly why: string;
+}
+
+/** `already`: it was so, and nothing has been changed. */
+export const COMMAND_OUTCOMES = ['done', 'already', 'refused'] as const;
+export type CommandOutcome = (typeof COMMAND_OUTCOMES)[number];
+
+/** What came of a command. */
+export interface CommandAnswer {
+  readonly production: string;
+  readonly command: CommandKind;
+  readonly outcome: CommandOutcome;
+  /** What was done, or why nothing was. */
+  readonly message: string;
+  /** Before and after. */
+  readonly from: ProductionState;
+  readonly state: ProductionState;
+  readonly priority: number;
+  /** Why the production is in its state. */
+  readonly reason: string;
 }

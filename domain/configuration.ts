@@ -57,6 +57,13 @@ const siteSchema = z.strictObject({
     .default({ kind: 'local' })
     .describe('Computing element of the site.'),
   slots: z.number().int().min(1).max(1_000_000).describe('Jobs that it runs at once.'),
+  jobsPerMinute: z
+    .number()
+    .int()
+    .min(1)
+    .max(10_000_000)
+    .optional()
+    .describe('Jobs that it takes within any minute; default: no limit.'),
   hs23PerCore: z
     .number()
     .positive()
@@ -150,6 +157,12 @@ export const configurationFields = z.strictObject({
     'Rules that tell what a failure is, for all productions, besides the built-in ones.',
   ),
   logs: logsSchema.default(() => logsSchema.parse({})).describe('The logs of jobs.'),
+  groups: z
+    .record(nameSchema, z.number().positive().max(1_000_000))
+    .default({})
+    .describe(
+      'Shares of the sites that groups of productions have, such as {mc: 3, skims: 1}; all other groups have 1 together. Without it all are one group.',
+    ),
   simulation: simulationSchema
     .default(() => simulationSchema.parse({}))
     .describe('What simulated sites and storages share.'),

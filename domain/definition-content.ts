@@ -19,16 +19,21 @@ function sorted(value: unknown): unknown {
 /** What is different in `b`, a line for each field: `events: 1000 -> 2000`, in the order of the names; empty if nothing. */
 export function definitionDifference(a: Definition, b: Definition): string[] {
   const [before, after] = [leaves(a), leaves(b)];
-  const names = [...new Set([...before.keys(), ...after.keys()])].sort();
   const show = (from: ReadonlyMap<string, unknown>, name: string): string =>
     from.has(name) ? quoted(from.get(name)) : '(not set)';
-  return names
+  return changedFields(a, b).map((name) => {
+    const [old, now] = [show(before, name), show(after, name)];
+    const hidden = old === now ? ' (they differ further on)' : '';
+    return `${name}: ${old} -> ${now}${hidden}`;
+  });
+}
+
+/** The fields that are different in `b`, by name. */
+export function changedFields(a: Definition, b: Definition): string[] {
+  const [before, after] = [leaves(a), leaves(b)];
+  return [...new Set([...before.keys(), ...after.keys()])]
     .filter((name) => before.get(name) !== after.get(name) || before.has(name) !== after.has(name))
-    .map((name) => {
-      const [old, now] = [show(before, name), show(after, name)];
-      const hidden = old === now ? ' (they differ further on)' : '';
-      return `${name}: ${old} -> ${now}${hidden}`;
-    });
+    .sort();
 }
 
 /** Every text, number and truth value of a definition by its field name. Empty lists are leaves too. */

@@ -1,4 +1,5 @@
 import { type Definition, MAX_JOBS } from './definition.js';
+import { inputProblems, inputWarnings } from './input-rules.js';
 import { placeholderProblems } from './placeholders.js';
 import { type FieldPath, type Problem, quoted } from './problem.js';
 import { formatDuration, formatSize } from './quantity.js';
@@ -18,6 +19,7 @@ export function definitionProblems(definition: SoundDefinition): Problem[] {
     ...commandProblems(definition),
     ...fileProblems(definition),
     ...jobProblems(definition),
+    ...inputProblems(definition),
     ...retryProblems(definition),
     ...mergeProblems(definition),
     ...repeatedRules(definition),
@@ -29,14 +31,16 @@ export function definitionProblems(definition: SoundDefinition): Problem[] {
 /** Sentences about what is allowed but probably not meant. */
 export function definitionWarnings(definition: Definition): string[] {
   const { command, eventsPerJob, targetWallTime, limits } = definition.fabrication;
-  const warnings: string[] = [];
-  if (!command.some((one) => one.includes('{seed}') || one.includes('FABRICA_SEED'))) {
+  const warnings = inputWarnings(definition);
+  // What is done to given events need not be drawn.
+  const draws = definition.input === undefined;
+  if (draws && !command.some((one) => one.includes('{seed}') || one.includes('FABRICA_SEED'))) {
     warnings.push(
       'fabrication.command: has no {seed}; unless the payload reads FABRICA_SEED, every job makes the same events',
     );
   }
   const shell = command.flatMap(
-    (one) => /\$\{(seed|firstEvent|events|job|output)\}/.exec(one)?.[0] ?? [],
+    (one) => /\$\{(seed|firstEvent|events|job|output|inputs|overlay)\}/.exec(one)?.[0] ?? [],
   );
   for (const one of new Set(shell)) {
     warnings.push(
@@ -49,7 +53,7 @@ export function definitionWarnings(definition: Definition): string[] {
         `${formatDuration(limits.wallTime)}: jobs can not run as long as auto would make them; lower it`,
     );
   }
-  if (eventsPerJob === 'auto' && definition.scouts.jobs === 0) {
+  if (draws && eventsPerJob === 'auto' && definition.scouts.jobs === 0) {
     warnings.push(
       "scouts.jobs: is 0 while fabrication.eventsPerJob is 'auto': nothing measures the time per event, so the size of jobs is a guess; " +
         'let scouts run or give eventsPerJob',
@@ -66,10 +70,15 @@ function levels({ fabrication, dataset }: SoundDefinition): (string | undefined)
 function commandProblems(definition: SoundDefinition): Problem[] {
   const known = levels(definition);
   const { fabrication, validation, merge } = definition;
+  const job = {
+    levels: known,
+    inputs: definition.input !== undefined,
+    overlay: definition.overlay !== undefined,
+  };
   return [
-    ...placeholderProblems(['fabrication', 'command'], fabrication?.command, 'job', known),
-    ...placeholderProblems(['validation', 'command'], validation?.command, 'job', known),
-    ...placeholderProblems(['merge', 'command'], merge?.command, 'merge', known),
+    ...placeholderProblems(['fabrication', 'command'], fabrication?.command, 'job', job),
+    ...placeholderProblems(['validation', 'command'], validation?.command, 'job', job),
+    ...placeholderProblems(['merge', 'command'], merge?.command, 'merge', job),
     ...program(['fabrication', 'command'], fabrication?.command),
     ...program(['validation', 'command'], validation?.command),
     ...program(['merge', 'command'], merge?.command),
@@ -143,16 +152,23 @@ export function payloadName(entry: Definition['fabrication']['payload'][number])
   return typeof entry === 'string' ? entry.slice(entry.lastIndexOf('/') + 1) : entry.name;
 }
 
-function jobProblems({ events, fabrication }: SoundDefinition): Problem[] {
+/** Jobs that make the events, as far as the definition says; null where the scouts decide. */
+export function jobsAsked({ events, fabrication }: SoundDefinition): number | null {
   const perJob = fabrication?.eventsPerJob;
-  if (events === undefined || typeof perJob !== 'number') return [];
-  const jobs = Math.ceil(events / perJob);
-  if (jobs <= MAX_JOBS) return [];
+  if (events === undefined || typeof perJob !== 'number') return null;
+  return Math.ceil(events / perJob);
+}
+
+function jobProblems(definition: SoundDefinition): Problem[] {
+  const jobs = jobsAsked(definition);
+  const { events, fabrication } = definition;
+  if (jobs === null || jobs <= MAX_JOBS || events === undefined) return [];
+  const least = Math.ceil(events / MAX_JOBS);
   return [
     {
       path: ['fabrication', 'eventsPerJob'],
-      text: `makes ${jobs} jobs, more than the ${MAX_JOBS} that a production may have`,
-      remedy: `use at least ${Math.ceil(events / MAX_JOBS)} events per job, or divide the production`,
+      text: `is ${String(fabrication?.eventsPerJob)}, which makes ${jobs} jobs of ${events} events; a production may have ${MAX_JOBS}, for which file names and the catalog have room`,
+      remedy: `use at least ${least} events per job, or ask for fewer events and divide the rest over several productions (\`fabrica campaign\`)`,
     },
   ];
 }

@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { ADLER32_PATTERN } from './adler32.js';
 import { diagnosisSchema } from './diagnosis-rule.js';
 import { FAILURE_CLASSES } from './failure-class.js';
 import { durationSchema, nameSchema, plainText, sizeSchema } from './fields.js';
-import { FILE_NAME_PATTERN, LFN_PATTERN } from './names.js';
+import { inputSchema, overlaySchema } from './input-definition.js';
+import { fileName, payloadPath, storedPayloadSchema } from './payload.js';
 
 /**
  * The definition of a production: what a manager writes. Everything a person may set is here, with its meaning, unit and
@@ -14,19 +14,6 @@ import { FILE_NAME_PATTERN, LFN_PATTERN } from './names.js';
 export const MAX_JOBS = 10_000_000;
 /** Pythia accepts seeds from 1 to 9x10^8. */
 export const MAX_SEED = 900_000_000;
-
-const FILE_NAME_RULE =
-  'must end in a plain file name (letters, digits, dot, dash, underscore; not wrapper.*, fabrica-report.*, log, report: the job has files of these names)';
-
-const fileName = z.string().min(1).max(100).regex(FILE_NAME_PATTERN, FILE_NAME_RULE);
-
-/** A path of the submitter's computer, relative to the definition file; its last part is the file's name in the job. */
-const payloadPath = plainText(4096)
-  .min(1)
-  .refine((path) => {
-    const name = path.slice(path.lastIndexOf('/') + 1);
-    return name.length <= 100 && FILE_NAME_PATTERN.test(name);
-  }, FILE_NAME_RULE);
 
 /** Arguments are data: no shell ever reads them. A NUL can not be part of an argument; the first is the program. */
 const argumentList = z
@@ -39,22 +26,6 @@ const argumentList = z
   )
   .min(1)
   .max(256);
-
-/** A payload file that is stored already: how a definition names it after its files have been uploaded. */
-export const storedPayloadSchema = z.strictObject({
-  name: fileName.describe('Name in the job folder.'),
-  lfn: z
-    .string()
-    .max(1024)
-    .regex(LFN_PATTERN, 'must be an absolute path of plain names')
-    .describe('Logical name of the stored file.'),
-  storage: nameSchema.describe('A storage that holds it.'),
-  size: z.number().int().nonnegative().describe('Bytes.'),
-  adler32: z
-    .string()
-    .regex(ADLER32_PATTERN, 'must be 8 hexadecimal digits')
-    .describe('Checksum, 8 hexadecimal digits.'),
-});
 
 const payloadSchema = z
   .array(
@@ -95,7 +66,7 @@ const EVENTS_PER_JOB_RULE = "must be 'auto' or a whole number from 1 to 10000000
 
 const fabricationSchema = z.strictObject({
   command: argumentList.describe(
-    'Program and arguments, a list. Placeholders: {seed} {firstEvent} {events} {job} {output} {output:LEVEL}.',
+    'Program and arguments, a list. Placeholders: {seed} {firstEvent} {events} {job} {inputs} {overlay} {output} {output:LEVEL}.',
   ),
   payload: payloadSchema,
   environment: plainText(4096)
@@ -183,6 +154,23 @@ const holdingSchema = z.strictObject({
     .describe('How far back it looks, and how long a site is left out.'),
 });
 
+const throttleSchema = z.strictObject({
+  maxRunningJobs: z
+    .number()
+    .int()
+    .min(1)
+    .max(10_000_000)
+    .optional()
+    .describe('Jobs at sites at once, those in their queues included; default: no limit.'),
+  maxJobsPerMinute: z
+    .number()
+    .int()
+    .min(1)
+    .max(10_000_000)
+    .optional()
+    .describe('Jobs sent to sites within any minute; default: no limit.'),
+});
+
 const validationSchema = z.strictObject({
   command: argumentList
     .optional()
@@ -233,10 +221,25 @@ export const definitionSchema = z.strictObject({
   description: plainText(1000).default('').describe('One line for people.'),
   owner: plainText(100).default('').describe('Who answers for it; default: the user who submits.'),
   priority: z.number().int().min(1).max(10).default(5).describe('1 (lowest) to 10 (highest).'),
+  throttle: throttleSchema
+    .default({})
+    .describe('Limits of its own, for a database or a licence that bears no more.'),
   dataset: datasetSchema.describe(
     'What the events are: campaign, release, globalTag, experiment, eventType...',
   ),
-  events: z.number().int().positive().max(1e12).describe('Events to make in all.'),
+  events: z
+    .number()
+    .int()
+    .positive()
+    .max(1e12)
+    .optional()
+    .describe('Events to make in all; those of the input files where there is an input section.'),
+  input: inputSchema
+    .optional()
+    .describe('Files that the jobs read, instead of making events from nothing.'),
+  overlay: overlaySchema
+    .optional()
+    .describe('Files of beam background that each job gets besides; chosen by its seed.'),
   fabrication: fabricationSchema.describe('How events are made: command, outputs...'),
   scouts: scoutsSchema
     .default(() => scoutsSchema.parse({}))
@@ -277,5 +280,3 @@ export type DefinitionInput = z.input<typeof definitionSchema>;
 export function levelsOf({ fabrication, dataset }: Definition): string[] {
   return fabrication.outputs.map((output) => output.level ?? dataset.dataLevel);
 }
-
-export type StoredPayload = z.output<typeof storedPayloadSchema>;

@@ -23,6 +23,18 @@ export const ERRORS = {
     means: 'Another definition is registered under the same production name.',
     remedy: 'Choose another name; only a Rejected production takes a new revision.',
   },
+  FABRICA_CAMPAIGN_INVALID: {
+    retryable: false,
+    means:
+      'A campaign file, or a production that it makes, breaks a rule of the schema or names what does not exist.',
+    remedy:
+      'Correct the lines that the message names; `fabrica schema campaign` prints the rules. Nothing has been started.',
+  },
+  FABRICA_CAMPAIGN_UNKNOWN: {
+    retryable: false,
+    means: 'No production of this campaign is registered.',
+    remedy: '`fabrica campaign list` shows the campaigns.',
+  },
   FABRICA_CONFIGURATION_INVALID: {
     retryable: false,
     means: 'fabrica.yaml breaks a rule of the schema, or contradicts itself.',
@@ -32,6 +44,12 @@ export const ERRORS = {
     retryable: false,
     means: 'A payload file of the definition does not exist, or is not a plain readable file.',
     remedy: 'Correct the path: it is relative to the definition file.',
+  },
+  FABRICA_INPUT_INVALID: {
+    retryable: false,
+    means:
+      'Files that a definition names as input or overlay can not be used, or a list of them can not be read.',
+    remedy: 'Correct or remove the files that the message names; nothing has been registered.',
   },
   FABRICA_NAME_INVALID: {
     retryable: false,

@@ -4,7 +4,19 @@ import { nearest } from './spelling.js';
 /** What stands for a job's own values in a command; see `JobRecipe`. `{output:LEVEL}` stands beside these. */
 const IN_JOBS = ['seed', 'firstEvent', 'events', 'job', 'output'] as const;
 const IN_MERGES = ['inputs', 'output', 'events', 'job'] as const;
-const ALL: readonly string[] = [...IN_JOBS, 'inputs'];
+const ALL: readonly string[] = [...IN_JOBS, 'inputs', 'overlay'];
+/** Each becomes one argument per file, so it has to be an argument by itself. */
+const LISTS: readonly string[] = ['inputs', 'overlay'];
+
+/** What the jobs of a definition have that placeholders stand for. */
+export interface JobWords {
+  /** Data levels of the outputs; undefined where not known. */
+  readonly levels: readonly (string | undefined)[];
+  /** They read input files. */
+  readonly inputs: boolean;
+  /** They get overlay files. */
+  readonly overlay: boolean;
+}
 
 /** `{word}` or `{word:...}`; what a shell or awk writes in braces (`${HOME}`, `{ print }`) is none. */
 const PLACEHOLDER = /(?<!\$)\{([A-Za-z][A-Za-z0-9]*)(?::([A-Za-z0-9._-]*))?\}/g;
@@ -12,13 +24,12 @@ const PLACEHOLDER = /(?<!\$)\{([A-Za-z][A-Za-z0-9]*)(?::([A-Za-z0-9._-]*))?\}/g;
 /**
  * What is wrong with the placeholders of a command.
  * Jobs with several outputs must say which one they mean. A merge joins one level at a time: it has one `{output}`.
- * @param levels data levels of the job's outputs; undefined where not known
  */
 export function placeholderProblems(
   path: FieldPath,
   command: readonly string[] | undefined,
   use: 'job' | 'merge',
-  levels: readonly (string | undefined)[],
+  words: JobWords,
 ): Problem[] {
   if (command === undefined) return [];
   const problems: Problem[] = [];
@@ -26,7 +37,7 @@ export function placeholderProblems(
   command.forEach((argument, i) => {
     for (const [whole, name = '', level] of argument.matchAll(PLACEHOLDER)) {
       used.add(name);
-      const problem = fault(argument, whole, name, level, use, levels);
+      const problem = fault(argument, whole, name, level, use, words);
       if (problem !== null) problems.push({ path: [...path, i], ...problem });
     }
   });
@@ -54,16 +65,18 @@ function fault(
   name: string,
   level: string | undefined,
   use: 'job' | 'merge',
-  levels: readonly (string | undefined)[],
+  words: JobWords,
 ): Fault | null {
-  const allowed: readonly string[] = use === 'job' ? IN_JOBS : IN_MERGES;
+  const { levels } = words;
+  const allowed: readonly string[] = use === 'job' ? wordsOfJobs(words) : IN_MERGES;
   if (!allowed.includes(name) || (level !== undefined && name !== 'output')) {
     return unknown(whole, name, use, allowed);
   }
-  if (name === 'inputs' && argument !== whole) {
+  if (LISTS.includes(name) && argument !== whole) {
+    const file = name === 'inputs' ? 'input file' : 'overlay file';
     return {
-      text: 'holds {inputs} inside an argument',
-      remedy: 'make {inputs} an argument by itself; it becomes one argument for each input file',
+      text: `holds ${whole} inside an argument`,
+      remedy: `make ${whole} an argument by itself; it becomes one argument for each ${file}`,
     };
   }
   if (name !== 'output') return null;
@@ -89,6 +102,15 @@ function fault(
   };
 }
 
+function wordsOfJobs({ inputs, overlay }: JobWords): string[] {
+  return [...IN_JOBS, ...(inputs ? ['inputs'] : []), ...(overlay ? ['overlay'] : [])];
+}
+
+const ELSEWHERE = {
+  inputs: 'only merge.command may use it, and jobs of a definition with an input section',
+  overlay: 'only jobs of a definition with an overlay section have it',
+} as const;
+
 function unknown(
   whole: string,
   name: string,
@@ -97,7 +119,8 @@ function unknown(
 ): Fault {
   const list = allowed.map((one) => `{${one}}`).join(' ');
   if (ALL.includes(name) && !whole.includes(':')) {
-    const where = use === 'job' ? 'only merge.command may use it' : 'a merge has none';
+    const where =
+      use === 'merge' ? 'a merge has none' : ELSEWHERE[name === 'overlay' ? name : 'inputs'];
     return { text: `holds ${whole}, which is not known here`, remedy: `${where}; use ${list}` };
   }
   const meant = nearest(name, allowed);

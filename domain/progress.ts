@@ -16,6 +16,9 @@ export interface BlockCounts {
   readonly waived: number;
   /** Events in merged files, of the data level that has most. */
   readonly merged: number;
+  /** Final files and their bytes, each counted once whatever its copies; known once the block is distributed. */
+  readonly files: number;
+  readonly bytes: number;
   /** Failed attempts so far. */
   readonly failures: Partial<Record<FailureClass, number>>;
 }
@@ -26,6 +29,8 @@ export const NO_COUNTS: BlockCounts = {
   made: 0,
   waived: 0,
   merged: 0,
+  files: 0,
+  bytes: 0,
   failures: {},
 };
 
@@ -42,6 +47,9 @@ export interface ProductionProgress {
     readonly distributed: number;
     readonly waived: number;
   };
+  /** Final files of the blocks that are distributed, and their bytes; each file is counted once. */
+  readonly files: number;
+  readonly bytes: number;
   readonly blocks: Partial<Record<BlockState, number>>;
   readonly jobs: JobCounts;
   readonly merges: JobCounts;

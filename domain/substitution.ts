@@ -6,6 +6,8 @@ export interface PlaceholderValues {
   readonly job: number;
   /** Names of the input files in the job's folder. */
   readonly inputs: readonly string[];
+  /** Names of the overlay files there. */
+  readonly overlay?: readonly string[];
   /** Names of the output files by data level. */
   readonly outputs: ReadonlyMap<string, string>;
 }
@@ -13,7 +15,7 @@ export interface PlaceholderValues {
 const KNOWN = /\{(seed|firstEvent|events|job|output)(?::([A-Za-z0-9._-]+))?\}/g;
 
 /**
- * The arguments of one job. `{inputs}` as an argument by itself becomes one argument per input; the others are replaced wherever they stand.
+ * The arguments of one job. `{inputs}` or `{overlay}` as an argument by itself becomes one argument per file; the others are replaced wherever they stand.
  * What is no placeholder passes through as it is: no shell ever reads it.
  */
 export function substituteArguments(
@@ -22,6 +24,7 @@ export function substituteArguments(
 ): string[] {
   return command.flatMap((argument) => {
     if (argument === '{inputs}') return [...values.inputs];
+    if (argument === '{overlay}') return [...(values.overlay ?? [])];
     return [
       argument.replace(KNOWN, (whole, name: string, level: string | undefined) => {
         if (name === 'output') {

@@ -1,5 +1,6 @@
 import { MAX_JOBS } from '../domain/definition.js';
 import type { ScoutSample } from '../domain/scout.js';
+import type { InputShape } from './input-grouping.js';
 
 /**
  * What the jobs of a production need, from what its scouts measured.
@@ -18,6 +19,8 @@ export interface EstimateRules {
   readonly events: number;
   readonly mergeBytes: number | null;
   readonly mergeEvents: number | null;
+  /** What jobs read; left out if they make events from nothing. */
+  readonly input?: InputShape;
 }
 
 export interface Estimate {
@@ -38,6 +41,8 @@ export interface Estimate {
   readonly memoryLimit: number;
   readonly jobsPerMerge: number;
   readonly blockJobs: number;
+  /** Events that the files of one job may have together, so that it ends in `targetWallSeconds`; null or left out: as many as there are. */
+  readonly mostInputEvents?: number | null;
 }
 
 /**
@@ -45,6 +50,8 @@ export interface Estimate {
  * large it is, and a production moves on in steps of a hundredth.
  */
 const BLOCK_JOBS = { least: 200, most: 10_000, mergedFiles: 5, share: 0.01 };
+/** Events of a job where no scout has measured any. */
+const UNMEASURED = 1000;
 /** Below this a wall limit would kill jobs for a hiccup of the node. */
 const LEAST_WALL_LIMIT = 120;
 const LEAST_MEMORY_LIMIT = 256;
@@ -60,8 +67,10 @@ export function estimate(samples: readonly ScoutSample[], rules: EstimateRules):
   const bytes = withCensored(samples, (s) => per(s, s.bytes), mean);
   const memory = withCensored(samples, (s) => s.memoryMB, upper);
 
-  const eventsPerJob = chooseEventsPerJob(wall, rules);
+  const mostInputEvents = chooseInputEvents(wall, rules);
+  const eventsPerJob = chooseEventsPerJob(wall, rules, mostInputEvents);
   const jobSeconds = wall === null ? null : wall * eventsPerJob;
+  const longest = wall === null ? null : wall * largestJob(rules, eventsPerJob, mostInputEvents);
   const jobsPerMerge = chooseJobsPerMerge(bytes, eventsPerJob, rules);
   return {
     samples: samples.length,
@@ -75,9 +84,7 @@ export function estimate(samples: readonly ScoutSample[], rules: EstimateRules):
     jobSeconds,
     wallLimit: Math.min(
       rules.wallSeconds,
-      jobSeconds === null
-        ? rules.wallSeconds
-        : Math.max(LEAST_WALL_LIMIT, Math.ceil(3 * jobSeconds)),
+      longest === null ? rules.wallSeconds : Math.max(LEAST_WALL_LIMIT, Math.ceil(3 * longest)),
     ),
     memoryLimit: Math.min(
       rules.memoryMB,
@@ -85,7 +92,23 @@ export function estimate(samples: readonly ScoutSample[], rules: EstimateRules):
     ),
     jobsPerMerge,
     blockJobs: chooseBlockJobs(jobsPerMerge, rules.events / eventsPerJob),
+    ...(rules.input === undefined ? {} : { mostInputEvents }),
   };
+}
+
+/** Whole files are given out: what has been measured bounds how many go together. */
+function chooseInputEvents(
+  wallPerEvent: number | null,
+  { input, targetWallSeconds }: EstimateRules,
+): number | null {
+  if (input === undefined || wallPerEvent === null || wallPerEvent <= 0) return null;
+  return Math.max(1, Math.floor(targetWallSeconds / wallPerEvent));
+}
+
+/** Events of the largest job: those that read files are not all alike. */
+function largestJob({ input }: EstimateRules, eventsPerJob: number, most: number | null): number {
+  if (input === undefined) return eventsPerJob;
+  return Math.max(input.mostPerFile, Math.min(input.mostPerJob, most ?? Infinity));
 }
 
 /** A whole number of merges, where the bounds allow it. */
@@ -95,12 +118,23 @@ function chooseBlockJobs(jobsPerMerge: number, jobs: number): number {
   return Math.min(most, jobsPerMerge * Math.ceil(wanted / jobsPerMerge));
 }
 
-function chooseEventsPerJob(wallPerEvent: number | null, rules: EstimateRules): number {
+function chooseEventsPerJob(
+  wallPerEvent: number | null,
+  rules: EstimateRules,
+  mostInputEvents: number | null,
+): number {
+  if (rules.input !== undefined) {
+    const { eventsPerFile, eventsPerJob } = rules.input;
+    const most = mostInputEvents ?? Infinity;
+    return Math.max(1, Math.round(Math.max(eventsPerFile, Math.min(eventsPerJob, most))));
+  }
   if (rules.eventsPerJob !== 'auto') return rules.eventsPerJob;
-  if (wallPerEvent === null || wallPerEvent <= 0) return Math.min(rules.events, 1000);
-  const most = Math.floor(rules.targetWallSeconds / wallPerEvent);
   // Job numbers have eight digits in file names: rather longer jobs than more of them.
   const least = Math.ceil(rules.events / (MAX_JOBS / 2));
+  if (wallPerEvent === null || wallPerEvent <= 0) {
+    return Math.max(least, Math.min(rules.events, UNMEASURED));
+  }
+  const most = Math.floor(rules.targetWallSeconds / wallPerEvent);
   return Math.max(1, least, Math.min(rules.events, most));
 }
 

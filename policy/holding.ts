@@ -55,6 +55,20 @@ export function judgeFailureRate(input: HoldingCase): HoldingVerdict {
   };
 }
 
+/**
+ * A site's tally without the submissions that it has refused, unless they are many of all that were submitted there: they are told at once, the ends
+ * of those that run come hours later. `open` attempts run there.
+ */
+export function withoutEarlyRefusals(
+  tally: SiteTally,
+  open: number,
+  failureRate: number,
+): SiteTally {
+  const { submission: refused = 0, ...others } = tally.failures;
+  const submitted = countsOf(tally).all + open;
+  return refused >= failureRate * submitted ? tally : { ...tally, failures: others };
+}
+
 /** What has ended at sites that are not bad, and there without the worst of them: it may be the next one to be found bad. */
 function withoutWorst({ tallies, usable }: HoldingCase, bad: ReadonlySet<string>): SiteTally[] {
   const others = tallies.filter(({ site }) => !bad.has(site));

@@ -3,6 +3,9 @@ export interface BlockPlan {
   readonly firstEvent: number;
   /** Events of each job, in order. */
   readonly jobEvents: readonly number[];
+  /** The input files of each job, in order, of a production that has some; and the position of the last of them. */
+  readonly jobFiles?: readonly (readonly number[])[];
+  readonly lastInput?: number;
 }
 
 /**

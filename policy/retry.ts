@@ -100,12 +100,27 @@ export function decideRetry(failure: FailureCase): RetryDecision {
   };
 }
 
+/** Jobs of a block that wait for a retry, and what goes on in it. Times in ms since 1970. */
+export interface RetriesOfBlock {
+  readonly now: number;
+  /** How many may be placed now. */
+  readonly placeable: number;
+  /** Since when the first of them may. */
+  readonly since: number;
+  /** Jobs of the block at sites: more of them may fail. */
+  readonly open: number;
+  readonly blockJobs: number;
+}
+
+/** Jobs that wait for a retry go together with others: so many, as a share of the block, or after so long, ms. */
+const COMPANY = { share: 0.05, patience: 10_000 };
+
 /**
- * When a job that failed at `now` may be placed again (ms since 1970): after so many seconds, and then with others. Jobs with the same wait come back
- * at the same times, which are a quarter of the wait apart, or a twentieth of what a job takes (s, null if not known): so what fails here
- * and there goes out again in few bundles, and nobody waits for long compared with the work itself.
+ * How long jobs that may be placed wait for others to fail, ms; 0 for no longer. Each bundle costs the same, however small it is, and
+ * nobody misses some seconds; when little else of the block is at a site, hardly any would join them.
  */
-export function retryAt(now: number, seconds: number, jobSeconds: number | null): number {
-  const apart = Math.max(1, Math.round(250 * seconds), Math.round(50 * (jobSeconds ?? 0)));
-  return Math.ceil((now + seconds * 1000) / apart) * apart;
+export function untilCompany(retries: RetriesOfBlock): number {
+  const enough = Math.floor(COMPANY.share * retries.blockJobs);
+  if (retries.open < enough || retries.placeable >= enough) return 0;
+  return Math.max(0, retries.since + COMPANY.patience - retries.now);
 }

@@ -16,3 +16,38 @@ export function splitRange(range: EventRange, parts: number = PARTS): EventRange
     return { firstEvent: range.firstEvent + from, events: to - from };
   });
 }
+
+/**
+ * The input files of a job in parts that follow each other, each with at least one of them, of as equal numbers of events as their order
+ * allows; their events are numbered on from `firstEvent`.
+ */
+export function splitFiles<T extends { readonly file: number; readonly events: number }>(
+  firstEvent: number,
+  files: readonly T[],
+): (EventRange & { readonly files: number[] })[] {
+  const total = files.reduce((sum, { events }) => sum + events, 0);
+  const sums = files
+    .slice(1)
+    .map((_, i) => files.slice(0, i + 1).reduce((sum, { events }) => sum + events, 0));
+  const distance = (sum: number): number => Math.abs(2 * sum - total);
+  const best = sums.reduce(
+    (at, sum, i) => (distance(sum) < distance(sums[at] ?? Infinity) ? i : at),
+    0,
+  );
+  const first = files.slice(0, best + 1);
+  const firstEvents = first.reduce((sum, { events }) => sum + events, 0);
+  const rest = files.slice(best + 1);
+  const numbers = (part: readonly T[]): number[] => part.map(({ file }) => file);
+  return [
+    { firstEvent, events: firstEvents, files: numbers(first) },
+    ...(rest.length === 0
+      ? []
+      : [
+          {
+            firstEvent: firstEvent + firstEvents,
+            events: total - firstEvents,
+            files: numbers(rest),
+          },
+        ]),
+  ];
+}

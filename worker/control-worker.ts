@@ -32,8 +32,8 @@ export interface ControlWorkerOptions extends TemporalEndpoint, RunOptions {
 /** Activities at once. They share one SQLite connection, so more would wait for each other only. */
 const SLOTS = 40;
 const GRACE_SECONDS = 10;
-/** About 1 MB each. Blocks beyond it are replayed whenever something happens to them: slower, never wrong. */
-const CACHED_WORKFLOWS = 300;
+/** Some 0.5 MB each. What is beyond it is replayed whenever something happens to it: slower, never wrong. */
+const CACHED_WORKFLOWS = 2000;
 
 /**
  * Runs workflows and control activities, which alone see the catalog, and the storages that nobody else serves. Resolves after a shutdown by

@@ -81,7 +81,7 @@ export class StateDirectory extends StateLayout {
     try {
       state.#write();
     } catch (error) {
-      lock.close();
+      giveBack(lock);
       throw unwritable(layout.path, error);
     }
     return state;
@@ -112,7 +112,7 @@ export class StateDirectory extends StateLayout {
     try {
       if (this.#record.children.length === 0) removeUpRecord(this.path);
     } finally {
-      this.#lock.close();
+      giveBack(this.#lock);
     }
   }
 
@@ -132,11 +132,20 @@ export function prepareState(layout: StateLayout): void {
   }
 }
 
+/** The locks of this process. A database that nothing refers to any more is closed, and its lock is lost. */
+const HELD = new Set<Database.Database>();
+
+function giveBack(lock: Database.Database): void {
+  lock.close();
+  HELD.delete(lock);
+}
+
 function takeLock(directory: string): Database.Database {
   let lock: Database.Database | undefined;
   try {
     lock = new Database(path.join(directory, 'lock.db'), { timeout: 0 });
     lock.exec('BEGIN EXCLUSIVE');
+    HELD.add(lock);
     return lock;
   } catch (error) {
     lock?.close();

@@ -1,7 +1,7 @@
 import { ActivityFailure, isCancellation } from '@temporalio/workflow';
 import type { AuditConclusion } from '../activities/control/audit.js';
 import type { VerificationPage } from '../activities/control/verification.js';
-import type { StoredExpectation } from '../activities/storage/index.js';
+import type { ListingPlace } from '../activities/storage/index.js';
 import type { Discrepancy } from '../domain/audit.js';
 import { control, storageAt } from './activities.js';
 
@@ -20,7 +20,7 @@ async function auditKnown(ref: { epoch: string; production: string }): Promise<D
   while (after !== null) {
     const page: VerificationPage = await control.filesToAudit({ ...ref, after });
     const pages = await Promise.all(
-      page.batches.map(({ storage, files }) => unlessSilent(storage, () => verify(storage, files))),
+      page.batches.map((batch) => unlessSilent(batch.storage, () => verify(batch))),
     );
     found.push(...pages.flat());
     after = page.next;
@@ -28,11 +28,9 @@ async function auditKnown(ref: { epoch: string; production: string }): Promise<D
   return found;
 }
 
-async function verify(
-  storage: string,
-  files: readonly StoredExpectation[],
-): Promise<Discrepancy[]> {
-  const problems = await storageAt(storage, '10 minutes').verifyFiles({ storage, files });
+async function verify(batch: VerificationPage['batches'][number]): Promise<Discrepancy[]> {
+  const { storage } = batch;
+  const problems = await storageAt(storage, '1 hour').verifyPage(batch);
   return problems.map(({ path, problem, text }) => ({ kind: problem, text, storage, path }));
 }
 
@@ -40,9 +38,7 @@ async function verify(
 async function auditUnknown(ref: { epoch: string; production: string }): Promise<Discrepancy[]> {
   const { storages, directories } = await control.directoriesToAudit(ref);
   const found = await Promise.all(
-    storages.flatMap((storage) =>
-      directories.map((directory) => unlessSilent(storage, () => dark(ref, storage, directory))),
-    ),
+    storages.map((storage) => unlessSilent(storage, () => dark(ref, storage, directories))),
   );
   return found.flat();
 }
@@ -50,24 +46,26 @@ async function auditUnknown(ref: { epoch: string; production: string }): Promise
 async function dark(
   ref: { epoch: string; production: string },
   storage: string,
-  directory: string,
+  directories: readonly string[],
 ): Promise<Discrepancy[]> {
   const found: Discrepancy[] = [];
-  let after = '';
-  while (true) {
-    const page = await storageAt(storage, '10 minutes').listFiles({
+  let from: ListingPlace | null = { directory: 0, after: '' };
+  while (from !== null) {
+    const page: { paths: string[]; next: ListingPlace | null } = await storageAt(
       storage,
-      directory,
-      after,
-      limit: PAGE,
-    });
-    const unknown = await control.unknownPaths({ ...ref, storage, paths: page.paths });
+      '10 minutes',
+    ).listFiles({ storage, directories, from, limit: PAGE });
+    // Most storages have nothing of a small production.
+    const unknown =
+      page.paths.length === 0
+        ? []
+        : await control.unknownPaths({ ...ref, storage, paths: page.paths });
     for (const path of unknown) {
       found.push({ kind: 'dark', text: `${path} on ${storage} is not catalogued`, storage, path });
     }
-    if (!page.more) return found;
-    after = page.paths.at(-1) ?? after;
+    from = page.next;
   }
+  return found;
 }
 
 /** A storage that does not answer can not be audited: that is a finding by itself. */

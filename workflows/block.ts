@@ -10,13 +10,14 @@ import {
 } from '@temporalio/workflow';
 import type { CopyBatch } from '../activities/control/distribution.js';
 import type { VerificationPage } from '../activities/control/verification.js';
-import type { CopyResult } from '../activities/storage/index.js';
+import type { CopyResult, StorageProblem } from '../activities/storage/index.js';
 import type { BundleOrder } from '../domain/bundle.js';
 import { productionWorkflowId } from '../domain/names.js';
 import type { ProductionProgress } from '../domain/progress.js';
 import { control, storageAt } from './activities.js';
 import { fly, type FlightNews } from './bundle-flight.js';
 import { detailsOf } from './details.js';
+import { makeAgain } from './make-again.js';
 import { blockProgress, lookAgain } from './messages.js';
 import { removeCondemned } from './removal.js';
 
@@ -88,9 +89,10 @@ class Flights {
   /** What ended the first flight that failed; the others go on to their ends. */
   failure: Error | null = null;
   readonly #priority: number;
-  readonly #tell: (progress: ProductionProgress) => void;
+  readonly #tell: (progress: ProductionProgress, always: boolean) => void;
+  #latest: ProductionProgress | null = null;
 
-  constructor(priority: number, tell: (progress: ProductionProgress) => void) {
+  constructor(priority: number, tell: (progress: ProductionProgress, always: boolean) => void) {
     this.#priority = priority;
     this.#tell = tell;
   }
@@ -110,13 +112,16 @@ class Flights {
       this.requeued += news.requeued;
       this.remnants ||= news.remnants;
       this.badInputs ||= news.badInputs;
-      this.#tell(news.progress);
+      this.#latest = news.progress;
+      this.#tell(news.progress, false);
     })
       .catch((error: unknown) => {
         this.failure ??= error instanceof Error ? error : new Error(String(error));
       })
       .finally(() => {
         this.flying--;
+        // What is shown while nothing runs shall not be of a time when something did.
+        if (this.flying === 0 && this.#latest !== null) this.#tell(this.#latest, true);
       });
   }
 }
@@ -168,21 +173,26 @@ class BlockLife {
 
   /**
    * Runs the jobs of a stage until each is done or parked: places them, flies their bundles, and places again what comes back. When
-   * merges can not read their inputs, the outputs are verified; returns how many jobs must make theirs again.
+   * merges can not read their inputs, the outputs are verified; returns how many jobs must make theirs again. What other jobs can not read
+   * is verified before they are placed again.
    */
   async runJobs(stage: 'events' | 'merge', inherited: readonly BundleOrder[]): Promise<number> {
     let reprocessed = 0;
-    const flights = new Flights(this.#priority, (progress) => {
-      void this.tell(progress, false);
+    const flights = new Flights(this.#priority, (progress, always) => {
+      void this.tell(progress, always);
     });
     for (const order of inherited) flights.launch(order);
     while (true) {
       flights.requeued = 0;
+      if (stage === 'events' && flights.badInputs) {
+        flights.badInputs = false;
+        await this.verifyInputs();
+      }
       const wakes = this.#wakes;
       const ticket = `${workflowInfo().runId}:${this.#tickets++}`;
       const { bundles, waiting } = await control.place({ ...this.ref, stage, ticket });
       for (const order of bundles) flights.launch(order);
-      if (flights.badInputs) {
+      if (stage === 'merge' && flights.badInputs) {
         flights.badInputs = false;
         reprocessed += await this.verify('events');
       }
@@ -212,9 +222,9 @@ class BlockLife {
     while (after !== null) {
       const page: VerificationPage = await control.filesToVerify({ ...this.ref, stage, after });
       const found = await Promise.all(
-        page.batches.map(async ({ storage, files }) => ({
-          storage,
-          problems: await storageAt(storage, '1 hour').verifyFiles({ storage, files }),
+        page.batches.map(async (batch) => ({
+          storage: batch.storage,
+          problems: await storageAt(batch.storage, '1 hour').verifyPage(batch),
         })),
       );
       for (const { storage, problems } of found) {
@@ -225,6 +235,37 @@ class BlockLife {
       after = page.next;
     }
     return reprocessed;
+  }
+
+  /** Has the storages verify what jobs could not read; productions whose copies are bad mend them. */
+  async verifyInputs(): Promise<void> {
+    const why = `jobs of ${this.ref.production} could not read them`;
+    let after: number | null = 0;
+    while (after !== null) {
+      const page: VerificationPage = await control.inputsToVerify({ ...this.ref, after });
+      for (const batch of page.batches) {
+        const { storage } = batch;
+        const problems = await this.#problemsAt(batch);
+        if (problems.length === 0) continue;
+        const found = await control.recordBadInputs({ ...this.ref, storage, problems });
+        for (const { owner, replicas } of found.repairs) {
+          await makeAgain(owner, replicas, why, () =>
+            control.repairInputs({ ...this.ref, owner, replicas, why }),
+          );
+        }
+      }
+      after = page.next;
+    }
+  }
+
+  /** A storage that does not answer holds nothing up: the jobs are tried again anyway. */
+  async #problemsAt(batch: VerificationPage['batches'][number]): Promise<StorageProblem[]> {
+    try {
+      return await storageAt(batch.storage, '10 minutes').verifyPage(batch);
+    } catch (error) {
+      if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
+      return [];
+    }
   }
 
   /** Copies final files until each has its copies, or no storage can be found for one. A copy that fails may have lost its source. */

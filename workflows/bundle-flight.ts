@@ -11,17 +11,17 @@ import {
 import {
   attemptRanges,
   attemptsOf,
-  bareReport,
   jobsOf,
-  type AttemptKey,
   type AttemptRange,
   type AttemptReport,
   type BundleHandle,
   type BundleOrder,
+  type UntoldEnd,
 } from '../domain/bundle.js';
 import type { ErrorCode } from '../domain/errors.js';
 import type { ArchiveAnswer, BundleClosing } from '../domain/log-archive.js';
 import { productionWorkflowId } from '../domain/names.js';
+import { NOTHING_PACKED, type Packed } from '../domain/packed.js';
 import type { ProductionProgress } from '../domain/progress.js';
 import {
   archivingAt,
@@ -47,10 +47,11 @@ export interface FlightNews {
  * submitted before does nothing, so a flight may begin anew in any later life of its block. An order without attempts is only tidied up.
  */
 export async function fly(
-  order: BundleOrder,
+  given: BundleOrder,
   priority: number,
   tell: (news: FlightNews) => void,
 ): Promise<void> {
+  const order = given.incomplete === true ? await control.bundleOrder(given) : given;
   const handle: BundleHandle = {
     epoch: order.epoch,
     production: order.production,
@@ -68,11 +69,13 @@ export async function fly(
   const running = new Set<number>();
   const forgotten = new Set<number>();
   let silent = false;
-  const settle = async (reports: readonly AttemptReport[]): Promise<BundleClosing | null> => {
-    const answer = await control.settle({ ...handle, reports, submittedAt });
+  const settle = async (
+    reports: Packed<AttemptReport>,
+    untold: UntoldEnd | null = null,
+  ): Promise<BundleClosing | null> => {
+    const answer = await control.settle({ ...handle, reports, untold, submittedAt });
     open = answer.open;
     recorded = answer.closed;
-    for (const report of reports) if (report.state === 'running') running.add(report.job);
     tell(answer);
     return answer.closing;
   };
@@ -81,7 +84,9 @@ export async function fly(
     const answer = await submit(order, handle, priority);
     submittedAt = answer.submittedAt;
     silent = answer.silent;
-    if (answer.reports.length > 0) closing = await settle(answer.reports);
+    if (answer.reports !== NOTHING_PACKED || answer.untold !== null) {
+      closing = await settle(answer.reports, answer.untold);
+    }
   }
   while (open.length > 0) {
     const report = await heard(
@@ -94,14 +99,20 @@ export async function fly(
     );
     if (report === null) {
       silent = true;
-      const lost = [...attemptsOf(open)].map((key) => lostReport(key, order));
-      closing = await settle(lost);
+      closing = await settle(NOTHING_PACKED, {
+        attempts: open,
+        state: 'lost',
+        step: 'vanished',
+        reason: `nothing was heard of ${order.site} for ${order.lease} s`,
+        endedAt: Date.now(),
+      });
       break;
     }
+    for (const { job } of attemptsOf(report.begun)) running.add(job);
     for (const { job } of attemptsOf(recorded)) forgotten.add(job);
     closing = await settle(report.reports);
   }
-  closing ??= await settle([]);
+  closing ??= await settle(NOTHING_PACKED);
   if (closing === null) return;
   const left = { handle, closing, submittedAt, forgotten: [...forgotten] };
   if (silent) await leaveToTidying({ ...left, end: true });
@@ -222,7 +233,8 @@ async function submit(
   handle: BundleHandle,
   priority: number,
 ): Promise<{
-  reports: readonly AttemptReport[];
+  reports: Packed<AttemptReport>;
+  untold: UntoldEnd | null;
   submittedAt: number | null;
   /** The site has not confirmed that none of them runs. */
   silent: boolean;
@@ -230,15 +242,21 @@ async function submit(
   const key: QueuePriority = order.kind === 'scout' ? 1 : order.kind === 'merge' ? 2 : 3;
   try {
     const site = submissionAt(order.site, { production: order.production, priority, key });
-    return { ...(await site.submitJobs(order)), silent: false };
+    return { ...(await site.submitJobs(order)), untold: null, silent: false };
   } catch (error) {
     if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
     // Some may have been submitted before the failure: ended by name, so that the next attempts are the only ones.
     const ended = await endWithin(handle, order.lease);
     const reason = error.cause?.message ?? error.message;
-    const attempts = [...attemptsOf(handle.attempts)];
     return {
-      reports: attempts.map((attempt) => notSubmitted(attempt, reason)),
+      reports: NOTHING_PACKED,
+      untold: {
+        attempts: handle.attempts,
+        state: 'failed',
+        step: 'submission',
+        reason: reason.slice(0, 500),
+        endedAt: Date.now(),
+      },
       submittedAt: null,
       silent: !ended,
     };
@@ -254,21 +272,6 @@ async function endWithin(handle: BundleHandle, patience: number): Promise<boolea
     if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
     return false;
   }
-}
-
-function lostReport(key: AttemptKey, order: BundleOrder): AttemptReport {
-  const reason = `nothing was heard of ${order.site} for ${order.lease} s`;
-  return { ...notSubmitted(key, reason), state: 'lost', step: 'vanished' };
-}
-
-function notSubmitted(key: AttemptKey, reason: string): AttemptReport {
-  return {
-    ...bareReport(key),
-    state: 'failed',
-    step: 'submission',
-    reason: reason.slice(0, 500),
-    endedAt: Date.now(),
-  };
 }
 
 /** Ends a bundle whatever happens to the workflow meanwhile, records its open attempts as cancelled, and tidies up. */

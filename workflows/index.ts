@@ -1,6 +1,7 @@
 export { audit } from './audit.js';
 export { block } from './block.js';
 export { tidying } from './bundle-flight.js';
+export { inputList } from './input-lists.js';
 export { janitor, payment } from './janitor.js';
 export { production } from './production.js';
 export { epochSweep, recovery } from './recovery.js';

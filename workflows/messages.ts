@@ -1,31 +1,42 @@
-import { defineQuery, defineSignal } from '@temporalio/workflow';
+import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
+import {
+  COMMAND_KINDS,
+  type CommandAnswer,
+  type CommandKind,
+  type PersonsCommand,
+} from '../domain/command.js';
 import type { ProductionProgress } from '../domain/progress.js';
 
-/** What people can send to a production, from any Temporal client, its command line or its page. Arguments may be left out; `commandOfSignal` tells their forms. */
-
-/** Start no more jobs; those that run go on. Argument: the reason. */
-export const pause = defineSignal<[unknown?]>('pause');
-/** Go on after a pause, or after scouts that wait for approval. Argument: the reason. */
-export const resume = defineSignal<[unknown?]>('resume');
-/** Change the priority. Argument: a whole number from 1 to 10. */
-export const reprioritize = defineSignal<[unknown?]>('reprioritize');
-/** End all jobs and remove what unfinished ones left. Argument: the reason. */
-export const cancel = defineSignal<[unknown?]>('cancel');
-/** Try parked jobs and held blocks again. Argument: the reason, or `{jobs, class, site, reason, by}`. */
-export const release = defineSignal<[unknown?]>('release');
-/** Give parked jobs up. Argument: as for `release`. */
-export const waive = defineSignal<[unknown?]>('waive');
-/** End jobs for good, those that run as well. Argument: as for `release`; something must be selected. */
-export const kill = defineSignal<[unknown?]>('kill');
 /**
- * Run jobs again and replace their merged files; a production that has ended may be started again with this signal. Argument: `{jobs,
- * files, site, since, reason, by}`, or `{lost: [{storage, path}], reason, by}` for copies that are lost or damaged.
+ * What people can send to a production, from any Temporal client, its command line or its page: each command is a signal and an update of
+ * its name, with the same argument, which may be left out (`commandOfSignal` tells its forms). An update is answered with a `CommandAnswer`, and
+ * fails with `FABRICA_COMMAND_REFUSED`; a signal is only noted in the event log.
+ *
+ * - `pause`: start no more jobs; those that run go on. `resume`: go on, also after scouts that wait for approval.
+ * - `reprioritize`: the priority, a whole number from 1 to 10, or `{value, reason, by}`.
+ * - `extend`: `{events}` more or `{total}` in all. `finish`: start no more jobs, and complete with what there is.
+ * - `amend`: `{definition}`, or `{set}` with new values by field. `comment`: the text, or `{value, by}`.
+ * - `release`: try parked jobs and held blocks again; `waive`: give parked jobs up; both take `{jobs, class, site}`. `kill`: end jobs for good,
+ *   something must be selected.
+ * - `reprocess`: run jobs again and replace their merged files: `{jobs, files, site, since}`, or `{lost: [{storage, path}]}`. `rescout`:
+ *   scout a rejected production again.
+ * - `cancel`: end all jobs and remove what unfinished ones left. `clean`: remove everything of a production that has ended.
+ *
+ * A production that has ended may be started again with a command.
  */
-export const reprocess = defineSignal<[unknown?]>('reprocess');
-/** Scout a rejected production again with the same definition; it may be started again with this signal. Argument: the reason. */
-export const rescout = defineSignal<[unknown?]>('rescout');
-/** Remove everything of a production that has ended; it may be started again with this signal. Argument: the reason. */
-export const clean = defineSignal<[unknown?]>('clean');
+export const PERSONS_COMMANDS: readonly PersonsCommand[] = COMMAND_KINDS.filter(
+  (kind: CommandKind) => kind !== 'malformed',
+);
+
+type Definitions<T> = Readonly<Record<PersonsCommand, T>>;
+
+function definitions<T>(define: (kind: PersonsCommand) => T): Definitions<T> {
+  // One for each kind of command.
+  return Object.fromEntries(PERSONS_COMMANDS.map((kind) => [kind, define(kind)])) as Definitions<T>;
+}
+
+export const SIGNALS = definitions((kind) => defineSignal<[unknown?]>(kind));
+export const UPDATES = definitions((kind) => defineUpdate<CommandAnswer, [unknown?]>(kind));
 
 /** How far the production is. */
 export const progress = defineQuery<ProductionProgress | null>('progress');

@@ -1,13 +1,12 @@
 import {
   ActivityFailure,
+  allHandlersFinished,
   ApplicationFailure,
   CancellationScope,
   ChildWorkflowFailure,
   condition,
   getExternalWorkflowHandle,
   isCancellation,
-  setCurrentDetails,
-  setHandler,
   startChild,
   upsertSearchAttributes,
   WorkflowIdReusePolicy,
@@ -17,20 +16,20 @@ import { defineSearchAttributeKey } from '@temporalio/common';
 import type { Registration, RegisterInput } from '../activities/control/register.js';
 import type { StepAnswer } from '../activities/control/next-step.js';
 import type { BundleHandle } from '../domain/bundle.js';
-import type { Command } from '../domain/command.js';
+import type { Command, CommandAnswer } from '../domain/command.js';
 import { blockWorkflowId } from '../domain/names.js';
-import type { ProductionProgress } from '../domain/progress.js';
 import type { ProductionState } from '../domain/states/production.js';
-import { control, endingAt, storageAt } from './activities.js';
+import { awaited, control, endingAt, storageAt } from './activities.js';
 import { audit } from './audit.js';
 import type { block } from './block.js';
 import { endBundle } from './bundle-flight.js';
-import { detailsOf } from './details.js';
+import { Inbox } from './inbox.js';
+import { bringLists } from './input-lists.js';
 import { EPOCH, labelsOf, PRODUCTION } from './labels.js';
 import * as messages from './messages.js';
 import { isMalformed } from './payload-converter.js';
 import { removeAllCondemned } from './removal.js';
-import { commandOfSignal } from './signal-command.js';
+import { withdraw } from './withdrawal.js';
 
 /** A definition to register and run, or the name of a production that the catalog knows (re-entry). */
 export interface ProductionInput {
@@ -61,7 +60,7 @@ export async function production(input: ProductionInput): Promise<ProductionOutc
     if (!isCancellation(error)) throw error;
     // Temporal's own cancel does what the signal does, in a scope that can not be cancelled again.
     return CancellationScope.nonCancellable(async () => {
-      inbox.commands.push({ kind: 'cancel', who: 'temporal', why: 'cancelled in Temporal' });
+      inbox.put({ command: { kind: 'cancel', who: 'temporal', why: 'cancelled in Temporal' } });
       return life.run();
     });
   }
@@ -82,7 +81,7 @@ async function register(input: ProductionInput, inbox: Inbox): Promise<Registrat
     by: typeof input.by === 'string' ? input.by : 'temporal',
   };
   try {
-    const validation = await control.validateDefinition(request);
+    const validation = await awaited.validateDefinition(request);
     if (validation.ending !== null) await new ProductionLife(validation.ending, inbox).run();
     if (!validation.registered) {
       for (const { storage, files } of validation.sandboxes) {
@@ -95,7 +94,8 @@ async function register(input: ProductionInput, inbox: Inbox): Promise<Registrat
         }
       }
     }
-    return await control.register(request);
+    if (!validation.registered) await bringLists(validation.lists);
+    return await awaited.register(request);
   } catch (error) {
     throw readable(error);
   }
@@ -113,42 +113,6 @@ function readable(error: unknown): unknown {
     ...(type === undefined || type === null ? {} : { type }),
     ...(details === undefined || details === null ? {} : { details }),
   });
-}
-
-const COMMANDS = {
-  pause: messages.pause,
-  resume: messages.resume,
-  reprioritize: messages.reprioritize,
-  cancel: messages.cancel,
-  release: messages.release,
-  waive: messages.waive,
-  clean: messages.clean,
-  kill: messages.kill,
-  reprocess: messages.reprocess,
-  rescout: messages.rescout,
-} as const;
-
-/** What arrives from people and from blocks: commands wait here until they are carried out, the latest progress is what is shown. */
-class Inbox {
-  readonly commands: Command[] = [];
-  progress: ProductionProgress | null = null;
-
-  constructor() {
-    for (const kind of Object.keys(COMMANDS) as (keyof typeof COMMANDS)[]) {
-      setHandler(COMMANDS[kind], (argument?: unknown) => {
-        this.commands.push(commandOfSignal(kind, argument));
-      });
-    }
-    setHandler(messages.progress, () => this.progress);
-    setHandler(messages.blockProgress, (news: ProductionProgress) => {
-      if (!isMalformed(news)) this.show(news);
-    });
-  }
-
-  show(progress: ProductionProgress): void {
-    this.progress = progress;
-    setCurrentDetails(detailsOf(progress));
-  }
 }
 
 const STATE = defineSearchAttributeKey('FabricaState', 'KEYWORD');
@@ -180,10 +144,22 @@ class ProductionLife {
     ]);
   }
 
+  /** To its end. Meanwhile commands are carried out whenever they arrive, whatever step is being taken. */
   async run(): Promise<ProductionOutcome> {
+    this.#inbox.serve((command) =>
+      CancellationScope.nonCancellable(async () => this.#obey(command)),
+    );
+    try {
+      return await this.#steps();
+    } finally {
+      this.#inbox.serve(null);
+    }
+  }
+
+  async #steps(): Promise<ProductionOutcome> {
     while (true) {
-      await this.#obey();
       const seen = this.#changes;
+      const { handled } = this.#inbox;
       const answer = await control.nextStep({
         ...this.#ref,
         running: [...this.#blocks.keys()],
@@ -214,25 +190,28 @@ class ProductionLife {
         case 'finish': {
           await this.#endBlocks();
           const outcome = await this.#finish(answer);
-          // What has been asked meanwhile is not lost: it may lead on from here.
-          if (this.#inbox.commands.length > 0) break;
+          // Whoever waits for an answer gets it, and what has been asked meanwhile may lead on from here.
+          await condition(() => this.#inbox.idle && allHandlersFinished());
+          if (this.#inbox.handled > handled) break;
           return outcome;
         }
       }
     }
   }
 
-  async #obey(): Promise<void> {
-    const { commands } = this.#inbox;
-    for (let command = commands.shift(); command; command = commands.shift()) {
-      const answer = await control.command({ ...this.#ref, command });
-      if (answer.priority !== this.#priority) {
-        this.#priority = answer.priority;
-        upsertSearchAttributes([{ key: PRIORITY, value: answer.priority }]);
-      }
-      await this.#tellBlocks(answer.reopened);
-      this.#inbox.show(await control.progress(this.#ref));
+  async #obey(command: Command): Promise<CommandAnswer> {
+    const { reopened, withdrawFrom, ...answer } = await awaited.command({ ...this.#ref, command });
+    if (answer.priority !== this.#priority) {
+      this.#priority = answer.priority;
+      upsertSearchAttributes([{ key: PRIORITY, value: answer.priority }]);
     }
+    await this.#tellBlocks(reopened);
+    this.#inbox.show(await control.progress(this.#ref));
+    this.#changes++;
+    if (withdrawFrom.length === 0) return answer;
+    const { who, why } = command;
+    const withdrawn = await withdraw({ ...this.#ref, from: withdrawFrom, who, why });
+    return withdrawn === '' ? answer : { ...answer, message: `${answer.message}; ${withdrawn}` };
   }
 
   /** Blocks that run hear that some of their jobs wait again; the others are started by the next step. */
@@ -305,7 +284,7 @@ class ProductionLife {
   }
 
   async #wait(seen: number, until: number | null): Promise<void> {
-    const changed = (): boolean => this.#changes !== seen || this.#inbox.commands.length > 0;
+    const changed = (): boolean => this.#changes !== seen;
     if (until === null) await condition(changed, { summary: 'blocks run' });
     else await condition(changed, Math.max(1, until - Date.now()));
   }

@@ -100,9 +100,12 @@ export async function epochSweep(
       const claims = { path: `/${epoch}/.claims`, shape: 'tree' as const };
       await work.removeFiles({ storage, paths: [claims] });
     }
-    const directory = `/${epoch}`;
+    const directories = [`/${epoch}`];
     for (let page = 0; page < PAGES; page++) {
-      const found = await work.listFiles({ storage, directory, after, limit: PAGE });
+      const found = await work.listFiles({
+        ...{ storage, directories, limit: PAGE },
+        from: { directory: 0, after },
+      });
       const dark = await control.unknownOfEarlier({ storage, paths: found.paths });
       if (dark.length > 0) {
         const paths = dark.map((path) => ({ path, shape: 'file' as const }));
@@ -110,7 +113,7 @@ export async function epochSweep(
         removed += dark.length;
       }
       after = found.paths.at(-1) ?? after;
-      if (found.more) continue;
+      if (found.next !== null) continue;
       if (rest.length === 0) return { removed, failure: '' };
       return await continueAsNew<typeof epochSweep>({ storage, earlier: rest, after: '', removed });
     }

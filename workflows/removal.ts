@@ -60,21 +60,23 @@ async function removeSome(
 ): Promise<boolean> {
   const { batches } = await control.planRemovals({ ...ref, block, except: failed });
   if (batches.length === 0) return false;
-  const outcomes = await Promise.all(batches.map((batch) => removeBatch(ref, batch, patience)));
-  outcomes.forEach((gone, i) => {
-    const storage = batches[i]?.storage;
-    if (!gone && storage !== undefined) failed.push(storage);
-  });
+  const gone = await Promise.all(batches.map((batch) => removeBatch(ref, batch, patience)));
+  failed.push(...batches.filter((_, i) => gone[i] === false).map(({ storage }) => storage));
+  const confirmed = batches.filter((_, i) => gone[i] === true);
+  if (confirmed.length > 0) await control.confirmRemovals({ ...ref, batches: confirmed });
   return true;
 }
 
+/** False if the storage did not answer: then it is a debt. */
 async function removeBatch(
   ref: { epoch: string; production: string },
-  { storage, files }: RemovalBatch,
+  batch: RemovalBatch,
   patience: Patience,
 ): Promise<boolean> {
+  const { storage } = batch;
   try {
-    await storageAt(storage, patience).removeFiles({ storage, paths: files });
+    await storageAt(storage, patience).removePage(batch);
+    return true;
   } catch (error) {
     if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
     await control.recordDebt({
@@ -84,6 +86,4 @@ async function removeBatch(
     });
     return false;
   }
-  await control.confirmRemovals({ ...ref, storage, paths: files.map(({ path }) => path) });
-  return true;
 }

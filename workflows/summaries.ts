@@ -17,15 +17,21 @@ const jobs = (ranges: readonly JobRange[]): number => [...jobsOf(ranges)].length
 export const CONTROL_SUMMARIES: Summaries<ControlActivities> = {
   validateDefinition: () => 'check the definition',
   register: () => 'register',
+  stageList: ({ lfn }) => `take in a part of ${lfn}`,
   nextStep: ({ running }) => `what next? (blocks that run: ${running.length})`,
   blockFailed: ({ block }) => `block ${block} failed: hold`,
   openBlock: ({ block }) => `open block ${block}`,
+  bundleOrder: ({ bundle }) => `bundle ${bundle}: the whole order`,
   place: ({ block, stage }) => `place ${stage === 'merge' ? 'merges' : 'jobs'} of block ${block}`,
-  settle: ({ bundle, reports }) => `bundle ${bundle}: record ${counted(reports.length, 'report')}`,
+  settle: ({ bundle }) => `bundle ${bundle}: record what is reported`,
   closeStage: ({ block, stage }) => `block ${block}: all ${stage} jobs have ended`,
   filesToVerify: ({ block, stage }) => `block ${block}: what to verify after ${stage}`,
   recordProblems: ({ storage, problems }) =>
     `${counted(problems.length, 'bad file')} on ${storage}`,
+  inputsToVerify: ({ block }) => `block ${block}: which input files to verify`,
+  recordBadInputs: ({ storage, problems }) =>
+    `${counted(problems.length, 'bad copy', 'bad copies')} of input files on ${storage}`,
+  repairInputs: ({ owner }) => `${owner}: mend its files`,
   planMergeJobs: ({ block }) => `block ${block}: plan merges`,
   advanceBlock: ({ block, to }) => `block ${block}: ${to}`,
   reopenBlock: ({ block }) => `block ${block}: make lost outputs again`,
@@ -35,7 +41,11 @@ export const CONTROL_SUMMARIES: Summaries<ControlActivities> = {
   condemnLeftovers: ({ block }) => `block ${block}: condemn what is not needed any more`,
   planRemovals: ({ block }) =>
     block === null ? 'what to remove' : `block ${block}: what to remove`,
-  confirmRemovals: ({ storage, paths }) => `${counted(paths.length, 'file')} gone from ${storage}`,
+  confirmRemovals: ({ batches }) =>
+    `${counted(
+      batches.reduce((sum, { count }) => sum + count, 0),
+      'file',
+    )} gone`,
   recordDebt: ({ storage }) => `${storage} does not answer: a debt`,
   finishBlock: ({ block }) => `block ${block} is finished`,
   closeBundle: ({ bundle }) => `bundle ${bundle} is cleared`,
@@ -46,6 +56,7 @@ export const CONTROL_SUMMARIES: Summaries<ControlActivities> = {
   recordEnded: ({ bundle }) => `bundle ${bundle} is ended`,
   condemnProduction: ({ scope }) => `condemn ${scope}`,
   recordEnd: () => 'record the end',
+  noteWithdrawal: ({ jobs }) => `${counted(jobs, 'job')} withdrawn before they started`,
   command: ({ command }) => `${command.kind} by ${command.who}`,
   progress: () => 'how far is it',
   setSiteOverride: ({ site, state }) => `site ${site}: ${state ?? 'as policy says'}`,
@@ -94,6 +105,8 @@ export const SUBMISSION_SUMMARIES: Summaries<SubmissionActivities> = {
 export const SITE_IO_SUMMARIES: Summaries<SiteIoActivities> = {
   watchJobs: (bundle) =>
     `bundle ${bundle.bundle}: ${counted(attempts(bundle.attempts), 'job')} at ${bundle.site}`,
+  withdrawJobs: (bundle) =>
+    `bundle ${bundle.bundle}: withdraw what has not started at ${bundle.site}`,
   endJobs: (bundle) =>
     `bundle ${bundle.bundle}: end ${counted(attempts(bundle.attempts), 'job')} at ${bundle.site}`,
   forgetJobs: (bundle) => `bundle ${bundle.bundle}: tidy up at ${bundle.site}`,
@@ -109,12 +122,14 @@ export const STORAGE_SUMMARIES: Summaries<StorageActivities> = {
   copyFiles: ({ storage, files }) => `copy ${counted(files.length, 'file')} to ${storage}`,
   removeFiles: ({ storage, paths }) => `remove ${counted(paths.length, 'file')} from ${storage}`,
   removeEach: ({ storage, paths }) => `remove ${counted(paths.length, 'debt')} from ${storage}`,
-  verifyPage: ({ storage }) => `read files on ${storage}`,
+  verifyPage: ({ storage, count }) => `verify ${counted(count, 'file')} on ${storage}`,
+  removePage: ({ storage, count }) => `remove ${counted(count, 'file')} from ${storage}`,
   listPage: ({ storage, directory, after }) => `list ${directory} on ${storage}, after ${after}`,
   countFiles: ({ storage }) => `count the files of others on ${storage}`,
   presentFiles: ({ storage, paths }) =>
     `is it still there: ${counted(paths.length, 'file')} on ${storage}`,
-  listFiles: ({ storage, directory }) => `list ${directory} on ${storage}`,
+  listFiles: ({ directories, storage }) => `list ${directories.join(', ')} on ${storage}`,
+  readList: ({ storage, path }) => `read the list ${path} on ${storage}`,
   measureSpace: ({ storage }) => `measure the room on ${storage}`,
   readArchivedLog: ({ job }) => `log of job ${job} from its archive`,
   probeStorage: ({ storage }) => `write, read and remove a file on ${storage}`,

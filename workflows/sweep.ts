@@ -1,22 +1,10 @@
-import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
-import {
-  ActivityFailure,
-  continueAsNew,
-  getExternalWorkflowHandle,
-  isCancellation,
-  ParentClosePolicy,
-  startChild,
-  WorkflowIdReusePolicy,
-} from '@temporalio/workflow';
+import { ActivityFailure, continueAsNew, isCancellation } from '@temporalio/workflow';
 import type { DoubtfulSource } from '../activities/control/sweep-repairs.js';
 import type { SweepInput } from '../activities/control/sweeps.js';
 import type { CopyResult, StoredExpectation } from '../activities/storage/index.js';
-import type { ReplicaName } from '../domain/selection.js';
 import type { SweepReport } from '../domain/sweep.js';
-import { productionWorkflowId } from '../domain/names.js';
 import { control, storageAt } from './activities.js';
-import * as messages from './messages.js';
-import type { production as productionWorkflow } from './production.js';
+import { makeAgain } from './make-again.js';
 
 /** Where a sweep stands: carried from run to run. */
 interface Course {
@@ -125,7 +113,8 @@ async function list(order: SweepInput, course: Course): Promise<Course> {
     last: page.last ?? `${directory}0`,
   });
   if (good > 0) {
-    const problems = await storageAt(storage, '1 hour').verifyPage({ storage, files: expected });
+    const batch = { storage, count: good, files: expected };
+    const problems = await storageAt(storage, '1 hour').verifyPage(batch);
     if (problems.length > 0) await control.suspectDamaged({ ...ref, problems });
   }
   const files = course.files + page.files;
@@ -172,7 +161,9 @@ async function repair({ believeLost, storage }: SweepInput, course: Course): Pro
   const doubtful = (await Promise.all(sources.map(doubts))).flat();
   const { copies, lost, next, remove } = await control.planRepairs({ ...ref, after, doubtful });
   for (const { paths, production, replicas } of lost) {
-    const problem = await makeAgain(ref, production, replicas);
+    const problem = await makeAgain(production, replicas, 'a sweep has found files lost', () =>
+      control.reprocessLost({ ...ref, production, replicas }),
+    );
     await control.recordReprocess({ ...ref, paths, problem });
     if (problem === '') repaired += paths.length;
   }
@@ -197,42 +188,6 @@ async function repair({ believeLost, storage }: SweepInput, course: Course): Pro
   return next === null
     ? { ...course, repaired, stage: 'end' }
     : { ...course, repaired, after: next };
-}
-
-/** Has a production make lost files again, whether its workflow runs or has ended. Answers why it does not; empty if it does. */
-async function makeAgain(
-  ref: { epoch: string; storage: string; sweep: number },
-  production: string,
-  lost: readonly ReplicaName[],
-): Promise<string> {
-  const workflowId = productionWorkflowId(production);
-  try {
-    await getExternalWorkflowHandle(workflowId).signal(messages.reprocess, {
-      ...{ lost, reason: 'a sweep has found files lost', by: 'fabrica' },
-    });
-    return '';
-  } catch (error) {
-    // It has ended: its rows are changed here, and it starts with them.
-    if (isCancellation(error)) throw error;
-  }
-  const { problem } = await control.reprocessLost({
-    ...{ ...ref, production },
-    replicas: lost,
-  });
-  if (problem !== '') return problem;
-  try {
-    await startChild<typeof productionWorkflow>('production', {
-      workflowId,
-      workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
-      parentClosePolicy: ParentClosePolicy.ABANDON,
-      args: [{ production, by: 'fabrica' }],
-      staticSummary: `production ${production}`,
-    });
-  } catch (error) {
-    // Somebody else has started it meanwhile.
-    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-  }
-  return '';
 }
 
 /** Which of these replicas can not be copied from. */

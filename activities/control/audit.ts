@@ -1,4 +1,4 @@
-import { blocksOf, countsOf } from '../../catalog/blocks.js';
+import { blocksOf, countsOf, type BlockRow } from '../../catalog/blocks.js';
 import { productionReplicas } from '../../catalog/files.js';
 import {
   changeProductionState,
@@ -21,7 +21,7 @@ import { productionFor, type ControlContext, type ProductionRef } from './contex
 import { levelsOf } from '../../domain/definition.js';
 import { directoriesOf } from './production-directories.js';
 import { reprocess } from './reprocess.js';
-import { verificationPage, type VerificationPage } from './verification.js';
+import { VERIFIED_AT_ONCE, verificationPage, type VerificationPage } from './verification.js';
 
 const REPAIR = 'the audit has found copies lost or damaged';
 
@@ -31,8 +31,6 @@ export interface AuditConclusion {
   readonly reason: string;
   readonly discrepancies: readonly Discrepancy[];
 }
-
-const PAGE = 500;
 
 /** Comparing what was asked, what the catalog says and what the storages hold. */
 export function auditing(context: ControlContext) {
@@ -44,9 +42,9 @@ export function auditing(context: ControlContext) {
       const production = await productionFor(context, db, input);
       const replicas = await productionReplicas(db, production.id, {
         after: input.after,
-        limit: PAGE,
+        limit: VERIFIED_AT_ONCE,
       });
-      return verificationPage(replicas, PAGE);
+      return verificationPage(replicas);
     });
   }
 
@@ -92,7 +90,8 @@ export function auditing(context: ControlContext) {
       const discrepancies = [
         ...auditCounts({
           ...counts,
-          asked: production.events,
+          written: production.inputs > 0 ? counts.written : null,
+          asked: production.finish === null ? production.events : plannedEvents(blocks),
           waived: blocks
             .filter((block) => block.state !== 'Discarded')
             .reduce((sum, block) => sum + countsOf(block).waived, 0),
@@ -114,7 +113,7 @@ export function auditing(context: ControlContext) {
       const ofLogs = discrepancies.filter(isOfLogs).length;
       const passed = discrepancies.length === ofLogs;
       const reason = passed
-        ? summary(counts, production, ended, debts, ofLogs)
+        ? summary(counts, production, ended, { debts, ofLogs })
         : `the audit found ${discrepancies.length} discrepancies: ${discrepancies[0]?.text ?? ''}`;
       const now = clock.now();
       await recordEvent(db, {
@@ -167,18 +166,31 @@ export function auditing(context: ControlContext) {
   return { filesToAudit, directoriesToAudit, unknownPaths, concludeAudit };
 }
 
+/** The events that the blocks of a production are to make. */
+function plannedEvents(blocks: readonly BlockRow[]): number {
+  return blocks
+    .filter(({ state }) => state !== 'Discarded')
+    .reduce((sum, { events }) => sum + events, 0);
+}
+
 function summary(
   counts: { made: number; waivedJobs: readonly number[] },
-  { events: asked, state }: Pick<ProductionRow, 'events' | 'state'>,
+  { events: asked, finish, state }: Pick<ProductionRow, 'events' | 'finish' | 'state'>,
   ended: boolean,
-  debts: readonly { storage: string; remnants: number }[],
-  ofLogs: number,
+  left: {
+    readonly debts: readonly { storage: string; remnants: number }[];
+    readonly ofLogs: number;
+  },
 ): string {
+  const { debts, ofLogs } = left;
   const parts = [
     ended
       ? `${counts.made} of ${asked} events are made, distributed and verified`
       : `the catalog and the storages agree; it is ${state}: ${counts.made} of ${asked} events are made`,
   ];
+  if (finish !== null) {
+    parts.push(`finished early by a person, ${asked - counts.made} events are missing`);
+  }
   if (counts.waivedJobs.length > 0) {
     parts.push(
       `${counts.waivedJobs.length} jobs were waived (${counts.waivedJobs.slice(0, 20).join(', ')})`,

@@ -10,8 +10,10 @@ export interface ExpectedReport {
   readonly epoch: string;
   /** The payload must tell its events. */
   readonly countEvents: boolean;
-  /** Events that the job was to make, or to join. */
-  readonly wanted: number;
+  /** Events that the job was to make, to read, or to join; null where nobody knows how many its inputs hold. */
+  readonly wanted: number | null;
+  /** It reads events, and may keep some of them only. */
+  readonly selects: boolean;
 }
 
 /** A `done` report that does not stand up to what the catalog knows of the job becomes a failed check. */
@@ -44,8 +46,15 @@ function faultOf(
   if (report.events === null && expected.countEvents) {
     return 'the payload did not report its events in fabrica-report.json';
   }
-  if (report.events !== null && report.events !== expected.wanted) {
+  if (report.events !== null && expected.wanted !== null && report.events !== expected.wanted) {
     return `the payload reports ${report.events} events, ${expected.wanted} were asked for`;
+  }
+  for (const { events, level } of report.outputs) {
+    if (events === undefined) continue;
+    const most = report.events ?? expected.wanted ?? events;
+    if (expected.selects ? events > most : events !== most) {
+      return `the payload reports ${events} events in its output ${level}, of ${most}`;
+    }
   }
   return null;
 }

@@ -1,13 +1,15 @@
-import { changeBlockState, getBlock } from '../../catalog/blocks.js';
+import { changeBlockState, countFinalFiles, getBlock } from '../../catalog/blocks.js';
 import { condemnReplicas, blockReplicas } from '../../catalog/files.js';
 import { revisionOf } from '../../catalog/productions.js';
-import { confirmRemoved, declareDebt, removals, type Removal } from '../../catalog/remnants.js';
+import { confirmRemoved, declareDebt, removals } from '../../catalog/remnants.js';
 import { recordEvent } from '../../catalog/events.js';
 import { noteClaims } from './claims.js';
 import { noteUnpaid } from './debts.js';
 import { finalPlans } from './distribution.js';
 import { stillIn } from './reopened.js';
-import { byStorage, type StorageBatch } from './storage-batches.js';
+import type { PathToRemove } from '../storage/index.js';
+import { unpack } from '../packed.js';
+import { byStorage, packed, type PackedBatch } from './storage-batches.js';
 import {
   productionFor,
   type BlockRef,
@@ -16,9 +18,10 @@ import {
 } from './context.js';
 
 /** What shall go from one storage. */
-export type RemovalBatch = StorageBatch<Omit<Removal, 'storage'>>;
+export type RemovalBatch = PackedBatch<PathToRemove>;
 
-const BATCH = 500;
+/** Paths at once: some ten bytes each in the history. */
+const BATCH = 4_000;
 
 /** Removing what is not needed any more, and knowing that it is gone. */
 export function clearing(context: ControlContext) {
@@ -39,10 +42,13 @@ export function clearing(context: ControlContext) {
       if (definition.merge !== undefined) {
         await condemnReplicas(db, await blockReplicas(db, key, 'output', EVERYTHING));
       }
-      const unwanted = (await finalPlans(context, db, input)).flatMap(({ file, plan }) =>
+      const plans = await finalPlans(context, db, input);
+      const unwanted = plans.flatMap(({ file, plan }) =>
         plan.drop.map((storage) => ({ file: file.id, storage })),
       );
       await condemnReplicas(db, unwanted);
+      const files = plans.map(({ file }) => file);
+      await countFinalFiles(db, block, files);
       await noteClaims(db, key, clock.now());
       if (block.state !== 'Clearing') {
         await changeBlockState(db, block, { to: 'Clearing', why: '', now: clock.now() });
@@ -63,18 +69,22 @@ export function clearing(context: ControlContext) {
         limit: BATCH,
       });
       return {
-        batches: byStorage(list, ({ storage, ...file }) => ({ storage, file })),
+        batches: packed(byStorage(list, ({ storage, ...file }) => ({ storage, file }))),
       };
     });
   }
 
-  /** The storage has confirmed that nothing is there any more. */
+  /** The storages have confirmed that nothing of it is there any more. */
   async function confirmRemovals(
-    input: ProductionRef & { storage: string; paths: readonly string[] },
+    input: ProductionRef & { batches: readonly RemovalBatch[] },
   ): Promise<void> {
+    const gone = input.batches.map(({ storage, files }) => ({
+      storage,
+      paths: unpack(files).map(({ path }) => path),
+    }));
     await catalog.write(async (db) => {
       await productionFor(context, db, input);
-      await confirmRemoved(db, input.storage, input.paths);
+      for (const { storage, paths } of gone) await confirmRemoved(db, storage, paths);
     });
   }
 

@@ -1,7 +1,7 @@
 import {
   attemptsOfBundle,
   getBundle,
-  openAttempts,
+  hasOpenAttempts,
   type BundleRow,
 } from '../../catalog/attempts.js';
 import { getBlock } from '../../catalog/blocks.js';
@@ -35,7 +35,7 @@ export function bundleClosing(context: ControlContext) {
       const production = await productionFor(context, db, input);
       const bundle = await getBundle(db, production.id, input.bundle);
       if (bundle.cleared_at !== null) return;
-      if ((await openAttempts(db, bundle.id)).length > 0) return;
+      if (await hasOpenAttempts(db, bundle.id)) return;
       const now = clock.now();
       if (input.archived !== null && bundle.log_file === null) {
         const { scheme } = await revisionOf(db, production);

@@ -1,123 +1,159 @@
+import { answerTo, rememberAnswer } from '../../catalog/answers.js';
 import type { Db } from '../../catalog/catalog.js';
-import { recordEvent } from '../../catalog/events.js';
-import { changeProductionState, type ProductionRow } from '../../catalog/productions.js';
+import { COMMENT, lastComment, recordEvent } from '../../catalog/events.js';
+import {
+  changePriority,
+  changeProductionState,
+  type ProductionRow,
+} from '../../catalog/productions.js';
 import { progressOf } from '../../catalog/progress.js';
 import { overrideSite } from '../../catalog/resources.js';
-import type { Command } from '../../domain/command.js';
+import { commandProblem } from '../../domain/command-check.js';
+import type { Command, CommandAnswer, CommandKind } from '../../domain/command.js';
 import { FabricaError } from '../../domain/errors.js';
-import { quoted } from '../../domain/problem.js';
-import { parseSelection } from '../../domain/selection.js';
 import type { ProductionProgress } from '../../domain/progress.js';
+import { parseSelection } from '../../domain/selection.js';
 import { PRODUCTION_TRANSITIONS, type ProductionState } from '../../domain/states/production.js';
 import type { ResourceState } from '../../domain/states/resource.js';
 import { mayBecome } from '../../domain/transition.js';
+import { whoReads } from './input-readers.js';
+import { commandAllowed } from '../../policy/command-rules.js';
+import { amend } from './amend.js';
+import {
+  already,
+  commandCase,
+  done,
+  refused,
+  type CommandEffect,
+  type WithdrawalPlaces,
+} from './command-effect.js';
 import { productionFor, type ControlContext, type ProductionRef } from './context.js';
-import { unpark } from './parked.js';
+import { extend } from './extend.js';
+import { finish } from './finish.js';
+import { hasParked, unpark } from './parked.js';
 import { reprocess } from './reprocess.js';
 import { rescout } from './rescout.js';
+import { withdrawalText } from '../../domain/withdrawal.js';
 
-export interface CommandAnswer {
-  readonly accepted: boolean;
-  /** What happened, or why nothing did. */
-  readonly message: string;
-  readonly state: ProductionState;
-  readonly priority: number;
+/** The answer to a command, and what the workflow of the production must see to. */
+export interface CommandResult extends CommandAnswer {
   /** Blocks in which jobs run again: their workflows must look again. */
   readonly reopened: readonly number[];
+  /** Where what has not started is withdrawn. */
+  readonly withdrawFrom: WithdrawalPlaces;
 }
 
 /** What people ask of productions and sites. Each request is in the event log, the refused ones too. */
 export function commanding(context: ControlContext) {
   const { catalog, clock } = context;
 
-  async function command(input: ProductionRef & { command: Command }): Promise<CommandAnswer> {
+  /** Carries a command out, or refuses it; the same one twice (by its id, or by what it asks for) changes nothing the second time. */
+  async function command(input: ProductionRef & { command: Command }): Promise<CommandResult> {
+    const { command: request } = input;
+    const id = request.id ?? null;
     return catalog.write(async (db) => {
       const production = await productionFor(context, db, input);
-      const reopened: number[] = [];
-      const refusal = await refused(db, production, input.command, reopened);
-      if (refusal !== null) {
+      const before = id === null ? null : await answerTo(db, production.id, id);
+      if (before !== null) {
+        const outcome = before.outcome === 'refused' ? before.outcome : 'already';
+        return { ...before, outcome, reopened: [], withdrawFrom: [] };
+      }
+      const from = production.state;
+      const effect = await effectOf(db, production, request);
+      const now = clock.now();
+      if (effect.outcome === 'refused') {
         await recordEvent(db, {
-          at: clock.now(),
-          who: input.command.who,
+          at: now,
+          who: request.who,
           production: production.id,
-          what: `${input.command.kind} refused`,
-          why: refusal,
-          data: input.command,
+          what: `${request.kind} refused`,
+          why: effect.message,
+          data: request,
         });
       }
-      return {
-        accepted: refusal === null,
-        message: refusal ?? production.reason,
+      const answer: CommandAnswer = {
+        production: production.name,
+        command: request.kind,
+        outcome: effect.outcome,
+        message: effect.message,
+        from,
         state: production.state,
         priority: production.priority,
-        reopened,
+        reason: production.reason,
       };
+      if (id !== null) await rememberAnswer(db, production.id, { id, answer, now });
+      const { reopened = [], withdrawFrom = [] } = effect;
+      return { ...answer, reopened, withdrawFrom };
     });
   }
 
-  /** Carries the command out and returns null, or returns why not. Doing the same twice changes nothing the second time. */
-  async function refused(
+  async function effectOf(
     db: Db,
     production: ProductionRow,
     request: Command,
-    reopened: number[],
-  ): Promise<string | null> {
-    const { state } = production;
-    const change = async (to: ProductionState, why: string): Promise<null> => {
-      await changeProductionState(db, production, {
-        to,
-        why,
-        who: request.who,
-        now: clock.now(),
-      });
-      return null;
+  ): Promise<CommandEffect> {
+    const problem = commandProblem(request);
+    if (problem !== null) return refused(problem);
+    const verdict = commandAllowed(request.kind, commandCase(production));
+    switch (verdict.allowed) {
+      case 'no':
+        return refused((await pausedFirst(db, production, request.kind)) ?? verdict.why);
+      case 'already':
+        return already(`it is ${production.state} already`);
+      case 'yes':
+        return carryOut(db, production, request);
+    }
+  }
+
+  async function carryOut(
+    db: Db,
+    production: ProductionRow,
+    request: Command,
+  ): Promise<CommandEffect> {
+    const { kind, who, why } = request;
+    const now = clock.now();
+    const from = production.state;
+    const change = async (to: ProductionState, because: string): Promise<CommandEffect> => {
+      await changeProductionState(db, production, { to, why: why || because, who, now });
+      return done(`${from} -> ${production.state}`);
     };
-    switch (request.kind) {
+    switch (kind) {
       case 'pause':
-        if (state === 'Stopped') return null;
-        if (state === 'New' || state === 'Scouting' || state === 'Active' || state === 'Held') {
-          return change('Stopped', request.why || `paused by ${request.who}`);
-        }
-        return `${state} productions can not be paused`;
-      case 'resume':
-        if (state === 'Stopped') {
-          const back = production.resume_state ?? 'Active';
-          return change(
-            mayBecome(PRODUCTION_TRANSITIONS, state, back) ? back : 'Active',
-            request.why || `resumed by ${request.who}`,
-          );
-        }
-        if (state === 'AwaitingApproval') return change('Active', `approved by ${request.who}`);
-        if (state === 'Active' || state === 'Scouting') return null;
-        return state === 'Held'
-          ? 'it is held, not paused: release retries its parked jobs, waive gives them up'
-          : `${state} productions can not be resumed`;
+        return { ...(await change('Stopped', `paused by ${who}`)), withdrawFrom: 'everywhere' };
+      case 'resume': {
+        const back = production.resume_state ?? 'Active';
+        if (from === 'AwaitingApproval') return change('Active', `approved by ${who}`);
+        return change(
+          mayBecome(PRODUCTION_TRANSITIONS, from, back) ? back : 'Active',
+          `resumed by ${who}`,
+        );
+      }
+      case 'cancel':
+        return change('Cancelling', `cancelled by ${who}`);
+      case 'clean': {
+        const read = await whoReads(db, production);
+        return read === null ? change('Cleaning', `cleaned by ${who}`) : refused(read);
+      }
       case 'reprioritize':
         return reprioritize(db, production, request);
-      case 'cancel':
-        if (state === 'Cancelling' || state === 'Cancelled') return null;
-        if (!mayBecome(PRODUCTION_TRANSITIONS, state, 'Cancelling')) {
-          return `${state} productions can not be cancelled`;
-        }
-        return change('Cancelling', request.why || `cancelled by ${request.who}`);
-      case 'clean':
-        if (state === 'Cleaning' || state === 'Cleaned') return null;
-        if (mayBecome(PRODUCTION_TRANSITIONS, state, 'Cleaning')) {
-          return change('Cleaning', request.why || `cleaned by ${request.who}`);
-        }
-        return state === 'Archived' || state === 'Cancelling'
-          ? `${state} productions can not be cleaned`
-          : `${state} productions can not be cleaned: cancel it first (\`fabrica cancel ${production.name}\`)`;
+      case 'comment':
+        return comment(db, production, request);
+      case 'extend':
+        return extend(db, production, request, now);
+      case 'finish':
+        return { ...(await finish(db, production, request, now)), withdrawFrom: 'everywhere' };
+      case 'amend':
+        return amend(db, production, request, now);
       case 'release':
       case 'waive':
       case 'kill':
-        return unpark(db, production, { ...request, kind: request.kind }, clock.now());
+        return unpark(db, production, { ...request, kind }, now);
       case 'reprocess':
-        return again(db, production, request, reopened);
+        return again(db, production, request);
       case 'rescout':
-        return rescout(db, production, request, clock.now());
+        return rescout(db, production, request, now);
       case 'malformed':
-        return request.why;
+        return refused(why);
     }
   }
 
@@ -125,45 +161,63 @@ export function commanding(context: ControlContext) {
     db: Db,
     production: ProductionRow,
     { select, who, why }: Command,
-    reopened: number[],
-  ): Promise<string | null> {
+  ): Promise<CommandEffect> {
     const parsed = parseSelection(select);
-    if ('problem' in parsed) return parsed.problem;
+    if ('problem' in parsed) return refused(parsed.problem);
     const moment = { epoch: catalog.epoch, now: clock.now() };
     const answer = await reprocess(db, production, { ...parsed, who, why }, moment);
-    if (answer.problem === null) reopened.push(...answer.blocks);
-    return answer.problem;
+    if (answer.problem !== null) return refused(answer.problem);
+    const outcome = answer.blocks.length === 0 ? already : done;
+    return { ...outcome(answer.message), reopened: answer.blocks };
   }
 
   async function reprioritize(
     db: Db,
     production: ProductionRow,
-    request: Command,
-  ): Promise<string | null> {
-    const { value } = request;
-    if (typeof value !== 'number' || !Number.isInteger(value) || value < 1 || value > 10) {
-      const given =
-        value === undefined || value === null ? 'none was given' : `not ${quoted(value)}`;
-      return `a priority is a whole number from 1 to 10, ${given}`;
-    }
-    if (['Completed', 'Cancelled', 'Cleaned', 'Archived'].includes(production.state)) {
-      return `${production.state} productions have no use for a priority`;
-    }
-    if (production.priority === value) return null;
-    await db
-      .updateTable('productions')
-      .set({ priority: value, updated_at: clock.now() })
-      .where('id', '=', production.id)
-      .execute();
+    { value, who, why }: Command,
+  ): Promise<CommandEffect> {
+    const to = Number(value);
+    const from = production.priority;
+    if (from === to) return already(`its priority is ${to} already`);
+    await changePriority(db, production, { to, who, why, now: clock.now() });
+    return done(`priority ${from} -> ${to}`);
+  }
+
+  async function comment(
+    db: Db,
+    production: ProductionRow,
+    { value, who }: Command,
+  ): Promise<CommandEffect> {
+    const text = String(value).trim();
+    const last = await lastComment(db, production.id);
+    if (last?.why === text && last.who === who) return already('it is the latest comment already');
     await recordEvent(db, {
       at: clock.now(),
-      who: request.who,
+      who,
       production: production.id,
-      what: `priority ${production.priority} -> ${value}`,
-      why: request.why,
+      what: COMMENT,
+      why: text,
     });
-    production.priority = value;
-    return null;
+    return done('the comment is in the event log');
+  }
+
+  /** Notes what has been withdrawn from sites, and which of them have not answered. */
+  async function noteWithdrawal(
+    input: ProductionRef & { jobs: number; silent: readonly string[]; who: string; why: string },
+  ): Promise<void> {
+    const { jobs, silent, who, why } = input;
+    if (jobs === 0 && silent.length === 0) return;
+    await catalog.write(async (db) => {
+      const production = await productionFor(context, db, input);
+      await recordEvent(db, {
+        at: clock.now(),
+        who,
+        production: production.id,
+        what: withdrawalText(jobs, silent),
+        why,
+        data: { jobs, silent },
+      });
+    });
   }
 
   /** How far a production is. */
@@ -191,5 +245,17 @@ export function commanding(context: ControlContext) {
     await catalog.write((db) => overrideSite(db, { ...input, now: clock.now() }));
   }
 
-  return { command, progress, setSiteOverride };
+  return { command, noteWithdrawal, progress, setSiteOverride };
+}
+
+/** What would be possible once a paused production goes on; null if nothing of it is to be done then. */
+async function pausedFirst(
+  db: Db,
+  { id, name, state }: ProductionRow,
+  kind: CommandKind,
+): Promise<string | null> {
+  if (state !== 'Stopped' || (kind !== 'release' && kind !== 'waive')) return null;
+  return (await hasParked(db, id))
+    ? `it is paused: resume it first (\`fabrica resume ${name}\`), then ${kind}`
+    : null;
 }

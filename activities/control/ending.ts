@@ -16,7 +16,7 @@ import { closingOf } from './closing.js';
 import { productionFor, type ControlContext, type ProductionRef } from './context.js';
 import { noteClaims } from './claims.js';
 import { endAttempts, noteLost } from './ended-attempts.js';
-import { storedPayloads } from './register.js';
+import { storedFiles } from './register.js';
 
 /** Ending a production or a block before its time. */
 export function ending(context: ControlContext) {
@@ -85,7 +85,7 @@ export function ending(context: ControlContext) {
       const kept = production.state === 'Rejected';
       if (input.scope === 'everything' && !kept && input.after < 0) {
         const { definition } = await revisionOf(db, production);
-        const lfns = storedPayloads(definition).map((payload) => payload.lfn);
+        const lfns = storedFiles(definition).map((payload) => payload.lfn);
         await condemnSandboxes(db, production.id, lfns, now);
         // Those of a rejected one tell its manager why; they expire like all others.
         if (production.state === 'Cleaning') {

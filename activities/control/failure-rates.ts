@@ -1,12 +1,12 @@
 import type { Db } from '../../catalog/catalog.js';
 import { recordEvent } from '../../catalog/events.js';
 import { changeProductionState, type ProductionRow } from '../../catalog/productions.js';
-import { allSites, effectiveState } from '../../catalog/resources.js';
+import { allSites, effectiveState, openAtSites } from '../../catalog/resources.js';
 import { excludeSite, exclusionsAt, talliesSince } from '../../catalog/tallies.js';
 import type { Definition } from '../../domain/definition.js';
 import type { FailureClass } from '../../domain/failure-class.js';
 import type { SiteTally } from '../../policy/blame.js';
-import { judgeFailureRate } from '../../policy/holding.js';
+import { judgeFailureRate, withoutEarlyRefusals } from '../../policy/holding.js';
 
 /** How attempts of a production have ended at each site in the window of its definition. */
 export async function recentTallies(
@@ -39,15 +39,25 @@ export async function heedFailureRates(
 ): Promise<void> {
   if (production.state !== 'Active' || tallies.length === 0) return;
   const excluded = await exclusionsAt(db, production, now);
-  const verdict = judgeFailureRate({
+  const known = {
     ...holding,
-    tallies,
     usable: (await allSites(db))
       .filter((site) => effectiveState(site, now) !== 'Banned')
       .map(({ name }) => name)
       .filter((name) => sites.length === 0 || sites.includes(name)),
     excluded: [...excluded.keys()],
-  });
+  };
+  let verdict = judgeFailureRate({ ...known, tallies });
+  const judged = verdict.hold !== null || verdict.exclude.length > 0;
+  if (judged && tallies.some(({ failures }) => failures.submission !== undefined)) {
+    const open = await openAtSites(db, production.id);
+    verdict = judgeFailureRate({
+      ...known,
+      tallies: tallies.map((one) =>
+        withoutEarlyRefusals(one, open.get(one.site)?.mine ?? 0, holding.failureRate),
+      ),
+    });
+  }
   for (const { site, why } of verdict.exclude) {
     const until = now + holding.window * 1000;
     await excludeSite(db, { production_id: production.id, site, why, since: now, until });

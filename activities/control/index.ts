@@ -1,5 +1,6 @@
 import { withFailures } from '../application-failure.js';
 import { auditing } from './audit.js';
+import { withWorkflowTasks } from './author.js';
 import { clearing } from './clearing.js';
 import { bundleClosing } from './closing.js';
 import { commanding } from './commands.js';
@@ -7,6 +8,8 @@ import type { ControlContext } from './context.js';
 import { payingDebts } from './debts.js';
 import { distributing } from './distribution.js';
 import { ending } from './ending.js';
+import { losingInputs } from './input-losses.js';
+import { listStaging } from './inputs.js';
 import { killing } from './killing.js';
 import { stepping } from './next-step.js';
 import { placing } from './place.js';
@@ -20,25 +23,29 @@ import { sweeping } from './sweeps.js';
 
 /** All control activities: the only ones that see the catalog. Queue `fabrica`. */
 export function createControlActivities(context: ControlContext) {
-  return withFailures({
-    ...registration(context),
-    ...stepping(context),
-    ...placing(context),
-    ...settling(context),
-    ...staging(context),
-    ...distributing(context),
-    ...clearing(context),
-    ...ending(context),
-    ...bundleClosing(context),
-    ...killing(context),
-    ...commanding(context),
-    ...auditing(context),
-    ...recovering(context),
-    ...spaceKeeping(context),
-    ...payingDebts(context),
-    ...sweeping(context),
-    ...repairing(context),
-  });
+  return withWorkflowTasks(
+    withFailures({
+      ...registration(context),
+      ...listStaging(context),
+      ...stepping(context),
+      ...placing(context),
+      ...settling(context),
+      ...staging(context),
+      ...losingInputs(context),
+      ...distributing(context),
+      ...clearing(context),
+      ...ending(context),
+      ...bundleClosing(context),
+      ...killing(context),
+      ...commanding(context),
+      ...auditing(context),
+      ...recovering(context),
+      ...spaceKeeping(context),
+      ...payingDebts(context),
+      ...sweeping(context),
+      ...repairing(context),
+    }),
+  );
 }
 
 export type ControlActivities = ReturnType<typeof createControlActivities>;

@@ -6,7 +6,7 @@ import type { Definition } from '../../domain/definition.js';
 import type { FailureClass } from '../../domain/failure-class.js';
 import type { BlameVerdict } from '../../policy/blame.js';
 import type { Diagnosis } from '../../policy/diagnosis.js';
-import { CHARGED, decideRetry, retryAt } from '../../policy/retry.js';
+import { CHARGED, decideRetry } from '../../policy/retry.js';
 import { outputLfn } from './attempt-outputs.js';
 
 /** What one report comes to. */
@@ -71,6 +71,15 @@ export function killed(attempt: OpenAttempt, report: AttemptReport): Judgement {
   };
 }
 
+/** It has not started, and never will: its job waits as before. */
+export function withdrawn(attempt: OpenAttempt, report: AttemptReport): Judgement {
+  return {
+    ...PLAIN,
+    attempt: { ...NO_VERDICT, from: attempt.state, state: 'Cancelled', report },
+    job: jobChange(attempt, { state: 'Waiting' }),
+  };
+}
+
 export function done(
   attempt: OpenAttempt,
   report: AttemptReport,
@@ -85,7 +94,8 @@ export function done(
       if (staged === undefined) return [];
       const { storage, path, size, adler32 } = staged;
       const lfn = outputLfn(output, attempt);
-      const { job, attempt: number, events } = attempt;
+      const { job, attempt: number } = attempt;
+      const events = staged.events ?? attempt.events;
       return [
         { lfn, job, attempt: number, level: output.level, size, adler32, events, storage, path },
       ];
@@ -116,8 +126,6 @@ export interface FailureHistory {
   readonly full: boolean;
   /** The job may be divided. */
   readonly divisible: boolean;
-  /** What jobs of its kind take, s; null if not known. */
-  readonly jobSeconds: number | null;
   /** ms. */
   readonly now: number;
 }
@@ -154,7 +162,7 @@ export function failed(
     decision.action === 'retry'
       ? {
           state: 'Waiting',
-          not_before: retryAt(history.now, decision.seconds, history.jobSeconds),
+          not_before: history.now + decision.seconds * 1000,
           avoid: JSON.stringify([...avoid]),
           raised: decision.raise ? 1 : attempt.raised,
         }

@@ -10,6 +10,8 @@ import { moveJobs } from '../../catalog/jobs.js';
 import {
   changeProductionState,
   revisionOf,
+  saveEstimate,
+  setFinish,
   type ProductionRow,
 } from '../../catalog/productions.js';
 import { allSites, effectiveState } from '../../catalog/resources.js';
@@ -19,11 +21,12 @@ import type { Definition } from '../../domain/definition.js';
 import { BLOCK_TRANSITIONS } from '../../domain/states/block.js';
 import type { ProductionState } from '../../domain/states/production.js';
 import { mayBecome } from '../../domain/transition.js';
-import { estimate, type Estimate } from '../../policy/estimate.js';
-import { planBlock, planScouts } from '../../policy/job-plan.js';
+import { estimate } from '../../policy/estimate.js';
+import { FILES_AT_ONCE } from '../../policy/input-grouping.js';
 import { judgeScouts } from '../../policy/scouting.js';
+import { nextBlockPlan, scoutPlan } from './block-plans.js';
 import { productionFor, type ControlContext, type ProductionRef } from './context.js';
-import { estimateOf, estimateRules } from './estimates.js';
+import { estimateOf, estimateRules, workOf } from './estimates.js';
 import { killedHandles } from './killing.js';
 import { plantBlock } from './planting.js';
 
@@ -127,7 +130,8 @@ export function stepping(context: ControlContext) {
     definition: Definition,
     running: readonly number[],
   ): Promise<ProductionStep> {
-    await saveEstimate(db, production, estimate([], estimateRules(definition)));
+    const work = await workOf(db, production, definition);
+    await saveEstimate(db, production, estimate([], estimateRules(definition, work)));
     await change(db, production, 'Active', 'the definition asks for no scouts');
     return run(db, production, running);
   }
@@ -140,15 +144,11 @@ export function stepping(context: ControlContext) {
     const { definition } = await revisionOf(db, production);
     let block = (await blocksOf(db, production.id)).find((one) => one.state !== 'Discarded');
     if (block === undefined) {
-      const { jobs, eventsPerJob } = definition.scouts;
       // A new revision of a rejected production comes here, whether it wants scouts or not.
-      if (jobs === 0) return runWithoutScouts(db, production, definition, running);
-      const perJob =
-        eventsPerJob ??
-        (definition.fabrication.eventsPerJob === 'auto'
-          ? 100
-          : definition.fabrication.eventsPerJob);
-      const plan = planScouts({ events: definition.events, jobs, eventsPerJob: perJob });
+      if (definition.scouts.jobs === 0) {
+        return runWithoutScouts(db, production, definition, running);
+      }
+      const plan = await scoutPlan(db, production, definition);
       const planned =
         plan === null
           ? null
@@ -187,7 +187,8 @@ export function stepping(context: ControlContext) {
       await change(db, production, 'Rejected', verdict.sentence, verdict);
       return;
     }
-    const measured = estimate(await scoutSamples(db, key), estimateRules(definition));
+    const work = await workOf(db, production, definition);
+    const measured = estimate(await scoutSamples(db, key), estimateRules(definition, work));
     await saveEstimate(db, production, measured);
     // Scouts that failed have still events to make: they get fresh attempts, as ordinary jobs of block 0.
     await moveJobs(db, key, 'events', 'Parked', 'Waiting');
@@ -219,15 +220,14 @@ export function stepping(context: ControlContext) {
       .map((one) => one.number);
     const slots = await usableSlots(db);
     const measured = estimateOf(production);
+    const { definition } = await revisionOf(db, production);
     let jobs = unfinished.reduce((sum, one) => sum + openJobs(one), 0);
     let planned = blocks.reduce((sum, one) => sum + one.events, 0);
-    while (jobs < WINDOW * slots && unfinished.length < MOST_BLOCKS) {
-      const plan = planBlock({
-        events: production.events,
-        planned,
-        eventsPerJob: measured.eventsPerJob,
-        blockJobs: measured.blockJobs,
-      });
+    let files = 0;
+    const more = (): boolean =>
+      jobs < WINDOW * slots && unfinished.length < MOST_BLOCKS && files < FILES_AT_ONCE;
+    while (production.finish === null && more()) {
+      const plan = await nextBlockPlan(db, production, definition, { blocks, estimate: measured });
       if (plan === null) break;
       const block = await plantBlock(db, production, {
         plan,
@@ -235,13 +235,18 @@ export function stepping(context: ControlContext) {
         now: clock.now(),
       });
       if (block === null) return { do: 'wait', until: clock.now() + NO_HOME_WAIT };
+      blocks.push(block);
       unfinished.push(block);
       toRun.push(block.number);
       jobs += block.jobs;
       planned += block.events;
+      files += plan.jobFiles?.reduce((sum, one) => sum + one.length, 0) ?? 0;
     }
     if (toRun.length > 0) return { do: 'run', blocks: toRun };
-    if (planned >= production.events && unfinished.length === 0 && running.length === 0) {
+    const allPlanned = production.finish !== null || planned >= production.events;
+    if (allPlanned && unfinished.length === 0 && running.length === 0) {
+      // What is made again from now on is not given up.
+      if (production.finish !== null) await setFinish(db, production, 'closed');
       await change(db, production, 'Completing', 'all blocks are finished');
       return { do: 'audit' };
     }
@@ -269,15 +274,6 @@ export function stepping(context: ControlContext) {
       now: clock.now(),
       data,
     });
-  }
-
-  async function saveEstimate(db: Db, production: ProductionRow, value: Estimate): Promise<void> {
-    production.estimate = JSON.stringify(value);
-    await db
-      .updateTable('productions')
-      .set({ estimate: production.estimate })
-      .where('id', '=', production.id)
-      .execute();
   }
 
   /** The workflow of a block has failed for good: the production is held with the reason; `release` starts the block again. */

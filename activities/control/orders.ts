@@ -1,17 +1,23 @@
 import { openAttempts, type BundleRow, type OpenAttempt } from '../../catalog/attempts.js';
 import type { Db } from '../../catalog/catalog.js';
-import { inputsOf } from '../../catalog/job-inputs.js';
+import { inputsOf, type JobInput } from '../../catalog/job-inputs.js';
+import { allSites, nearStorages } from '../../catalog/resources.js';
 import { sandboxPaths } from '../../catalog/sandbox.js';
 import { revisionOf, type ProductionRow, type Revision } from '../../catalog/productions.js';
 import {
   rangesOf,
   type BundleOrder,
   type JobRecipe,
+  type JobInputs,
   type OutputRecipe,
   type StageIn,
+  type StoredAt,
 } from '../../domain/bundle.js';
-import type { Definition, StoredPayload } from '../../domain/definition.js';
+import type { Definition } from '../../domain/definition.js';
+import type { StoredPayload } from '../../domain/payload.js';
 import { claimDirectory, outputNaming, physicalPath } from '../../domain/lfn.js';
+import { NOTHING_PACKED } from '../../domain/packed.js';
+import { pack } from '../packed.js';
 import type { ControlContext } from './context.js';
 import { estimateOf } from './estimates.js';
 import { storedPayloads } from './register.js';
@@ -54,7 +60,10 @@ export async function orderOf(
         index: attempt.file_index,
       })),
     ),
-    inputs: bundle.kind === 'merge' ? await stageIns(db, production.id, open) : {},
+    inputs:
+      bundle.kind === 'merge' || readsFiles(production, revision.definition)
+        ? pack(await stageIns(db, production.id, bundle.site, open))
+        : NOTHING_PACKED,
   };
 }
 
@@ -137,27 +146,47 @@ function mergePart(definition: Definition): NonNullable<Definition['merge']> {
   return definition.merge;
 }
 
+/** Whether jobs that are no merges read files: input or overlay. */
+export function readsFiles(
+  production: Pick<ProductionRow, 'inputs'>,
+  { overlay }: Definition,
+): boolean {
+  return production.inputs > 0 || overlay !== undefined;
+}
+
+/** Copies of a file that a job is told of: more would fail like these. */
+const MOST_SOURCES = 5;
+
+/** The files that the jobs of a bundle read, with their copies, those near the site first. */
 async function stageIns(
   db: Db,
   production: number,
+  site: string,
   attempts: readonly OpenAttempt[],
-): Promise<Record<string, StageIn[]>> {
+): Promise<JobInputs[]> {
   const inputs = await inputsOf(
     db,
     production,
     attempts.map((attempt) => attempt.job),
   );
-  return Object.fromEntries(
-    [...inputs].map(([job, files]) => [
-      String(job),
-      files.map((file, i) => ({
-        name: `input${String(i + 1).padStart(4, '0')}${extension(file.lfn)}`,
+  const row = (await allSites(db)).find(({ name }) => name === site);
+  const near = row === undefined ? [] : nearStorages(row);
+  const rank = ({ storage }: StoredAt): number =>
+    near.includes(storage) ? near.indexOf(storage) : near.length;
+  const staged = (files: readonly JobInput[], role: JobInput['role']): StageIn[] =>
+    files
+      .filter((file) => file.role === role)
+      .map((file, i) => ({
+        name: `${role}${String(i + 1).padStart(4, '0')}${extension(file.lfn)}`,
         size: file.size,
         adler32: file.adler32,
-        replicas: file.replicas,
-      })),
-    ]),
-  );
+        replicas: [...file.replicas].sort((a, b) => rank(a) - rank(b)).slice(0, MOST_SOURCES),
+      }));
+  return [...inputs].map(([job, files]) => ({
+    job,
+    files: staged(files, 'input'),
+    overlay: staged(files, 'overlay'),
+  }));
 }
 
 function extension(lfn: string): string {

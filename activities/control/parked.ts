@@ -11,7 +11,7 @@ import { countNumbers, jobNumbersText, someJobNumbers } from '../../domain/job-n
 import { quoted } from '../../domain/problem.js';
 import { parseSelection, type JobSelection } from '../../domain/selection.js';
 import type { JobState } from '../../domain/states/job.js';
-import type { ProductionState } from '../../domain/states/production.js';
+import { already as allSo, done, refused, type CommandEffect } from './command-effect.js';
 
 /** What a person may do with jobs that do not get on. */
 export type ParkedRequest = Command & { readonly kind: 'release' | 'waive' | 'kill' };
@@ -21,7 +21,6 @@ interface Rule {
   readonly states: readonly JobState[];
   /** A job in these states is as the request wants it. */
   readonly already: readonly JobState[];
-  readonly productions: readonly ProductionState[];
   readonly done: string;
 }
 
@@ -29,39 +28,36 @@ const RULES: Readonly<Record<ParkedRequest['kind'], Rule>> = {
   release: {
     states: ['Parked'],
     already: ['Waiting', 'Submitted', 'Running'],
-    productions: ['Held', 'Active'],
     done: 'released',
   },
   waive: {
     states: ['Parked'],
     already: ['Waived'],
-    productions: ['Held', 'Active'],
     done: 'waived',
   },
   kill: {
     states: ['Waiting', 'Submitted', 'Running', 'Parked'],
     already: ['Waived'],
-    productions: ['Held', 'Active', 'Stopped'],
     done: 'killed',
   },
 };
 
 /**
  * `release` retries parked jobs and starts held blocks again, `waive` gives parked jobs up, `kill` gives up whatever has not ended: those at
- * sites are marked, and their workflow ends them. A selection names a part of them. Returns why not, or null; nothing is half done.
+ * sites are marked, and their workflow ends them. A selection names a part of them. Nothing is half done.
  */
 export async function unpark(
   db: Db,
   production: ProductionRow,
   request: ParkedRequest,
   now: number,
-): Promise<string | null> {
+): Promise<CommandEffect> {
   const parsed = parseSelection(request.select);
-  if ('problem' in parsed) return parsed.problem;
+  if ('problem' in parsed) return refused(parsed.problem);
   const { selection } = parsed;
   const whole = Object.keys(selection).length === 0;
-  const closed = await whyNot(db, production, request, whole);
-  if (closed !== null) return closed;
+  const closed = whyNot(production, request, whole);
+  if (closed !== null) return refused(closed);
   if (whole && request.kind === 'release' && production.state === 'AwaitingApproval') {
     await changeProductionState(db, production, {
       to: 'Active',
@@ -69,35 +65,24 @@ export async function unpark(
       who: request.who,
       now,
     });
-    return null;
+    return done('approved: it is Active');
   }
   const chosen = await choose(db, production, request.kind, selection);
-  if ('problem' in chosen) return chosen.problem;
+  if ('problem' in chosen) return refused(chosen.problem);
   return carryOut(db, production, request, { ...chosen, whole }, now);
 }
 
-async function whyNot(
-  db: Db,
-  production: ProductionRow,
+function whyNot(
+  { name, state }: ProductionRow,
   { kind }: ParkedRequest,
   whole: boolean,
-): Promise<string | null> {
-  const { name, resume_state, state } = production;
+): string | null {
   if (kind === 'kill' && whole) {
     return `it must be told which jobs (jobs, class or site); \`fabrica cancel ${name}\` ends all of them`;
   }
-  if (state === 'AwaitingApproval' && kind === 'release' && whole) return null;
-  if (state === 'Stopped' && kind !== 'kill' && (await hasParked(db, production.id))) {
-    return `it is paused: resume it first (\`fabrica resume ${name}\`), then ${kind}`;
-  }
-  if (!RULES[kind].productions.includes(state)) {
-    return `${state} productions have no jobs to ${kind}`;
-  }
-  // The verdict needs all of the scouts.
-  if (kind === 'kill' && (resume_state === 'Scouting' || resume_state === 'New')) {
-    return `it is scouting: \`fabrica cancel ${name}\` ends it`;
-  }
-  return null;
+  return state === 'AwaitingApproval' && !whole
+    ? `${state} productions have no jobs to ${kind}`
+    : null;
 }
 
 interface Chosen {
@@ -193,7 +178,7 @@ async function carryOut(
   { kind, who, why }: ParkedRequest,
   { already, jobs, whole }: Chosen & { readonly whole: boolean },
   now: number,
-): Promise<string | null> {
+): Promise<CommandEffect> {
   const moved = kind === 'release' ? jobs : jobs.filter((job) => job.kind !== 'merge');
   const to = kind === 'release' ? 'Waiting' : 'Waived';
   const numbersIn = (state: JobState): number[] =>
@@ -205,6 +190,7 @@ async function carryOut(
   }
   if (atSites.length > 0) await markKilled(db, production.id, atSites);
   const touched = new Set(moved.map(({ block }) => block));
+  let freed = 0;
   let held = '';
   for (const block of await blocksOf(db, production.id)) {
     if (touched.has(block.number)) {
@@ -215,6 +201,7 @@ async function carryOut(
       // What is still parked in it is judged again when nothing else is left to do.
       const back = block.resume_state ?? 'Fabricating';
       await changeBlockState(db, block, { to: back, why: '', now });
+      freed++;
     } else held = block.reason;
   }
   const sentence = `${counted(moved.length, 'job')} ${RULES[kind].done}`;
@@ -234,22 +221,24 @@ async function carryOut(
     ...(atSites.length > 0 ? [`, ${atSites.length} of them are ended at their sites`] : []),
     ...(already.length > 0 ? [`; so already: ${someJobNumbers(already)}`] : []),
   ];
+  const what = `${sentence}${details.join('')}`;
   await recordEvent(db, {
     at: now,
     who,
     production: production.id,
-    what: `${sentence}${details.join('')}`,
+    what,
     why,
     data: { jobs: jobNumbersText(moved.map(({ number }) => number)) },
   });
   const leftMerges = kind === 'waive' && whole && jobs.some((job) => job.kind === 'merge');
-  return leftMerges
-    ? 'parked merge jobs can not be waived, their inputs are good: release them'
-    : null;
+  if (leftMerges) {
+    return refused('parked merge jobs can not be waived, their inputs are good: release them');
+  }
+  return moved.length === 0 && freed === 0 ? allSo(what) : done(what);
 }
 
 /** True if a release or a waive would find something to do. */
-async function hasParked(db: Db, production: number): Promise<boolean> {
+export async function hasParked(db: Db, production: number): Promise<boolean> {
   const held = (await blocksOf(db, production)).some(({ state }) => state === 'Held');
   return held || (await jobsInStates(db, production, { states: ['Parked'] })).length > 0;
 }

@@ -8,6 +8,7 @@ import { counted } from '../../domain/counted.js';
 import type { JobKind } from '../../domain/states/job.js';
 import { chooseHome, type HomeCandidate } from '../../policy/home-storage.js';
 import type { BlockPlan } from '../../policy/job-plan.js';
+import { giveInputs } from './given-inputs.js';
 import { freshSeeds } from './seeds.js';
 
 /** Makes a block with its jobs, their numbers and never-used seeds; null if no storage can be its home now. */
@@ -35,6 +36,7 @@ export async function plantBlock(
     jobs: plan.jobEvents.length,
     first_event: plan.firstEvent,
     events: plan.jobEvents.reduce((sum, events) => sum + events, 0),
+    last_input: plan.lastInput ?? 0,
     now,
   });
   let event = plan.firstEvent;
@@ -51,6 +53,14 @@ export async function plantBlock(
     return job;
   });
   await insertJobs(db, { production: production.id, block: planted.number }, kind, jobs);
+  await giveInputs(
+    db,
+    production,
+    jobs.map(({ number: job, seed: drawn }, i) => ({
+      ...{ job, seed: drawn },
+      files: plan.jobFiles?.[i] ?? [],
+    })),
+  );
   await recordEvent(db, {
     at: now,
     who: 'fabrica',

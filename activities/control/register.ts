@@ -14,7 +14,8 @@ import {
 } from '../../catalog/productions.js';
 import { allSites, allStorages } from '../../catalog/resources.js';
 import { condemnSandboxes, registerSandbox } from '../../catalog/sandbox.js';
-import type { Definition, StoredPayload } from '../../domain/definition.js';
+import type { Definition } from '../../domain/definition.js';
+import type { StoredPayload } from '../../domain/payload.js';
 import { definitionConflict } from '../../domain/definition-conflict.js';
 import { FabricaError } from '../../domain/errors.js';
 import { physicalPath } from '../../domain/lfn.js';
@@ -22,6 +23,7 @@ import { canonicalDefinition, parseDefinition } from '../../domain/parse.js';
 import type { ProductionState } from '../../domain/states/production.js';
 import type { ControlContext } from './context.js';
 import type { StoredExpectation } from '../storage/index.js';
+import { fixDefinedInputs, listsOf, type ListToStage } from './inputs.js';
 import { byStorage, type StorageBatch } from './storage-batches.js';
 
 /** Either a definition, or the name of what is registered already (re-entry). */
@@ -48,6 +50,8 @@ export interface Validation {
   /** A rejected revision of which something is still to be removed: that comes first. Null if there is none. */
   readonly ending: Registration | null;
   readonly sandboxes: readonly StorageBatch<StoredExpectation>[];
+  /** Lists of input files, to be brought into the catalog after that. */
+  readonly lists: readonly ListToStage[];
 }
 
 /** Checking a definition and making a production of it. */
@@ -60,7 +64,7 @@ export function registration(context: ControlContext) {
       const name = input.production ?? '';
       await catalog.read((db) => getProduction(db, name));
       checkWorkflowId(input.workflowId, name);
-      return { production: name, registered: true, ending: null, sandboxes: [] };
+      return { production: name, registered: true, ending: null, sandboxes: [], lists: [] };
     }
     const definition = parseDefinition(input.definition);
     checkWorkflowId(input.workflowId, definition.name);
@@ -72,9 +76,13 @@ export function registration(context: ControlContext) {
         production: definition.name,
         registered: known !== undefined && known.state !== 'Rejected',
         ending: await endingOf(db, known),
-        sandboxes: byStorage(storedPayloads(definition), ({ storage, lfn, size, adler32 }) => ({
+        sandboxes: byStorage(storedFiles(definition), ({ storage, lfn, size, adler32 }) => ({
           storage,
           file: { path: physicalPath(catalog.epoch, lfn), size, adler32 },
+        })),
+        lists: listsOf(definition).map(({ list: { lfn, storage } }) => ({
+          ...{ production: definition.name, lfn, storage },
+          path: physicalPath(catalog.epoch, lfn),
         })),
       };
     });
@@ -131,10 +139,10 @@ export function registration(context: ControlContext) {
     definition: Definition,
     by: string,
   ): Promise<ProductionRow> {
-    const before = storedPayloads((await revisionOf(db, row)).definition);
+    const before = storedFiles((await revisionOf(db, row)).definition);
     await redefineProduction(db, row, definition);
     await storeRevision(db, row, definition, by);
-    const kept = new Set(storedPayloads(definition).map(({ lfn }) => lfn));
+    const kept = new Set(storedFiles(definition).map(({ lfn }) => lfn));
     const unused = before.map(({ lfn }) => lfn).filter((lfn) => !kept.has(lfn));
     await condemnSandboxes(db, row.id, unused, clock.now());
     await changeProductionState(db, row, {
@@ -162,16 +170,20 @@ export function registration(context: ControlContext) {
       by,
       now: clock.now(),
     });
-    for (const payload of storedPayloads(definition)) {
+    for (const payload of storedFiles(definition)) {
       const path = physicalPath(catalog.epoch, payload.lfn);
       await registerSandbox(db, row.id, payload, path, clock.now());
+    }
+    if (definition.input !== undefined || definition.overlay !== undefined || row.revision > 1) {
+      await fixDefinedInputs(db, row, definition, clock.now());
     }
   }
 
   return { validateDefinition, register };
 }
 
-const digestOf = (canonical: string): string =>
+/** What tells definitions of different content from each other. */
+export const digestOf = (canonical: string): string =>
   createHash('sha256').update(canonical).digest('hex');
 
 /** Payload files by reference, of fabrication and merge; a plain path here was never uploaded. */
@@ -194,6 +206,11 @@ export function storedPayloads(definition: Definition): StoredPayload[] {
       );
     }),
   );
+}
+
+/** All stored files that a definition refers to: its payload, and lists of input files. */
+export function storedFiles(definition: Definition): StoredPayload[] {
+  return [...storedPayloads(definition), ...listsOf(definition).map(({ list }) => list)];
 }
 
 function checkWorkflowId(workflowId: string, production: string): void {
@@ -220,7 +237,8 @@ async function refuseConflict(
   throw definitionConflict({ name, state }, revision.definition, definition);
 }
 
-async function checkNames(db: Db, definition: Definition): Promise<void> {
+/** Throws `FABRICA_DEFINITION_INVALID` for sites, areas and storages that are not there. */
+export async function checkNames(db: Db, definition: Definition): Promise<void> {
   const problems: string[] = [];
   const sites = await allSites(db);
   const storages = await allStorages(db);
@@ -256,7 +274,7 @@ async function checkNames(db: Db, definition: Definition): Promise<void> {
         ` (${targets.map((storage) => storage.name).join(', ') || 'none'})`,
     );
   }
-  for (const payload of storedPayloads(definition)) {
+  for (const payload of storedFiles(definition)) {
     if (!storages.some((storage) => storage.name === payload.storage)) {
       problems.push(`payload ${payload.name}: no storage is named ${payload.storage}`);
     }

@@ -7,7 +7,10 @@ import { repeatJobs, type JobsToRepeat } from '../../catalog/reprocess.js';
 import { counted } from '../../domain/counted.js';
 import { jobNumbersText, someJobNumbers } from '../../domain/job-numbers.js';
 import type { JobSelection } from '../../domain/selection.js';
+import { commandAllowed } from '../../policy/command-rules.js';
+import { commandCase } from './command-effect.js';
 import { noteAbandonedCopies } from './abandoned-copies.js';
+import { whatIsGone, whoReadsAmong } from './input-readers.js';
 import { planReprocess, type ReprocessPlan } from './reprocess-plan.js';
 
 /** A request to run things again. */
@@ -20,7 +23,8 @@ export interface ReprocessRequest {
 
 /** What came of it: `problem` if nothing was done, else the blocks whose workflows must look again. */
 export type ReprocessAnswer =
-  { readonly problem: string } | { readonly problem: null; readonly blocks: readonly number[] };
+  | { readonly problem: string }
+  | { readonly problem: null; readonly blocks: readonly number[]; readonly message: string };
 
 /** The epoch of the catalog, and the time, ms. */
 export interface Moment {
@@ -43,6 +47,8 @@ export async function reprocess(
   if (closed !== null) return { problem: closed };
   const plan = await planReprocess(db, production, request.selection);
   if ('problem' in plan) return plan;
+  const kept = await whyKept(db, production, request.selection, plan);
+  if (kept !== null) return { problem: kept };
 
   const freed = plan.blocks.some(({ row }) => row.state === 'Held');
   await condemnReplicas(db, plan.lost);
@@ -69,7 +75,27 @@ export async function reprocess(
   });
   if (plan.blocks.length > 0)
     await reactivate(db, production, { who: request.who, freed }, moment.now);
-  return { problem: null, blocks: plan.blocks.map(({ row }) => row.number) };
+  return {
+    problem: null,
+    blocks: plan.blocks.map(({ row }) => row.number),
+    message: sentence(plan),
+  };
+}
+
+/**
+ * Why what a request asks for can not be done for the sake of input files: those of this production that others read, or those that its
+ * jobs would read. What is lost is made anew whoever reads it.
+ */
+export async function whyKept(
+  db: Db,
+  production: ProductionRow,
+  selection: JobSelection,
+  plan: ReprocessPlan,
+): Promise<string | null> {
+  const jobs = plan.blocks.flatMap(({ again }) => again.map(({ job }) => job));
+  const gone = production.inputs > 0 ? await whatIsGone(db, production, jobs) : null;
+  if (gone !== null || selection.lost !== undefined) return gone;
+  return whoReadsAmong(db, plan.files);
 }
 
 /** The same within a block whose own workflow has found the loss and goes back by itself. */
@@ -85,30 +111,9 @@ export async function repeatInBlock(
 }
 
 /** Why nothing of a production in this state may run again; null if it may. */
-export function whyNot({ name, resume_state, state }: ProductionRow): string | null {
-  const scouting = `it is scouting: wait for the verdict, or \`fabrica cancel ${name}\``;
-  switch (state) {
-    case 'Active':
-    case 'Completing':
-    case 'Completed':
-      return null;
-    case 'Stopped':
-    case 'Held':
-      return resume_state === 'Scouting' || resume_state === 'New' ? scouting : null;
-    case 'New':
-    case 'Scouting':
-      return scouting;
-    case 'AwaitingApproval':
-      return `its scouts wait for approval: \`fabrica resume ${name}\` first`;
-    case 'Rejected':
-      return `it is Rejected, nothing of it is kept: \`fabrica rescout ${name}\``;
-    case 'Cancelling':
-    case 'Cancelled':
-    case 'Cleaning':
-    case 'Cleaned':
-    case 'Archived':
-      return `${state} productions can not be reprocessed`;
-  }
+export function whyNot(production: ProductionRow): string | null {
+  const verdict = commandAllowed('reprocess', commandCase(production));
+  return verdict.allowed === 'no' ? verdict.why : null;
 }
 
 /** A block goes through its stages again, whatever it was doing. */

@@ -1,32 +1,45 @@
 import { blocksOf } from '../../catalog/blocks.js';
 import type { Db } from '../../catalog/catalog.js';
+import { goneInputs } from '../../catalog/input-sets.js';
 import {
   changeProductionState,
   insertRevision,
+  recordWork,
   redefineProduction,
   revisionOf,
   type ProductionRow,
 } from '../../catalog/productions.js';
 import type { Command } from '../../domain/command.js';
+import { counted } from '../../domain/counted.js';
 import { canonicalDefinition } from '../../domain/parse.js';
+import { done, refused, type CommandEffect } from './command-effect.js';
 
 /**
- * Scouts a rejected production again with the same definition, as a new revision: new jobs with seeds that nobody has used. Returns why not,
- * or null.
+ * Scouts a rejected production again with the same definition, as a new revision: new jobs with seeds that nobody has used.
  */
 export async function rescout(
   db: Db,
   production: ProductionRow,
   { who, why }: Pick<Command, 'who' | 'why'>,
   now: number,
-): Promise<string | null> {
-  const { name, state } = production;
-  if (state !== 'Rejected') return `only Rejected productions are scouted again, it is ${state}`;
+): Promise<CommandEffect> {
+  const { name } = production;
   if ((await blocksOf(db, production.id)).some((block) => block.state !== 'Discarded')) {
-    return `what its scouts left is being removed: ask again as soon as \`fabrica show ${name}\` lists no remnants`;
+    return refused(
+      `what its scouts left is being removed: ask again as soon as \`fabrica show ${name}\` lists no remnants`,
+    );
+  }
+  const { events, inputs } = production;
+  const gone = await goneInputs(db, production.id);
+  if (gone.files > 0) {
+    return refused(
+      `${counted(gone.files, 'file')} that it reads ${gone.files === 1 ? 'has' : 'have'} no good copy any more (e.g. ${gone.lfn}): submit it with others`,
+    );
   }
   const { definition, digest, scheme } = await revisionOf(db, production);
   await redefineProduction(db, production, definition);
+  // What it reads stays as it was fixed.
+  await recordWork(db, production, { events, inputs });
   await insertRevision(db, {
     production: production.id,
     revision: production.revision,
@@ -42,5 +55,5 @@ export async function rescout(
     who,
     now,
   });
-  return null;
+  return done(`scouted again, revision ${production.revision}`);
 }

@@ -9,12 +9,19 @@ import {
   type BundleRow,
   type OpenAttempt,
 } from '../../catalog/attempts.js';
-import { countsOf, getBlock, recountBlock } from '../../catalog/blocks.js';
+import {
+  countMoves,
+  countsOf,
+  getBlock,
+  recountBlock,
+  waitingIn,
+  type MovedJobs,
+} from '../../catalog/blocks.js';
 import type { Db } from '../../catalog/catalog.js';
 import { recordEvent } from '../../catalog/events.js';
 import { insertFiles } from '../../catalog/files.js';
-import { inputsOf, type JobInput } from '../../catalog/job-inputs.js';
-import { changeJobs, waitingJobs } from '../../catalog/jobs.js';
+import { inputFilesOf, inputsOf, type JobInput } from '../../catalog/job-inputs.js';
+import { changeJobs } from '../../catalog/jobs.js';
 import {
   learnJobSeconds,
   revisionOf,
@@ -26,23 +33,28 @@ import { insertRemnants } from '../../catalog/remnants.js';
 import { addTallies, type Ended } from '../../catalog/tallies.js';
 import {
   attemptRanges,
+  attemptsOf,
+  bareReport,
   type AttemptRange,
   type AttemptReport,
   type OutputRecipe,
+  type UntoldEnd,
 } from '../../domain/bundle.js';
 import type { FailureClass } from '../../domain/failure-class.js';
 import type { BundleClosing } from '../../domain/log-archive.js';
+import type { Packed } from '../../domain/packed.js';
 import type { ProductionProgress } from '../../domain/progress.js';
 import { blameFor, DOUBTFUL, type SiteTally } from '../../policy/blame.js';
 import { Diagnostician, type Diagnosis } from '../../policy/diagnosis.js';
 import { keepsLog } from '../../policy/log-keeping.js';
+import { unpack } from '../packed.js';
 import { possibleRemnants } from './attempt-outputs.js';
 import { checkedReport } from './checked-report.js';
 import { closingOf, noteSubmission } from './closing.js';
 import { productionFor, type BlockRef, type ControlContext } from './context.js';
 import { heedFailureRates, recentTallies } from './failure-rates.js';
-import { done, failed, killed, retired, running, type Judgement } from './judgement.js';
-import { destinationsOf, outputsOf } from './orders.js';
+import { done, failed, killed, retired, running, withdrawn, type Judgement } from './judgement.js';
+import { destinationsOf, outputsOf, readsFiles } from './orders.js';
 import { plantParts } from './splits.js';
 
 export interface SettleAnswer {
@@ -56,7 +68,7 @@ export interface SettleAnswer {
   readonly requeued: number;
   /** True if remnants of failed attempts wait to be removed. */
   readonly remnants: boolean;
-  /** True if merges could not read their inputs: the outputs of the block must be verified. */
+  /** True if jobs could not read their inputs: those, or the outputs of the block that merges read, must be verified. */
   readonly badInputs: boolean;
   readonly progress: ProductionProgress;
 }
@@ -73,18 +85,21 @@ export function settling(context: ControlContext) {
   async function settle(
     input: BlockRef & {
       bundle: number;
-      reports: readonly AttemptReport[];
+      reports: Packed<AttemptReport>;
+      /** Attempts that ended unseen. */
+      untold?: UntoldEnd | null;
       /** When the site had taken the bundle, if that is news. */
       submittedAt?: number | null;
     },
   ): Promise<SettleAnswer> {
+    const told = [...unpack(input.reports), ...untoldReports(input.untold ?? null)];
     return catalog.write(async (db) => {
       const production = await productionFor(context, db, input);
       const key = { production: production.id, block: input.block };
       const bundle = await getBundle(db, production.id, input.bundle);
       const open = new Map((await openAttempts(db, bundle.id)).map((one) => [one.job, one]));
       const fresh = new Map(
-        input.reports
+        told
           .filter((report) => {
             const attempt = open.get(report.job);
             return attempt?.attempt === report.attempt && attempt.job_attempt === report.attempt;
@@ -95,7 +110,8 @@ export function settling(context: ControlContext) {
       const revision = await revisionOf(db, production);
       const { judgements, tallies } = await judge(db, production, revision, bundle, open, reports);
 
-      const before = countsOf(await getBlock(db, key)).failures;
+      const block = await getBlock(db, key);
+      const before = countsOf(block).failures;
       await changeAttempts(db, production.id, withFewTails(before, judgements), clock.now());
       await noteSubmission(db, bundle, input.submittedAt ?? null);
       await changeJobs(
@@ -105,8 +121,11 @@ export function settling(context: ControlContext) {
       );
       await insertFiles(
         db,
-        production.id,
-        bundle.kind === 'merge' ? 'merged' : 'output',
+        key,
+        {
+          kind: bundle.kind === 'merge' ? 'merged' : 'output',
+          lineage: bundle.kind === 'merge' || production.inputs > 0,
+        },
         judgements.flatMap((one) => one.files),
         clock.now(),
       );
@@ -118,7 +137,11 @@ export function settling(context: ControlContext) {
       for (const { failure } of judgements) {
         if (failure !== null) failures[failure] = (failures[failure] ?? 0) + 1;
       }
-      await recountBlock(db, key, failures);
+      if (bundle.kind === 'merge' || judgements.some(({ split }) => split)) {
+        await recountBlock(db, key, failures);
+      } else {
+        await countMoves(db, block, movesOf(open, judgements), failures);
+      }
       await heedFailureRates(db, production, revision.definition, tallies, clock.now());
       if (bundle.kind !== 'merge') {
         await learnJobSeconds(
@@ -135,19 +158,24 @@ export function settling(context: ControlContext) {
       const closed = await closedAttempts(
         db,
         bundle,
-        input.reports.map((report) => report.job),
+        told.map((report) => report.job),
       );
-      const left = await openAttempts(db, bundle.id);
+      const ended = new Set(
+        judgements.flatMap(({ attempt: { report, state } }) =>
+          state === 'Running' ? [] : [report.job],
+        ),
+      );
+      const left = [...open.values()].filter(({ job }) => !ended.has(job));
       return {
         open: attemptRanges(left),
         closed: attemptRanges(
           closed.filter((one) => !keepsLog({ production: production.id, ...one }, sampleOfGood)),
         ),
         closing: left.length > 0 ? null : await closingOf(context, db, production, bundle),
-        requeued: (await waitingJobs(db, key, stage)).waiting,
+        requeued: waitingIn(await getBlock(db, key), stage),
         remnants: remnants > 0,
         badInputs:
-          bundle.kind === 'merge' &&
+          (bundle.kind === 'merge' || readsFiles(production, revision.definition)) &&
           closed.some((one) => one.class === 'input-missing' || one.class === 'input-corrupt'),
         progress: await progressOf(db, production, clock.now()),
       };
@@ -171,6 +199,10 @@ export function settling(context: ControlContext) {
       bundle.kind === 'merge'
         ? await inputsOf(db, production.id, numbers)
         : new Map<number, JobInput[]>();
+    const read =
+      production.inputs > 0 && bundle.kind !== 'merge'
+        ? await inputFilesOf(db, production.id, numbers)
+        : null;
     const outputs = (attempt: OpenAttempt): OutputRecipe[] =>
       outputsOf(revision, production.id, {
         kind: bundle.kind,
@@ -187,14 +219,17 @@ export function settling(context: ControlContext) {
         epoch: catalog.epoch,
         countEvents: definition.validation.countEvents,
         wanted:
-          inputs.get(given.job)?.reduce((sum, file) => sum + (file.events ?? 0), 0) ??
-          attempt.events,
+          read?.get(given.job)?.every(({ counted }) => counted) === false
+            ? null
+            : (inputs.get(given.job)?.reduce((sum, file) => sum + (file.events ?? 0), 0) ??
+              attempt.events),
+        selects: read !== null,
       });
       return [{ attempt, report: gone ? given : report, gone, retires }];
     });
 
     const hasFailed = ({ gone, report }: (typeof cases)[number]): boolean =>
-      !gone && report.state !== 'running' && report.state !== 'done';
+      !gone && !NO_FAILURE.includes(report.state);
     const diagnostician = cases.some(hasFailed)
       ? new Diagnostician({
           definition: definition.diagnosis,
@@ -221,6 +256,7 @@ export function settling(context: ControlContext) {
       if (retires) return retired(attempt, report);
       if (attempt.killed === 1) return killed(attempt, report);
       if (report.state === 'running') return running(attempt, report);
+      if (report.state === 'withdrawn') return withdrawn(attempt, report);
       if (diagnosis === null) return done(attempt, report, outputs(attempt));
       return failed(attempt, report, definition.retries, {
         diagnosis,
@@ -229,8 +265,10 @@ export function settling(context: ControlContext) {
         payloadFailures: attempt.charged === 0 ? 0 : (failedBefore.get(report.job) ?? 0),
         // Merges have the full limits from the beginning; a slow node deserves a second try all the same.
         full: (production.estimate === null && bundle.kind !== 'merge') || attempt.raised === 1,
-        divisible: bundle.kind !== 'merge' && production.estimate !== null,
-        jobSeconds: bundle.kind === 'merge' ? null : production.job_seconds,
+        divisible:
+          bundle.kind !== 'merge' &&
+          production.estimate !== null &&
+          (read === null || (read.get(report.job)?.length ?? 0) > 1),
         now,
       });
     });
@@ -293,6 +331,33 @@ export function settling(context: ControlContext) {
   return { settle };
 }
 
+/** The end of attempts of which nobody has told, one by one. */
+function untoldReports(end: UntoldEnd | null): AttemptReport[] {
+  if (end === null) return [];
+  const { attempts, ...told } = end;
+  return [...attemptsOf(attempts)].map((key) => ({ ...bareReport(key), ...told }));
+}
+
+/** How many jobs have gone from which state to which. */
+function movesOf(
+  open: ReadonlyMap<number, OpenAttempt>,
+  judgements: readonly Judgement[],
+): MovedJobs[] {
+  const moves = new Map<string, { -readonly [K in keyof MovedJobs]: MovedJobs[K] }>();
+  for (const { job } of judgements) {
+    if (job === null) continue;
+    const { from, state: to } = job;
+    const events = open.get(job.number)?.events ?? 0;
+    const known = moves.get(`${from} ${to}`);
+    if (known === undefined) moves.set(`${from} ${to}`, { from, to, jobs: 1, events });
+    else {
+      known.jobs++;
+      known.events += events;
+    }
+  }
+  return [...moves.values()];
+}
+
 /** How long a job has held its slot, s; none if that is not known. By the clock that rates and pauses go by: simulated jobs tell another wall time. */
 function slotSeconds({ endedAt, startedAt }: AttemptReport): number[] {
   return startedAt === null || endedAt === null ? [] : [Math.max(0, endedAt - startedAt) / 1000];
@@ -309,6 +374,9 @@ function triedInVain(
 }
 
 /** How the attempts of a batch have ended, to be counted. */
+/** Reports of attempts that need no diagnosis. */
+const NO_FAILURE: readonly AttemptReport['state'][] = ['running', 'done', 'withdrawn'];
+
 function endedNow(
   site: string,
   batch: readonly { readonly report: AttemptReport; readonly diagnosis: Diagnosis | null }[],

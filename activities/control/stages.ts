@@ -9,7 +9,7 @@ import {
 import { counted } from '../../domain/counted.js';
 import type { Db } from '../../catalog/catalog.js';
 import { blockFiles, blockReplicas, condemnReplicas, replicasOf } from '../../catalog/files.js';
-import { insertInputs } from '../../catalog/job-inputs.js';
+import { insertInputs, mergeInputs } from '../../catalog/job-inputs.js';
 import { insertJobs, moveJobs, nextJobNumbers, type JobStage } from '../../catalog/jobs.js';
 import { recordEvent } from '../../catalog/events.js';
 import {
@@ -27,10 +27,7 @@ import { judgeParked } from '../../policy/tolerance.js';
 import { productionFor, type BlockRef, type ControlContext } from './context.js';
 import { reopened, stillIn } from './reopened.js';
 import { repeatInBlock } from './reprocess.js';
-import { verificationPage, type VerificationPage } from './verification.js';
-
-/** Files in one page of a verification: some 100 bytes each in the history. */
-const PAGE = 500;
+import { VERIFIED_AT_ONCE, verificationPage, type VerificationPage } from './verification.js';
 
 /** The order of a block's stages is in its workflow; what each stage finds and leaves is here. */
 export function staging(context: ControlContext) {
@@ -47,7 +44,7 @@ export function staging(context: ControlContext) {
       const production = await productionFor(context, db, input);
       const key = { production: production.id, block: input.block };
       const block = await getBlock(db, key);
-      const counts = countsOf(block);
+      const counts = await recountBlock(db, key);
       const open = input.stage === 'events' ? counts.jobs : counts.merges;
       if ((open.Waiting ?? 0) + (open.Submitted ?? 0) + (open.Running ?? 0) > 0) {
         throw reopened(block);
@@ -65,7 +62,7 @@ export function staging(context: ControlContext) {
                 .reduce((all, [state, count]) => all + (state === 'Split' ? 0 : count), 0),
               waived: sum((one) => one.jobs.Waived),
               parked: counts.jobs.Parked ?? 0,
-              tolerance: definition.tolerance,
+              tolerance: production.finish === 'draining' ? 1 : definition.tolerance,
             })
           : judgeParked({
               total: 0,
@@ -87,7 +84,10 @@ export function staging(context: ControlContext) {
           production: production.id,
           block: block.number,
           what: `${counted(waived.length, 'job')} waived`,
-          why: 'within the tolerance of the definition',
+          why:
+            production.finish === 'draining'
+              ? 'the production is being finished'
+              : 'within the tolerance of the definition',
           data: { jobs: waived },
         });
       }
@@ -106,9 +106,9 @@ export function staging(context: ControlContext) {
         db,
         { production: production.id, block: input.block },
         input.stage === 'events' ? 'output' : 'merged',
-        { after: input.after, limit: PAGE },
+        { after: input.after, limit: VERIFIED_AT_ONCE },
       );
-      return verificationPage(replicas, PAGE);
+      return verificationPage(replicas);
     });
   }
 
@@ -325,17 +325,7 @@ const STAGE_ORDER: readonly BlockState[] = [
 /** Valid outputs of a block that no merge job has as an input yet. */
 async function unmergedFiles(db: Db, production: number, block: number) {
   const files = await blockFiles(db, { production, block }, 'output');
-  const taken = await db
-    .selectFrom('job_inputs')
-    .innerJoin('jobs', (join) =>
-      join
-        .onRef('jobs.production_id', '=', 'job_inputs.production_id')
-        .onRef('jobs.number', '=', 'job_inputs.job'),
-    )
-    .select('job_inputs.file_id')
-    .where('jobs.production_id', '=', production)
-    .where('jobs.block', '=', block)
-    .execute();
-  const merged = new Set(taken.map((row) => row.file_id));
+  const taken = await mergeInputs(db, { production, block });
+  const merged = new Set(taken);
   return files.filter((file) => !merged.has(file.id));
 }

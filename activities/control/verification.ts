@@ -1,23 +1,37 @@
 import type { ReplicaOfFile } from '../../catalog/files.js';
 import type { StoredExpectation } from '../storage/index.js';
-import { byStorage, type StorageBatch } from './storage-batches.js';
+import { byStorage, packed, type PackedBatch } from './storage-batches.js';
 
 /** A page of files to be verified where they lie. `next` is the file id after which the next page begins; null after the last. */
 export interface VerificationPage {
-  readonly batches: readonly StorageBatch<StoredExpectation>[];
+  readonly batches: readonly PackedBatch<StoredExpectation>[];
   readonly next: number | null;
 }
 
-/** The page that these replicas make; `limit` is how many were asked for. */
-export function verificationPage(
-  replicas: readonly ReplicaOfFile[],
-  limit: number,
-): VerificationPage {
+/** Replicas in a page: some ten bytes each in the history. */
+export const VERIFIED_AT_ONCE = 4_000;
+/** Bytes of a page, for a storage may have to read all of them: some twenty minutes of work. */
+const MOST_BYTES = 200e9;
+
+/** The page that these replicas make, of which `VERIFIED_AT_ONCE` were asked for; they come in order of their files. */
+export function verificationPage(replicas: readonly ReplicaOfFile[]): VerificationPage {
+  let bytes = 0;
+  let taken = 0;
+  for (const [i, { file, size }] of replicas.entries()) {
+    // No file without all of its replicas.
+    if (bytes > MOST_BYTES && file !== replicas[i - 1]?.file) break;
+    bytes += size;
+    taken++;
+  }
+  const page = replicas.slice(0, taken);
+  const all = page.length === replicas.length && replicas.length < VERIFIED_AT_ONCE;
   return {
-    batches: byStorage(replicas, ({ storage, path, size, adler32 }) => ({
-      storage,
-      file: { path, size, adler32 },
-    })),
-    next: replicas.length < limit ? null : (replicas.at(-1)?.file ?? null),
+    batches: packed(
+      byStorage(page, ({ storage, path, size, adler32 }) => ({
+        storage,
+        file: { path, size, adler32 },
+      })),
+    ),
+    next: all ? null : (page.at(-1)?.file ?? null),
   };
 }

@@ -27,6 +27,7 @@ export async function attemptReport(
   compute: ComputeElement,
   storages: StorageElements,
 ): Promise<AttemptReport> {
+  if (status.state === 'withdrawn') return withdrawnReport(key, status);
   if (status.report === null) {
     return {
       ...bare(key, status),
@@ -71,7 +72,11 @@ export async function attemptReport(
   try {
     if (told.problem !== '') throw new FabricaError('FABRICA_REPORT_MALFORMED', told.problem);
     const outputs = await Promise.all(
-      report.outputs.map((output) => stagedOutput(output, storages)),
+      report.outputs.map(async (output) => {
+        const events = told.written?.[output.level];
+        const staged = await stagedOutput(output, storages);
+        return events === undefined ? staged : { ...staged, events };
+      }),
     );
     return { ...measured, state: 'done', events: told.events, outputs };
   } catch (error) {
@@ -101,6 +106,14 @@ export function failure(
     reason: printable(reason).slice(0, REASON_LENGTH),
     logTail,
   };
+}
+
+/** The report of an attempt that has not started, and never will. */
+export function withdrawnReport(
+  key: AttemptKey,
+  status: Pick<CeStatus, 'ceId' | 'startedAt' | 'endedAt'>,
+): AttemptReport {
+  return { ...bare(key, status), state: 'withdrawn', reason: 'withdrawn before it started' };
 }
 
 /** The report of an attempt that runs. */

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
 import {
+  attemptRanges,
   attemptsOf,
   jobsOf,
   type AttemptKey,
@@ -22,7 +23,8 @@ import type { StorageElements } from '../../grid/storage/storage-element.js';
 import { withFailures } from '../application-failure.js';
 import { withHeartbeat } from '../heartbeat.js';
 import { LARGEST_ANSWER, logText, type LogText } from '../log-text.js';
-import { attemptReport, failure, runningReport } from './attempt-report.js';
+import { pack } from '../packed.js';
+import { attemptReport, failure, runningReport, withdrawnReport } from './attempt-report.js';
 import { ceJobs } from './ce-jobs.js';
 import { archiveLogs, type ArchiveInput } from './log-archive.js';
 
@@ -46,10 +48,12 @@ export interface WatchInput extends BundleHandle {
 const LOOK = 5_000;
 /** Between two questions to a computing element that does not answer, ms; doubles from the first to the most. */
 const ASK_AGAIN = { first: 1_000, most: 60_000 };
-/** Jobs end one by one; so many looks at a bundle would cost more than its jobs. Least time between two, ms. */
-const LOOK_APART = 100;
+/** Jobs end one by one; so many looks at a bundle would cost more than its jobs. Least time between two: ms, and ms for each job. */
+const LOOK_APART = { least: 100, perJob: 1 };
 /** Ended jobs are reported when as many have come together as would take about this long to record, or after this time. */
-const REPORT_AFTER = { failures: 1_000, least: 1_500, most: 60_000 };
+const REPORT_AFTER = { failures: 1_000, fewFailures: 3_000, least: 1_500, most: 60_000 };
+/** Failures are many from this share of the bundle on. */
+const MANY_FAILURES = 0.05;
 /** A report goes into a Temporal history; a fuller one returns early. Characters of JSON. */
 const REPORT_SIZE = 400_000;
 /** Log tails beyond the first few of a bundle are for the diagnosis alone: the last lines tell it. */
@@ -70,11 +74,13 @@ export function createSiteActivities(context: SiteContext) {
       const key = keys.get(answer.name);
       if (answer.refused === '' || key === undefined) return [];
       const none = { ceId: '', startedAt: null, endedAt: clock.now() };
-      return [failure(key, none, 'submission', answer.refused)];
+      return answer.withdrawn === true
+        ? [withdrawnReport(key, none)]
+        : [failure(key, none, 'submission', answer.refused)];
     });
     const submittedAt = clock.now();
     log.info({ bundle: order.bundle, jobs: jobs.length, refused: refused.length }, 'submitted');
-    return { reports: refused, open: jobs.length - refused.length, submittedAt };
+    return { reports: pack(refused), open: jobs.length - refused.length, submittedAt };
   }
 
   /**
@@ -124,7 +130,9 @@ export function createSiteActivities(context: SiteContext) {
         if (size > REPORT_SIZE) break;
       }
       const all = ended.size === keys.length;
-      const failed = [...ended.values()].some((report) => report.state !== 'done');
+      const failed = [...ended.values()].filter((report) => report.state !== 'done').length;
+      const urgency =
+        failed >= MANY_FAILURES * keys.length ? REPORT_AFTER.failures : REPORT_AFTER.fewFailures;
       const waited = firstEnd === null ? 0 : clock.now() - firstEnd;
       // The longer the bundle has been running, the rarer its reports: a tenth of its life apart.
       const patience = Math.min(
@@ -135,16 +143,21 @@ export function createSiteActivities(context: SiteContext) {
         all ||
         size > REPORT_SIZE ||
         cancellationSignal.aborted ||
-        (failed && waited >= REPORT_AFTER.failures) ||
+        (failed > 0 && waited >= urgency) ||
         (firstEnd !== null && waited >= patience) ||
         (started.length > 0 && firstEnd === null && clock.now() - begun >= REPORT_AFTER.least)
       ) {
         const reports = [...ended.values(), ...started].sort((a, b) => a.job - b.job);
-        return { reports, open: keys.length - ended.size };
+        return {
+          reports: pack(reports),
+          begun: attemptRanges(started),
+          open: keys.length - ended.size,
+        };
       }
       const sooner = firstEnd === null ? LOOK : Math.max(50, Math.min(patience - waited, LOOK));
       await compute.changed(Math.min(sooner, LOOK), cancellationSignal);
-      const early = LOOK_APART - (performance.now() - looked);
+      const apart = Math.max(LOOK_APART.least, LOOK_APART.perJob * (keys.length - ended.size));
+      const early = apart - (performance.now() - looked);
       if (early > 0) await delay(early);
     }
   }
@@ -177,6 +190,12 @@ export function createSiteActivities(context: SiteContext) {
         );
       }
     }
+  }
+
+  /** Afterwards no job of the bundle starts that has not; the watch reports them. Returns how many that are. */
+  async function withdrawJobs(input: BundleHandle): Promise<number> {
+    const names = [...attemptsOf(input.attempts)].map((key) => nameOf(input, key));
+    return (await compute.withdraw(names)).length;
   }
 
   /** Afterwards no job of the bundle runs or will ever run, and nothing of them is left at the site. */
@@ -238,7 +257,7 @@ export function createSiteActivities(context: SiteContext) {
     submission: withHeartbeat(withFailures({ submitJobs })),
     io: withHeartbeat(
       withFailures({
-        ...{ watchJobs, endJobs, forgetJobs, retireEpochs },
+        ...{ watchJobs, withdrawJobs, endJobs, forgetJobs, retireEpochs },
         ...{ archiveLogs: archive, readLog, checkSite },
       }),
     ),

@@ -1,14 +1,22 @@
 import { Context } from '@temporalio/activity';
+import pMap from 'p-map';
 import { FabricaError, messageOf } from '../../domain/errors.js';
 import type { Clock } from '../../domain/clock.js';
+import {
+  firstProblems,
+  partOfList,
+  type ListedFile as ListedInput,
+  type ListPlace,
+} from '../../domain/input-list.js';
 import type { Log } from '../../domain/log.js';
 import { logMember } from '../../domain/log-archive.js';
+import type { Packed } from '../../domain/packed.js';
 import type { Space, StorageElement, StorageElements } from '../../grid/storage/storage-element.js';
 import { memberPart } from '../../grid/storage/log-archive.js';
 import { withFailures } from '../application-failure.js';
 import { withHeartbeat } from '../heartbeat.js';
 import { LARGEST_ANSWER, logText, type LogText } from '../log-text.js';
-import { pack, unpack, type Packed } from '../packed.js';
+import { pack, unpack } from '../packed.js';
 import { probe } from './probe.js';
 
 /** A file that should be on a storage. Size in bytes. */
@@ -16,6 +24,12 @@ export interface StoredExpectation {
   readonly path: string;
   readonly size: number;
   readonly adler32: string;
+}
+
+/** A file, or a directory with all that is below it. */
+export interface PathToRemove {
+  readonly path: string;
+  readonly shape: 'file' | 'tree';
 }
 
 export interface StorageProblem {
@@ -26,6 +40,12 @@ export interface StorageProblem {
 
 /** Path, size, and when it was written (ms since 1970) where the storage tells it. */
 export type ListedFile = readonly [path: string, size: number, modifiedAt: number | null];
+
+/** Where a listing of several directories goes on: the number of the directory from 0, and the last path in it that was told; '' for none. */
+export interface ListingPlace {
+  readonly directory: number;
+  readonly after: string;
+}
 
 export interface CopyOrder extends StoredExpectation {
   readonly transfer: number;
@@ -54,13 +74,15 @@ export function createStorageActivities(context: {
   }): Promise<StorageProblem[]> {
     const storage = storages.get(input.storage);
     await storage.check();
-    const problems: StorageProblem[] = [];
-    for (const file of input.files) {
-      const problem = await verify(storage, file);
-      if (problem !== null) problems.push(problem);
-      heedCancellation();
-    }
-    return problems;
+    const found = await pMap(
+      input.files,
+      async (file) => {
+        heedCancellation();
+        return verify(storage, file);
+      },
+      AT_ONCE,
+    );
+    return found.filter((problem) => problem !== null);
   }
 
   /** Copies files here from where they are; each result tells its own failure. */
@@ -89,14 +111,18 @@ export function createStorageActivities(context: {
   /** Removes files and directories; returns when none of them is there any more. */
   async function removeFiles(input: {
     storage: string;
-    paths: readonly { path: string; shape: 'file' | 'tree' }[];
+    paths: readonly PathToRemove[];
   }): Promise<void> {
     const storage = storages.get(input.storage);
     await storage.check();
-    for (const one of input.paths) {
-      await removeOne(storage, one);
-      heedCancellation();
-    }
+    await pMap(
+      input.paths,
+      async (one) => {
+        heedCancellation();
+        await removeOne(storage, one);
+      },
+      AT_ONCE,
+    );
   }
 
   /**
@@ -105,7 +131,7 @@ export function createStorageActivities(context: {
    */
   async function removeEach(input: {
     storage: string;
-    paths: readonly { path: string; shape: 'file' | 'tree' }[];
+    paths: readonly PathToRemove[];
   }): Promise<{ refused: { path: string; reason: string }[] }> {
     const storage = storages.get(input.storage);
     await storage.check();
@@ -124,20 +150,26 @@ export function createStorageActivities(context: {
     return { refused };
   }
 
-  /** Files below a directory: one page of at most `limit` paths in order, those after `after`. */
+  /** Files below directories, one after the other: a page of at most `limit` paths, from a place on; `next` is null after the last page. */
   async function listFiles(input: {
     storage: string;
-    directory: string;
-    after: string;
+    directories: readonly string[];
+    from: ListingPlace;
     limit: number;
-  }): Promise<{ paths: string[]; more: boolean }> {
+  }): Promise<{ paths: string[]; next: ListingPlace | null }> {
+    const { directories, from, limit, storage } = input;
     const paths: string[] = [];
-    for await (const { path } of storages.get(input.storage).list(input.directory, input.after)) {
-      heedCancellation();
-      if (paths.length === input.limit) return { paths, more: true };
-      paths.push(path);
+    for (const [place, directory] of directories.entries()) {
+      if (place < from.directory) continue;
+      let after = place === from.directory ? from.after : '';
+      for await (const { path } of storages.get(storage).list(directory, after)) {
+        heedCancellation();
+        if (paths.length === limit) return { paths, next: { directory: place, after } };
+        paths.push(path);
+        after = path;
+      }
     }
-    return { paths, more: false };
+    return { paths, next: null };
   }
 
   /** As `listFiles`, in the form of a long listing. `last` is the last path; null if there are no more. */
@@ -204,9 +236,39 @@ export function createStorageActivities(context: {
   /** As `verifyFiles`, for many. */
   async function verifyPage(input: {
     storage: string;
+    count: number;
     files: Packed<StoredExpectation>;
   }): Promise<StorageProblem[]> {
     return verifyFiles({ storage: input.storage, files: unpack(input.files) });
+  }
+
+  /** As `removeFiles`, for many. */
+  async function removePage(input: {
+    storage: string;
+    count: number;
+    files: Packed<PathToRemove>;
+  }): Promise<void> {
+    await removeFiles({ storage: input.storage, paths: unpack(input.files) });
+  }
+
+  /** A part of a stored list of input files, and where the next one begins; null after the last. Throws `FABRICA_INPUT_INVALID`. */
+  async function readList(input: {
+    storage: string;
+    path: string;
+    from: ListPlace;
+  }): Promise<{ files: Packed<ListedInput>; next: ListPlace | null }> {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of await storages.get(input.storage).read(input.path)) {
+      heedCancellation();
+      chunks.push(chunk as Uint8Array);
+    }
+    const { files, next, problems } = partOfList(Buffer.concat(chunks), input.from, LIST_PART);
+    if (problems.length === 0) return { files: pack(files), next };
+    throw new FabricaError(
+      'FABRICA_INPUT_INVALID',
+      `The list ${input.path} on ${input.storage} has lines that can not be used:\n${firstProblems(problems)}\n`,
+      { storage: input.storage, path: input.path },
+    );
   }
 
   /** Free and total bytes. */
@@ -236,26 +298,30 @@ export function createStorageActivities(context: {
 
   return withHeartbeat(
     withFailures({
-      ...{ verifyFiles, verifyPage, copyFiles, removeFiles, removeEach, readArchivedLog },
+      ...{ verifyFiles, verifyPage, copyFiles, removeFiles, removePage, removeEach },
       ...{ listFiles, listPage, countFiles, presentFiles, measureSpace, probeStorage },
+      ...{ readArchivedLog, readList },
     }),
   );
 }
 
 export type StorageActivities = ReturnType<typeof createStorageActivities>;
 
+/** Bytes of a list that go through a history at once, before they are compressed. */
+const LIST_PART = 1_000_000;
+
 /** Stops here if this work is not wanted any more. */
 function heedCancellation(): void {
   Context.current().cancellationSignal.throwIfAborted();
 }
 
+/** Work on files of one storage at once: its answers take longer than the work. */
+const AT_ONCE = { concurrency: 16 };
+
 /** So many refused removals in a row are no accident of single files. */
 const MANY = 50;
 
-async function removeOne(
-  storage: StorageElement,
-  { path, shape }: { readonly path: string; readonly shape: 'file' | 'tree' },
-): Promise<void> {
+async function removeOne(storage: StorageElement, { path, shape }: PathToRemove): Promise<void> {
   if (shape === 'tree') return storage.removeTree(path);
   await storage.remove(path);
   if ((await storage.stat(path)) === null) return;

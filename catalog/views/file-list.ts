@@ -14,6 +14,10 @@ export interface FileView {
   readonly events: number | null;
   readonly createdAt: number;
   readonly replicas: readonly ReplicaView[];
+  /** The files that it was made from, the first 100; told of a single file only. */
+  readonly parents?: readonly string[];
+  /** The files that were made from it, the first 100; told of a single file only. */
+  readonly children?: readonly string[];
 }
 
 export interface ReplicaView {
@@ -63,7 +67,28 @@ export async function findFile(db: Db, lfn: string): Promise<FileView | null> {
   const row = await db.selectFrom('files').selectAll().where('lfn', '=', lfn).executeTakeFirst();
   if (row === undefined) return null;
   const replicas = await replicasOfFiles(db, [row.id]);
-  return { ...fileView(row), replicas: replicas.get(row.id) ?? [] };
+  const parents = await relatives(db, row.id, 'parents');
+  const children = await relatives(db, row.id, 'children');
+  return { ...fileView(row), replicas: replicas.get(row.id) ?? [], parents, children };
+}
+
+const MOST_RELATIVES = 100;
+
+/** LFNs of the files that a file was made from, or of those that were made from it. */
+async function relatives(db: Db, file: number, which: 'parents' | 'children'): Promise<string[]> {
+  const [from, to] =
+    which === 'parents'
+      ? (['file_parents.file_id', 'file_parents.parent_id'] as const)
+      : (['file_parents.parent_id', 'file_parents.file_id'] as const);
+  const rows = await db
+    .selectFrom('file_parents')
+    .innerJoin('files', 'files.id', to)
+    .select('files.lfn')
+    .where(from, '=', file)
+    .orderBy('files.lfn')
+    .limit(MOST_RELATIVES)
+    .execute();
+  return rows.map(({ lfn }) => lfn);
 }
 
 interface FileColumns {

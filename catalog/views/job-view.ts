@@ -8,6 +8,7 @@ import type { JobKind, JobState } from '../../domain/states/job.js';
 import type { Evidence } from '../attempts.js';
 import type { Db } from '../catalog.js';
 import { replicasOf } from '../files.js';
+import { lostInputs, type LostInput } from '../job-inputs.js';
 import { revisionOf, type ProductionRow } from '../productions.js';
 import { allSites, effectiveState } from '../resources.js';
 import { exclusionsAt } from '../tallies.js';
@@ -94,8 +95,13 @@ export interface JobView {
   readonly waived: { readonly who: string; readonly at: number; readonly why: string } | null;
   readonly attempts: readonly AttemptView[];
   readonly outputs: readonly OutputView[];
-  /** LFNs of its input files, the first 100. */
+  /** LFNs of its input files, and of its overlay files, the first 100. */
   readonly inputs: readonly string[];
+  readonly overlay: readonly string[];
+  /** How many input files there are. */
+  readonly inputFiles: number;
+  /** A file that it reads and of which no good copy is left; null if there is none. */
+  readonly lostInput: LostInput | null;
 }
 
 const MOST_INPUTS = 100;
@@ -143,7 +149,8 @@ export async function viewJob(
     waived: job.state === 'Waived' ? await waiverOf(db, production.id, job) : null,
     attempts: await attemptsOfJob(db, production.id, number),
     outputs: await outputsOfJob(db, production.id, number),
-    inputs: await inputsOfJob(db, production.id, number),
+    ...(await inputsOfJob(db, production.id, number)),
+    lostInput: (await lostInputs(db, production.id, [number]))[0] ?? null,
   };
 }
 
@@ -293,15 +300,25 @@ async function outputsOfJob(db: Db, production: number, job: number): Promise<Ou
   return outputs;
 }
 
-async function inputsOfJob(db: Db, production: number, job: number): Promise<string[]> {
+async function inputsOfJob(
+  db: Db,
+  production: number,
+  job: number,
+): Promise<Pick<JobView, 'inputs' | 'inputFiles' | 'overlay'>> {
   const rows = await db
     .selectFrom('job_inputs')
     .innerJoin('files', 'files.id', 'job_inputs.file_id')
-    .select('files.lfn')
+    .select(['files.lfn', 'job_inputs.role'])
     .where('job_inputs.production_id', '=', production)
     .where('job_inputs.job', '=', job)
     .orderBy('job_inputs.position')
-    .limit(MOST_INPUTS)
     .execute();
-  return rows.map((row) => row.lfn);
+  const of = (role: 'input' | 'overlay'): string[] =>
+    rows.filter((row) => row.role === role).map(({ lfn }) => lfn);
+  const inputs = of('input');
+  return {
+    inputs: inputs.slice(0, MOST_INPUTS),
+    inputFiles: inputs.length,
+    overlay: of('overlay').slice(0, MOST_INPUTS),
+  };
 }

@@ -8,6 +8,7 @@ import { revisionOf, type ProductionRow } from '../productions.js';
 import { progressOf } from '../progress.js';
 import { countRemnants } from '../remnants.js';
 import { exclusionsAt } from '../tallies.js';
+import { lineageOf, type LineageView } from './lineage.js';
 import { nextPlacement, openBySite } from './open-work.js';
 
 /** A block as a line of a production's page. */
@@ -44,6 +45,8 @@ export interface ProductionView {
   readonly group: string;
   readonly owner: string;
   readonly description: string;
+  /** `sites`: it is held because no site takes its jobs, and goes on when one does. */
+  readonly heldFor: 'sites' | null;
   readonly campaign: string;
   readonly revision: number;
   /** All of them, the oldest first. */
@@ -54,6 +57,7 @@ export interface ProductionView {
   readonly progress: ProductionProgress;
   /** The outputs are merged before they are distributed. */
   readonly merges: boolean;
+  readonly lineage: LineageView;
   /** What the scouts measured (`policy/estimate.ts`); null before the verdict. */
   readonly estimate: Readonly<Record<string, number | null>> | null;
   /** Blocks that are not finished, in order; then, up to the limit, the newest finished ones. */
@@ -89,6 +93,7 @@ export async function viewProduction(
     group: production.group_name,
     owner: production.owner,
     description: production.description,
+    heldFor: production.held_for,
     campaign: production.campaign,
     revision: production.revision,
     revisions: await revisionLines(db, production.id),
@@ -97,6 +102,7 @@ export async function viewProduction(
     finishedAt: production.finished_at,
     progress: await progressOf(db, production, options.now),
     merges: definition.merge !== undefined,
+    lineage: await lineageOf(db, production),
     // Written by control's `saveEstimate` only.
     estimate:
       production.estimate === null

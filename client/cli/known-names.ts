@@ -1,3 +1,5 @@
+import { campaignsOf } from '../../catalog/views/campaigns.js';
+import { viewCampaign, type CampaignView } from '../../catalog/views/campaign-view.js';
 import { allSites, allStorages } from '../../catalog/resources.js';
 import { FabricaError } from '../../domain/errors.js';
 import { quoted } from '../../domain/problem.js';
@@ -16,6 +18,24 @@ export async function checkStorageName(session: Session, name: string): Promise<
   const storages = await (await session.catalog()).read(allStorages);
   const names = storages.map((storage) => storage.name);
   if (!names.includes(name)) throw unknown('FABRICA_STORAGE_UNKNOWN', 'storage', name, names);
+}
+
+/** The campaign of this name. Throws `FABRICA_CAMPAIGN_UNKNOWN`. */
+export async function campaignOf(
+  session: Session,
+  name: string,
+  trouble = 0,
+): Promise<CampaignView> {
+  const catalog = await session.catalog();
+  const found = await catalog.read((db) => viewCampaign(db, name, { now: session.now, trouble }));
+  if (found !== null) return found;
+  const meant = nearest(name, await catalog.read(campaignsOf));
+  throw new FabricaError(
+    'FABRICA_CAMPAIGN_UNKNOWN',
+    `No production of a campaign ${quoted(name)} is registered.`,
+    { campaign: name },
+    meant === null ? {} : { remedy: `Did you mean ${meant}?` },
+  );
 }
 
 function unknown(

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { addAudit } from './commands/audit.js';
 import { addBackup } from './commands/backup.js';
+import { addCampaign } from './commands/campaign.js';
 import { addClean } from './commands/clean.js';
 import { addDebts } from './commands/debts.js';
 import { addDoctor } from './commands/doctor.js';
@@ -17,6 +18,7 @@ import { addQuickstart } from './commands/quickstart.js';
 import { addRecover } from './commands/recover.js';
 import { addReplicas } from './commands/replicas.js';
 import { addReprocess } from './commands/reprocess.js';
+import { addChanges } from './commands/changes.js';
 import { addRequests } from './commands/requests.js';
 import { addRestore } from './commands/restore.js';
 import { addSchema } from './commands/schema.js';
@@ -36,7 +38,8 @@ const GROUPS: readonly (readonly [heading: string, add: readonly Add[]])[] = [
   ['Make productions:', [addNew, addSchema, addSubmit]],
   ['Look at them:', [addList, addShow, addWatch, addJobs, addJob, addFailures, addLog]],
   ['Look at data:', [addFiles, addReplicas, addAudit, addSweep, addDebts, addJanitor]],
-  ['Steer:', [addRequests, addReprocess, addClean, addSite]],
+  ['Work with campaigns:', [addCampaign]],
+  ['Steer:', [addRequests, addChanges, addReprocess, addClean, addSite]],
 ];
 type Add = (program: Command, invocation: Invocation) => void;
 

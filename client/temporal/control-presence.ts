@@ -48,6 +48,16 @@ export async function whyNoControl({
     : `no control process polls the queue ${CONTROL_QUEUE} of Temporal at ${address}, namespace ${namespace}`;
 }
 
+/** Whether what has failed with one production will fail with every other: Temporal, the catalog or the control process is away. */
+export async function isOver(
+  error: FabricaError,
+  connected: Pick<ConnectedClient, 'connection' | 'endpoint'>,
+): Promise<boolean> {
+  if (/^FABRICA_(TEMPORAL|CATALOG)_/.test(error.code)) return true;
+  // One that has not answered in time may only have much to do.
+  return error.code === 'FABRICA_WORKER_ABSENT' && (await whyNoControl(connected)) !== null;
+}
+
 async function connect(loaded: LoadedConfiguration, clock: Clock): Promise<ConnectedClient | null> {
   // Temporal's packages take longer to load than most commands to run.
   const { connectClient } = await import('./connection.js');

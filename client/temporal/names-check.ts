@@ -13,6 +13,13 @@ export function checkNames(
   configuration: Configuration,
   file: string,
 ): void {
+  const problems = nameProblems(definition, configuration);
+  if (problems.length === 0) return;
+  throw problemsError('FABRICA_DEFINITION_INVALID', problems, whereOf(definition) ?? { file });
+}
+
+/** The sites, areas, storages and copies of a definition that the configuration does not have. */
+export function nameProblems(definition: Definition, configuration: Configuration): Problem[] {
   const { diagnosis, distribution, sites } = definition;
   const finals = configuration.storages.filter(({ purpose }) => purpose === 'final');
   const siteNames = configuration.sites.map(({ name }) => name);
@@ -45,8 +52,7 @@ export function checkNames(
       );
     });
   }
-  if (problems.length === 0) return;
-  throw problemsError('FABRICA_DEFINITION_INVALID', problems, whereOf(definition) ?? { file });
+  return problems;
 }
 
 function unknown(

@@ -6,22 +6,25 @@ import { createStorageElements } from '../../grid/storage/storage-elements.js';
 import { uploadSandbox, type SandboxPlan } from '../sandbox.js';
 
 /**
- * Puts the payload files of a definition on the first final storage that takes them; returns the definition that refers to them. Throws
- * `FABRICA_STORAGE_UNREACHABLE`, telling what each storage said, and what `uploadSandbox` throws about the files themselves.
+ * Puts the payload files of definitions on the first final storage that takes all of them, each file once; returns the definitions that
+ * refer to them, in the same order. Throws `FABRICA_STORAGE_UNREACHABLE`, telling what each storage said, and what `uploadSandbox`
+ * throws about the files themselves.
  */
-export async function uploadPayload(
-  plan: SandboxPlan,
+export async function uploadPayloads(
+  plans: readonly SandboxPlan[],
   configuration: Configuration,
   epoch: string,
-): Promise<Definition> {
-  if (plan.files.length === 0) return plan.definition;
+): Promise<Definition[]> {
+  if (plans.every(({ files }) => files.length === 0)) {
+    return plans.map(({ definition }) => definition);
+  }
   const elements = createStorageElements(configuration.storages, configuration.simulation);
   const finals = configuration.storages.filter(({ purpose }) => purpose === 'final');
   const refusals: string[] = [];
   for (const { name } of finals) {
     const storage = elements.get(name);
     try {
-      return await upload(plan, storage, configuration, epoch);
+      return await upload(plans, storage, configuration, epoch);
     } catch (error) {
       if (!isStorageFault(error)) throw error;
       refusals.push(`${name}: ${messageOf(error)}`);
@@ -36,13 +39,18 @@ export async function uploadPayload(
 }
 
 async function upload(
-  plan: SandboxPlan,
+  plans: readonly SandboxPlan[],
   storage: StorageElement,
   { lfn }: Configuration,
   epoch: string,
-): Promise<Definition> {
+): Promise<Definition[]> {
   await storage.check();
-  return uploadSandbox(plan, storage, epoch, lfn);
+  const sent = new Set<string>();
+  const definitions: Definition[] = [];
+  for (const plan of plans) {
+    definitions.push(await uploadSandbox(plan, storage, epoch, lfn, sent));
+  }
+  return definitions;
 }
 
 /** Another storage may do better. */

@@ -1,53 +1,43 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type Client,
+  WithStartWorkflowOperation,
   WorkflowIdConflictPolicy,
   WorkflowIdReusePolicy,
   WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
+  WorkflowUpdateRPCTimeoutOrCancelledError,
 } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
 import type { Catalog } from '../../catalog/catalog.js';
 import { getProduction, type ProductionRow } from '../../catalog/productions.js';
-import { lastLogId, logSince } from '../../catalog/views/log-since.js';
-import type { EventLine } from '../../catalog/views/production-view.js';
-import type { Clock } from '../../domain/clock.js';
-import type { CommandKind } from '../../domain/command.js';
+import type { CommandAnswer, PersonsCommand } from '../../domain/command.js';
 import { FabricaError } from '../../domain/errors.js';
 import { CONTROL_QUEUE, productionWorkflowId } from '../../domain/names.js';
-import { LIVE_PRODUCTION_STATES, type ProductionState } from '../../domain/states/production.js';
+import { LIVE_PRODUCTION_STATES } from '../../domain/states/production.js';
 import type { production } from '../../workflows/production.js';
 import { whatHinders } from './pending-failure.js';
 
 /** What a person asks of a production. */
 export interface ProductionRequest {
-  readonly kind: Exclude<CommandKind, 'malformed'>;
+  readonly kind: PersonsCommand;
   readonly who: string;
   readonly why: string;
-  /** `reprioritize` only. */
-  readonly value?: number;
-  /** The part of the jobs that is meant, as a signal takes it (`domain/selection.ts`). */
+  /** `reprioritize`: the priority; `comment`: the text. */
+  readonly value?: number | string;
+  /** The part of the jobs that is meant, or what is extended or amended, as a signal takes it. */
   readonly select?: Readonly<Record<string, unknown>>;
 }
 
-export interface RequestAnswer {
-  readonly production: string;
-  readonly request: string;
-  readonly state: ProductionState;
-  readonly priority: number;
-  readonly reason: string;
-  /** False if it was so already. */
-  readonly changed: boolean;
-  /** What the event log says about it. */
-  readonly events: readonly EventLine[];
-}
-
-/** ms. */
-const LOOK = 100;
+/** ms after which a person is told that the answer takes time. */
 const SILENT = 1000;
 
 /**
- * Sends a request to a production and waits until the event log tells what came of it; `tell` is called once if that takes more than a
- * second. What is so already is not asked for again. Throws `FABRICA_COMMAND_REFUSED` with the reason; after `patience` s (default: 20)
- * what keeps the control process from it, such as `FABRICA_CATALOG_LOCKED`, or `FABRICA_WORKER_ABSENT`.
+ * Sends a request to a production as an update, and answers what came of it; `tell` is called once if that takes more than a second. Throws
+ * `FABRICA_COMMAND_REFUSED` with the reason. If nobody has answered after `patience` s (default: 20), the request is left as a signal
+ * that is obeyed once somebody can, and the error is what keeps the control process from it, such as `FABRICA_CATALOG_LOCKED`, or
+ * `FABRICA_WORKER_ABSENT`.
  */
 export async function requestOf(
   name: string,
@@ -55,33 +45,34 @@ export async function requestOf(
   deps: {
     client: Client;
     catalog: Catalog;
-    clock: Clock;
     tell: (message: string) => void;
     patience?: number;
   },
-): Promise<RequestAnswer> {
-  const { catalog, client, clock, patience = 20, tell } = deps;
-  const before = await catalog.read((db) => getProduction(db, name));
-  if (isSo(before, request)) return answer(before, request, []);
-  const after = await catalog.read((db) => lastLogId(db, before.id));
-  await send(client, before, request);
-  const begun = clock.now();
-  const deadline = begun + 1000 * patience;
-  let told = false;
-  while (clock.now() < deadline) {
-    const news = await catalog.read((db) => logSince(db, before.id, after));
-    const mine = news.filter(({ who }) => who === request.who);
-    const refusal = mine.find(({ what }) => what === `${request.kind} refused`);
-    if (refusal !== undefined) throw refused(name, request, refusal.why);
-    if (mine.length > 0) {
-      return answer(await catalog.read((db) => getProduction(db, name)), request, mine);
+): Promise<CommandAnswer> {
+  const { catalog, client, patience = 20, tell } = deps;
+  const row = await catalog.read((db) => getProduction(db, name));
+  const answered = new AbortController();
+  const { signal } = answered;
+  const told = sleep(SILENT, undefined, { signal }).then(
+    () =>
+      tell(`${request.kind} is sent; waiting for the control process, for at most ${patience} s.`),
+    () => undefined,
+  );
+  const id = randomUUID();
+  try {
+    return await client.withDeadline(Date.now() + 1000 * patience, () =>
+      update(client, row, request, id),
+    );
+  } catch (error) {
+    if (!(error instanceof WorkflowUpdateRPCTimeoutOrCancelledError)) {
+      throw understood(error, row, request);
     }
-    if (!told && clock.now() >= begun + SILENT) {
-      tell(`${request.kind} is sent; waiting for the control process, for at most ${patience} s.`);
-      told = true;
-    }
-    await sleep(LOOK);
+  } finally {
+    answered.abort();
+    await told;
   }
+  // An update that nobody has taken is forgotten with its sender; by its id it is not obeyed twice.
+  await signalOf(client, row, request, id);
   const sent = `${request.kind} was sent to ${name}`;
   const failure = await whatHinders(client, catalog, productionWorkflowId(name), sent);
   if (failure !== null) throw failure;
@@ -96,95 +87,95 @@ export async function requestOf(
   );
 }
 
-/** True if the production is already as the request wants it. */
-function isSo({ priority, state }: ProductionRow, { kind, value }: ProductionRequest): boolean {
-  switch (kind) {
-    case 'pause':
-      return state === 'Stopped';
-    case 'resume':
-      return state === 'Active' || state === 'Scouting';
-    case 'cancel':
-      return state === 'Cancelling' || state === 'Cancelled';
-    case 'reprioritize':
-      return priority === value && LIVE_PRODUCTION_STATES.includes(state);
-    case 'clean':
-      return state === 'Cleaning' || state === 'Cleaned';
-    case 'release':
-    case 'waive':
-    case 'kill':
-    case 'reprocess':
-    case 'rescout':
-      return false;
-  }
+/** Requests that a production takes after its end as well: it is started again with them. */
+const REENTERING: readonly PersonsCommand[] = [
+  ...(['clean', 'reprocess', 'rescout', 'extend', 'comment'] as const),
+];
+
+/** The argument of the signal or the update. */
+function argumentOf({ select = {}, value, who, why }: ProductionRequest): Record<string, unknown> {
+  return { ...(value === undefined ? {} : { value }), ...select, who, why };
 }
 
-/** Requests that a production takes after its end as well. */
-const REENTERING: readonly CommandKind[] = ['clean', 'reprocess', 'rescout'];
-
-async function send(
+function update(
   client: Client,
-  row: ProductionRow,
-  { kind, select = {}, value, who, why }: ProductionRequest,
-): Promise<void> {
-  const { name, state } = row;
-  const said = { ...select, who, why };
-  if (REENTERING.includes(kind)) return reenter(client, name, kind, said);
-  const handle = client.workflow.getHandle(productionWorkflowId(name));
-  try {
-    await handle.signal(kind, value === undefined ? said : { value, ...said });
-  } catch (error) {
-    if (!(error instanceof WorkflowNotFoundError)) throw error;
-    const live = LIVE_PRODUCTION_STATES.includes(state);
-    throw new FabricaError(
-      'FABRICA_COMMAND_REFUSED',
-      live
-        ? `Production ${name} is ${state}, but its workflow does not run.`
-        : `Production ${name} is ${state}: it has ended and takes no requests.`,
-      { production: name },
-      {
-        remedy: live
-          ? 'Run `fabrica recover`, then ask again.'
-          : `\`fabrica show ${name}\` tells how it ended.`,
-      },
-    );
+  { name }: ProductionRow,
+  request: ProductionRequest,
+  updateId: string,
+): Promise<CommandAnswer> {
+  const { kind } = request;
+  const args: [unknown] = [argumentOf(request)];
+  if (!REENTERING.includes(kind)) {
+    const handle = client.workflow.getHandle(productionWorkflowId(name));
+    return handle.executeUpdate<CommandAnswer, [unknown]>(kind, { updateId, args });
   }
-}
-
-/** A production that has ended is started again with the request; one that runs gets it. */
-async function reenter(
-  client: Client,
-  name: string,
-  kind: ProductionRequest['kind'],
-  said: { readonly who: string; readonly why: string },
-): Promise<void> {
-  await client.workflow.signalWithStart<typeof production, [unknown]>('production', {
-    taskQueue: CONTROL_QUEUE,
-    workflowId: productionWorkflowId(name),
+  const startWorkflowOperation = new WithStartWorkflowOperation<typeof production>('production', {
+    ...startOptions(name, request),
     workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
-    workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
-    args: [{ production: name, by: said.who }],
-    signal: kind,
-    signalArgs: [said],
-    staticSummary: `production ${name}`,
+  });
+  return client.workflow.executeUpdateWithStart<typeof production, CommandAnswer, [unknown]>(kind, {
+    ...{ updateId, args, startWorkflowOperation },
   });
 }
 
-function refused(name: string, { kind }: ProductionRequest, why: string): FabricaError {
-  return new FabricaError(
-    'FABRICA_COMMAND_REFUSED',
-    `${kind} of ${name} is refused: ${why}.`,
-    {
-      production: name,
-    },
-    { remedy: `\`fabrica show ${name}\` tells its state and what it waits for.` },
-  );
+async function signalOf(
+  client: Client,
+  row: ProductionRow,
+  request: ProductionRequest,
+  id: string,
+): Promise<void> {
+  const argument = { ...argumentOf(request), id };
+  const { kind } = request;
+  try {
+    if (REENTERING.includes(kind)) {
+      await client.workflow.signalWithStart<typeof production, [unknown]>('production', {
+        ...startOptions(row.name, request),
+        ...{ signal: kind, signalArgs: [argument] },
+        workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
+      });
+    } else {
+      await client.workflow.getHandle(productionWorkflowId(row.name)).signal(kind, argument);
+    }
+  } catch (error) {
+    throw understood(error, row, request);
+  }
 }
 
-function answer(
-  { name, priority, reason, state }: ProductionRow,
+function startOptions(name: string, { who }: ProductionRequest) {
+  return {
+    taskQueue: CONTROL_QUEUE,
+    workflowId: productionWorkflowId(name),
+    workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
+    args: [{ production: name, by: who }] as Parameters<typeof production>,
+    staticSummary: `production ${name}`,
+  };
+}
+
+function understood(
+  error: unknown,
+  { name, state }: ProductionRow,
   { kind }: ProductionRequest,
-  events: readonly EventLine[],
-): RequestAnswer {
-  const changed = events.length > 0;
-  return { production: name, request: kind, state, priority, reason, changed, events };
+): unknown {
+  if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure) {
+    return new FabricaError(
+      'FABRICA_COMMAND_REFUSED',
+      `${kind} of ${name} is refused: ${error.cause.message}.`,
+      { production: name },
+      { remedy: `\`fabrica show ${name}\` tells its state and what it waits for.` },
+    );
+  }
+  if (!(error instanceof WorkflowNotFoundError)) return error;
+  const live = LIVE_PRODUCTION_STATES.includes(state);
+  return new FabricaError(
+    'FABRICA_COMMAND_REFUSED',
+    live
+      ? `Production ${name} is ${state}, but its workflow does not run.`
+      : `Production ${name} is ${state}: it has ended and takes no ${kind}.`,
+    { production: name },
+    {
+      remedy: live
+        ? 'Run `fabrica recover`, then ask again.'
+        : `\`fabrica show ${name}\` tells how it ended.`,
+    },
+  );
 }

@@ -1,7 +1,11 @@
-import type { Definition, StoredPayload } from '../../domain/definition.js';
-import type { SandboxFile, SandboxPlan } from '../sandbox.js';
-
-type Section = 'fabrication' | 'merge';
+import type { Definition } from '../../domain/definition.js';
+import type { StoredPayload } from '../../domain/payload.js';
+import {
+  replaceFiles,
+  type SandboxFile,
+  type SandboxPlan,
+  type SandboxSection,
+} from '../sandbox.js';
 
 /**
  * The planned definition with the references that a registered one has for the same files: same content, same name, same place in the
@@ -9,19 +13,19 @@ type Section = 'fabrication' | 'merge';
  */
 export function withRegisteredFiles(plan: SandboxPlan, registered: Definition): Definition {
   const { definition, files } = plan;
-  const payload = (section: Section): Definition['fabrication']['payload'] =>
-    (definition[section]?.payload ?? []).map((entry, i) => {
-      const file = files.find((one) => one.section === section && one.index === i);
-      const known = registered[section]?.payload[i];
-      if (file === undefined || known === undefined || typeof known === 'string') return entry;
-      return isSame(file, known) ? known : entry;
-    });
-  const { fabrication, merge } = definition;
+  const known = (section: SandboxSection, i: number): string | StoredPayload | undefined =>
+    section === 'fabrication' || section === 'merge'
+      ? registered[section]?.payload[i]
+      : registered[section]?.list;
   return {
-    ...definition,
+    ...replaceFiles(definition, (section, i) => {
+      const file = files.find((one) => one.section === section && one.index === i);
+      const stored = known(section, i);
+      if (file === undefined || stored === undefined || typeof stored === 'string')
+        return undefined;
+      return isSame(file, stored) ? stored : undefined;
+    }),
     owner: definition.owner === '' ? registered.owner : definition.owner,
-    fabrication: { ...fabrication, payload: payload('fabrication') },
-    ...(merge === undefined ? {} : { merge: { ...merge, payload: payload('merge') } }),
   };
 }
 

@@ -7,7 +7,10 @@ import {
   type WorkflowHandleWithFirstExecutionRunId,
 } from '@temporalio/client';
 import type { Catalog } from '../../catalog/catalog.js';
-import { registeredDefinition } from '../../catalog/views/registered-definition.js';
+import {
+  registeredDefinition,
+  type RegisteredDefinition,
+} from '../../catalog/views/registered-definition.js';
 import type { Clock } from '../../domain/clock.js';
 import type { Configuration } from '../../domain/configuration.js';
 import type { Definition } from '../../domain/definition.js';
@@ -19,7 +22,7 @@ import { LIVE_PRODUCTION_STATES, type ProductionState } from '../../domain/state
 import type { production } from '../../workflows/production.js';
 import type { SandboxPlan } from '../sandbox.js';
 import { pendingFailure, whatHinders } from './pending-failure.js';
-import { uploadPayload } from './payload-upload.js';
+import { uploadPayloads } from './payload-upload.js';
 import { withRegisteredFiles } from './sandbox-references.js';
 
 /** What a submission has come to. */
@@ -37,6 +40,8 @@ export interface SubmissionOptions {
   readonly catalog: Catalog;
   readonly configuration: Configuration;
   readonly plan: SandboxPlan;
+  /** The planned definition with its payload files uploaded, where that has been done. (Default: they are uploaded) */
+  readonly uploaded?: Definition;
   /** `user@host`. */
   readonly by: string;
   readonly clock: Clock;
@@ -60,18 +65,18 @@ export async function submitProduction(options: SubmissionOptions): Promise<Subm
   const known = await catalog.read((db) => registeredDefinition(db, name));
   if (known !== null) {
     const registered = known.revision.definition;
-    const given = withRegisteredFiles(plan, registered);
     const { state } = known.production;
-    if (canonicalDefinition(given) === canonicalDefinition(registered)) {
-      if (LIVE_PRODUCTION_STATES.includes(state)) await start(client, given, options.by);
+    if (compared(plan, known) === 'same') {
+      if (LIVE_PRODUCTION_STATES.includes(state)) await start(client, registered, options.by);
       const { revision } = known.revision;
       return { production: name, outcome: 'exists', revision, state, workflowId };
     }
-    if (state !== 'Rejected') throw definitionConflict({ name, state }, registered, given);
     // What its scouts left is removed by the run that had started them.
     await untilEnded(client, workflowId, options);
   }
-  const uploaded = await uploadPayload(plan, configuration, catalog.epoch);
+  const uploaded =
+    options.uploaded ?? (await uploadPayloads([plan], configuration, catalog.epoch))[0];
+  if (uploaded === undefined) throw new Error('an upload gives back each definition');
   const definition = { ...uploaded, owner: uploaded.owner || ownerOf(options.by) };
   const handle = await start(client, definition, options.by);
   const state = await untilRegistered(handle, definition, options);
@@ -82,6 +87,19 @@ export async function submitProduction(options: SubmissionOptions): Promise<Subm
     state,
     workflowId,
   };
+}
+
+/**
+ * Whether a definition is the one that is registered under its name, or may be the next revision of it. Throws
+ * `FABRICA_DEFINITION_CONFLICT` with the difference.
+ */
+export function compared(plan: SandboxPlan, known: RegisteredDefinition): 'same' | 'revision' {
+  const registered = known.revision.definition;
+  const given = withRegisteredFiles(plan, registered);
+  if (canonicalDefinition(given) === canonicalDefinition(registered)) return 'same';
+  const { name, state } = known.production;
+  if (state !== 'Rejected') throw definitionConflict({ name, state }, registered, given);
+  return 'revision';
 }
 
 const ownerOf = (by: string): string => by.split('@')[0] ?? by;

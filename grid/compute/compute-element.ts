@@ -14,12 +14,17 @@ export interface CeSubmission {
   readonly ceId: string;
   /** Why it was refused; empty if it was taken, or was there already. */
   readonly refused: string;
+  /** It was refused because it had been withdrawn, or ended, before. */
+  readonly withdrawn?: true;
 }
 
-/** What a computing element knows of a job. `unknown`: it has never seen the name, or has forgotten it. */
+/**
+ * What a computing element knows of a job. `unknown`: it has never seen the name, or has forgotten it. `withdrawn`: it has not started,
+ * and never will.
+ */
 export interface CeStatus {
   readonly name: string;
-  readonly state: 'queued' | 'running' | 'ended' | 'unknown';
+  readonly state: 'queued' | 'running' | 'ended' | 'withdrawn' | 'unknown';
   readonly ceId: string;
   /** ms since 1970, where known. */
   readonly startedAt: number | null;
@@ -65,6 +70,9 @@ export interface ComputeElement {
 
   /** Afterwards none of the jobs runs or will ever run; a job that was not yet submitted never will be. */
   end(names: readonly string[]): Promise<void>;
+
+  /** Afterwards none of the jobs starts that has not; those that run go on. Returns the names of those that never will. */
+  withdraw(names: readonly string[]): Promise<string[]>;
 
   /** Afterwards nothing is left of these ended jobs. Jobs that still run are left alone. */
   forget(names: readonly string[]): Promise<void>;

@@ -58,6 +58,8 @@ interface Job {
   /** See `jobOrder`. */
   readonly order: number;
   state: 'queued' | 'running' | 'ended';
+  /** It has ended because somebody has decided that it never starts. */
+  withdrawn: boolean;
   /** The wrapper; null while this process has just started it, and if it never started. */
   process: ProcessIdentity | null;
   startedAt: number | null;
@@ -208,6 +210,16 @@ export class LocalComputeElement implements ComputeElement {
     await Promise.all(names.filter(isJobName).map((name) => this.#end(name)));
   }
 
+  async withdraw(names: readonly string[]): Promise<string[]> {
+    await this.#ready();
+    const withdrawn = await inParallel(names.filter(isJobName), async (name) => {
+      if (await this.#forbid(name)) return [name];
+      const { by } = await startOf(jobFolder(this.#spool, name));
+      return by === 'tombstone' ? [name] : [];
+    });
+    return withdrawn.flat();
+  }
+
   async forget(names: readonly string[]): Promise<void> {
     await this.#ready();
     const jobs = await inParallel(names, (name) => this.#ended(name));
@@ -322,8 +334,9 @@ export class LocalComputeElement implements ComputeElement {
     const refused = 'the job was ended before it could start';
     const known = this.#jobs.get(name);
     if (known !== undefined) {
-      const never = known.state === 'ended' && known.startedAt === null;
-      return never ? { name, ceId: '', refused } : { name, ceId: name, refused: '' };
+      return known.withdrawn
+        ? { name, ceId: '', refused, withdrawn: true }
+        : { name, ceId: name, refused: '' };
     }
     if (this.#isEarlier(name)) return { name, ceId: '', refused: EARLIER };
     const folder = jobFolder(this.#spool, name);
@@ -336,7 +349,7 @@ export class LocalComputeElement implements ComputeElement {
       return { name, ceId: name, refused: '' };
     }
     const { by } = await startOf(folder);
-    if (by === 'tombstone') return { name, ceId: '', refused };
+    if (by === 'tombstone') return { name, ceId: '', refused, withdrawn: true };
     await this.#discover(name);
     return { name, ceId: name, refused: '' };
   }
@@ -391,7 +404,10 @@ export class LocalComputeElement implements ComputeElement {
       if (await isAlive(start.process)) this.#adopt(job);
       else await this.#wrapperGone(job);
     } else {
-      if (start.by === 'tombstone') job.startedAt = null;
+      if (start.by === 'tombstone') {
+        job.startedAt = null;
+        job.withdrawn = true;
+      }
       this.#markEnded(job, start.by === 'nobody' ? this.#clock.now() : start.at);
     }
   }
@@ -504,15 +520,21 @@ export class LocalComputeElement implements ComputeElement {
     this.#ends.raise();
   }
 
-  async #end(name: string): Promise<void> {
+  /** Decides that a job never starts; false if that was decided before, one way or the other. */
+  async #forbid(name: string): Promise<boolean> {
     const folder = jobFolder(this.#spool, name);
-    if (await forbidStart(folder)) {
-      const job = this.#jobs.get(name) ?? newJob(name, folder, 0);
-      this.#jobs.set(name, job);
-      job.startedAt = null;
-      this.#markEnded(job, this.#clock.now());
-      return;
-    }
+    if (!(await forbidStart(folder))) return false;
+    const job = this.#jobs.get(name) ?? newJob(name, folder, 0);
+    this.#jobs.set(name, job);
+    job.startedAt = null;
+    job.withdrawn = true;
+    this.#markEnded(job, this.#clock.now());
+    return true;
+  }
+
+  async #end(name: string): Promise<void> {
+    if (await this.#forbid(name)) return;
+    const folder = jobFolder(this.#spool, name);
     const job = this.#jobs.get(name) ?? (await this.#discover(name));
     if (job === null || job.state === 'ended') return;
     const start = await startOf(folder);
@@ -534,7 +556,8 @@ export class LocalComputeElement implements ComputeElement {
 }
 
 function statusOf(job: Job): CeStatus {
-  const { name, state, startedAt, endedAt } = job;
+  const { name, startedAt, endedAt } = job;
+  const state = job.withdrawn ? 'withdrawn' : job.state;
   return { name, state, ceId: name, startedAt, endedAt, report: null, payloadReport: null };
 }
 
@@ -556,6 +579,7 @@ function newJob(name: string, folder: string, order: number): Job {
     place: jobPlace(name),
     order,
     state: 'queued',
+    withdrawn: false,
     process: null,
     startedAt: null,
     endedAt: null,

@@ -139,9 +139,13 @@ export function wrapperReportText(report: WrapperReport): string {
   ].join('\n');
 }
 
-/** What a payload tells of itself. `problem` is empty if the file could be used; `events` null if it does not tell them. */
+/**
+ * What a payload tells of itself. `problem` is empty if the file could be used; `events` null if it does not tell them. `written`: events in
+ * outputs by data level, left out where it tells none.
+ */
 export interface PayloadReport {
   readonly events: number | null;
+  readonly written?: Readonly<Record<string, number>>;
   readonly problem: string;
 }
 
@@ -163,11 +167,38 @@ export function parsePayloadReport(text: string): PayloadReport {
   if (typeof content !== 'object' || content === null || Array.isArray(content)) {
     return refused('is no JSON object');
   }
-  if (!('events' in content)) return { events: null, problem: '' };
-  const { events } = content;
-  if (typeof events !== 'number') return refused('has "events" that are no number');
-  if (!Number.isInteger(events) || events < 0 || events > MOST_EVENTS) {
-    return refused(`has ${events} "events"; it must be a whole number from 0 to ${MOST_EVENTS}`);
+  const events: unknown = 'events' in content ? content.events : null;
+  const problem = 'events' in content ? countProblem('"events"', events) : '';
+  if (problem !== '') return refused(problem);
+  const written: unknown = 'written' in content ? content.written : {};
+  if (typeof written !== 'object' || written === null || Array.isArray(written)) {
+    return refused('has "written" that is no object of events by data level');
   }
-  return { events, problem: '' };
+  const counts = Object.entries(written) as [string, unknown][];
+  if (counts.length > MOST_LEVELS) return refused(`has ${counts.length} data levels in "written"`);
+  for (const [level, count] of counts) {
+    const wrong = countProblem(
+      `events "written" of level ${JSON.stringify(level.slice(0, 80))}`,
+      count,
+    );
+    if (wrong !== '') return refused(wrong);
+  }
+  return {
+    events: typeof events === 'number' ? events : null,
+    ...(counts.length === 0
+      ? {}
+      : { written: Object.fromEntries(counts) as Record<string, number> }),
+    problem: '',
+  };
+}
+
+/** A job has fewer outputs. */
+const MOST_LEVELS = 100;
+
+/** Why a value is no number of events; empty if it is one. */
+function countProblem(what: string, value: unknown): string {
+  if (typeof value !== 'number') return `has ${what} that are no number`;
+  return Number.isInteger(value) && value >= 0 && value <= MOST_EVENTS
+    ? ''
+    : `has ${value} ${what}; it must be a whole number from 0 to ${MOST_EVENTS}`;
 }

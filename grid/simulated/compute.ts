@@ -11,12 +11,12 @@ import type {
   ComputeElement,
 } from '../compute/compute-element.js';
 import { wrapperReportText, type WrapperReport } from '../compute/wrapper-report.js';
-import type { WrapperSpec } from '../compute/wrapper.js';
 import type { StorageElements } from '../storage/storage-element.js';
 import { concludeJob, type Conclusion } from './conclusion.js';
 import { fateOf, type Fate, type FateProfile } from './fate.js';
 import { JobMemory, type RememberedJob } from './job-memory.js';
 import { isOut, type Outage } from './outage.js';
+import { parseWrapperText, wrapperText, type SimulatedWrapper } from './wrapper-memory.js';
 
 export interface SimulatedComputeOptions {
   readonly site: string;
@@ -58,17 +58,32 @@ export class SimulatedComputeElement implements ComputeElement {
       return this.#memory.together(() => {
         const free = this.#freeSlots(now);
         const epoch = this.#memory.retiredBefore();
+        const known = this.#memory.findAll(jobs.map(({ name }) => name));
         return jobs.map((job) =>
           epoch !== null && isOfEarlierEpoch(job.name, epoch)
             ? { name: job.name, ceId: '', refused: 'the job is of an earlier epoch' }
-            : this.#take(job, now, free),
+            : this.#take(job, known.get(job.name), now, free),
         );
       });
     });
   }
 
   poll(names: readonly string[]): Promise<CeStatus[]> {
-    return this.#answered(() => Promise.all(names.map((name) => this.#status(name))));
+    return this.#answered(async () => {
+      const now = this.#options.clock.now();
+      const known = this.#memory.findAll(names);
+      const over = [...known.values()].filter((job) => job.report === null && now >= job.endedAt);
+      if (over.length > 0) {
+        const conclusions = await Promise.all(over.map((job) => this.#conclusionOf(job)));
+        this.#memory.together(() => {
+          for (const [i, job] of over.entries()) this.#conclude(job, conclusions[i]);
+        });
+        for (const job of this.#memory.findAll(over.map(({ name }) => name)).values()) {
+          known.set(job.name, job);
+        }
+      }
+      return names.map((name) => statusOf(name, known.get(name), now));
+    });
   }
 
   async changed(milliseconds: number, signal: AbortSignal): Promise<void> {
@@ -88,11 +103,21 @@ export class SimulatedComputeElement implements ComputeElement {
     });
   }
 
+  withdraw(names: readonly string[]): Promise<string[]> {
+    return this.#answered(() => {
+      const now = this.#options.clock.now();
+      return this.#memory.together(() => {
+        const known = this.#memory.findAll(names);
+        return names.filter((name) => this.#withdraw(name, known.get(name), now));
+      });
+    });
+  }
+
   forget(names: readonly string[]): Promise<void> {
     return this.#answered(() => {
       this.#memory.together(() => {
-        for (const name of names) {
-          if (this.#memory.find(name)?.report !== null) this.#memory.forget(name);
+        for (const [name, { report }] of this.#memory.findAll(names)) {
+          if (report !== null) this.#memory.forget(name);
         }
       });
     });
@@ -104,9 +129,8 @@ export class SimulatedComputeElement implements ComputeElement {
 
   readLog(name: string, part: { head: number; tail: number }): Promise<CeLog | null> {
     return this.#answered(() => {
-      const job = this.#memory.find(name);
-      if (job === undefined) return null;
-      const log = Buffer.from(job.log);
+      if (this.#memory.find(name) === undefined) return null;
+      const log = Buffer.from(this.#memory.log(name) ?? '');
       const head = log.subarray(0, part.head);
       const tail = log.subarray(Math.max(head.length, log.length - part.tail));
       return { size: log.length, head, tail };
@@ -138,13 +162,16 @@ export class SimulatedComputeElement implements ComputeElement {
     return [...Array.from({ length: slots - taken.length }, () => now), ...taken];
   }
 
-  #take(job: CeJob, now: number, free: number[]): CeSubmission {
-    const { name, wrapper } = job;
-    const known = this.#memory.find(name);
+  #take(
+    { name, wrapper }: CeJob,
+    known: RememberedJob | undefined,
+    now: number,
+    free: number[],
+  ): CeSubmission {
     if (known !== undefined) {
       const never = known.startedAt === NEVER;
       return never
-        ? { name, ceId: '', refused: 'the job was ended before it could start' }
+        ? { name, ceId: '', refused: 'the job was ended before it could start', withdrawn: true }
         : { name, ceId: idOf(name), refused: '' };
     }
     const fate = this.#fateOf(name, wrapper);
@@ -158,16 +185,7 @@ export class SimulatedComputeElement implements ComputeElement {
     const seconds = Math.min(fate.wallSeconds * share, wrapper.wallSeconds);
     const endedAt = Math.ceil(startedAt + seconds / perMs);
     insertSorted(free, endedAt);
-    this.#memory.add({
-      name,
-      wrapper: JSON.stringify(wrapper),
-      fate: JSON.stringify(this.#lives(endedAt) ? fate : { ...fate, failure: 'lost' }),
-      startedAt,
-      endedAt,
-      report: null,
-      payloadReport: null,
-      log: '',
-    });
+    this.#memory.add({ name, wrapper: wrapperText(wrapper), startedAt, endedAt });
     return { name, ceId: idOf(name), refused: '' };
   }
 
@@ -180,7 +198,7 @@ export class SimulatedComputeElement implements ComputeElement {
     return ((at - this.#memory.begin) / 1000) * this.#options.speed;
   }
 
-  #fateOf(name: string, wrapper: WrapperSpec): Fate {
+  #fateOf(name: string, wrapper: SimulatedWrapper): Fate {
     const { variables } = wrapper;
     const key = {
       production: variables.FABRICA_PRODUCTION ?? name,
@@ -192,51 +210,53 @@ export class SimulatedComputeElement implements ComputeElement {
     return fateOf(this.#options.profile, key, joinsFiles(wrapper) ? events * JOINING : events);
   }
 
-  async #status(name: string): Promise<CeStatus> {
-    const now = this.#options.clock.now();
-    const job = this.#memory.find(name);
-    if (job === undefined) return bare(name, 'unknown');
-    if (job.report === null && now < job.startedAt) return bare(name, 'queued');
-    if (job.report === null && now < job.endedAt) {
-      return { ...bare(name, 'running'), startedAt: job.startedAt };
-    }
-    const ended = job.report === null ? await this.#conclude(job) : job;
-    return {
-      ...bare(name, 'ended'),
-      startedAt: ended.startedAt === NEVER ? null : ended.startedAt,
-      endedAt: ended.endedAt,
-      report: ended.report === '' ? null : ended.report,
-      payloadReport: ended.payloadReport,
-    };
-  }
-
-  async #conclude(job: RememberedJob): Promise<RememberedJob> {
+  /** What a job's wrapper would have done by now; null if it was ended before it began. */
+  async #conclusionOf(job: RememberedJob): Promise<Conclusion | null> {
+    const text = this.#memory.wrapper(job.name);
+    if (text === undefined) return null;
     const { storages, bytesPerEvent } = this.#options;
     const { startedAt, endedAt } = job;
-    const conclusion: Conclusion = await concludeJob(
-      JSON.parse(job.wrapper) as WrapperSpec,
-      JSON.parse(job.fate) as Fate,
+    const wrapper = parseWrapperText(text);
+    const fate = this.#fateOf(job.name, wrapper);
+    return concludeJob(
+      wrapper,
+      this.#lives(endedAt) ? fate : { ...fate, failure: 'lost' },
       { startedAt, endedAt },
       { storages, bytesPerEvent, site: this.site },
     );
-    this.#memory.conclude(job.name, {
-      endedAt,
+  }
+
+  #conclude(job: RememberedJob, conclusion: Conclusion | null | undefined): void {
+    if (conclusion === null || conclusion === undefined) return;
+    this.#memory.conclude(job, {
+      endedAt: job.endedAt,
       report: conclusion.report === null ? '' : wrapperReportText(conclusion.report),
       payloadReport:
         conclusion.events === null ? null : JSON.stringify({ events: conclusion.events }),
       log: conclusion.log,
     });
     if (conclusion.failure !== null) this.#memory.noteInjected(job.name, conclusion.failure);
-    return this.#memory.find(job.name) ?? job;
+  }
+
+  /** True if the job has not started, and never will. */
+  #withdraw(name: string, job: RememberedJob | undefined, now: number): boolean {
+    if (job !== undefined && job.startedAt !== NEVER) {
+      if (job.report !== null || job.startedAt <= now) return false;
+      this.#memory.forget(name);
+    }
+    if (job?.startedAt === NEVER) return true;
+    const never = { name, wrapper: '', startedAt: NEVER, endedAt: now };
+    this.#memory.add(never);
+    const told = { endedAt: now, report: '', payloadReport: null, log: '' };
+    this.#memory.conclude({ ...never, report: null, payloadReport: null }, told);
+    return true;
   }
 
   #kill(name: string, now: number): void {
     const job = this.#memory.find(name);
-    if (job === undefined) {
-      const none = { wrapper: '', fate: '', payloadReport: null, log: '' };
-      this.#memory.add({ ...none, name, startedAt: NEVER, endedAt: now, report: '' });
-    } else if (job.report === null) {
-      this.#memory.conclude(name, {
+    if (this.#withdraw(name, job, now)) return;
+    if (job?.report === null) {
+      this.#memory.conclude(job, {
         endedAt: Math.min(now, job.endedAt),
         report: wrapperReportText(killed(job, now)),
         payloadReport: null,
@@ -264,12 +284,27 @@ const NEVER = -1;
 /** To join events takes so much of the time that it takes to make them. */
 const JOINING = 0.001;
 
-/** True for merges: they have inputs besides their payload, by numbered names. */
-function joinsFiles({ stageIn }: WrapperSpec): boolean {
-  return stageIn.some(({ name }) => /^input\d{4}/.test(name));
+/** True for merges: they have inputs, and draw nothing. */
+function joinsFiles({ variables }: SimulatedWrapper): boolean {
+  return variables.FABRICA_INPUTS !== undefined && variables.FABRICA_SEED === '0';
 }
 
 const idOf = (name: string): string => `sim-${name}`;
+
+/** What is told of a job at a time. */
+function statusOf(name: string, job: RememberedJob | undefined, now: number): CeStatus {
+  if (job === undefined) return bare(name, 'unknown');
+  if (job.startedAt === NEVER) return { ...bare(name, 'withdrawn'), endedAt: job.endedAt };
+  if (job.report === null && now < job.startedAt) return bare(name, 'queued');
+  if (job.report === null) return { ...bare(name, 'running'), startedAt: job.startedAt };
+  return {
+    ...bare(name, 'ended'),
+    startedAt: job.startedAt,
+    endedAt: job.endedAt,
+    report: job.report === '' ? null : job.report,
+    payloadReport: job.payloadReport,
+  };
+}
 
 function bare(name: string, state: CeStatus['state']): CeStatus {
   const ceId = state === 'unknown' ? '' : idOf(name);

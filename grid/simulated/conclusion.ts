@@ -2,11 +2,12 @@ import { createHash } from 'node:crypto';
 import { messageOf } from '../../domain/errors.js';
 import type { FailureClass } from '../../domain/failure-class.js';
 import type { WrapperOutputReport, WrapperReport } from '../compute/wrapper-report.js';
-import type { WrapperInput, WrapperSpec } from '../compute/wrapper.js';
+import type { WrapperInput } from '../compute/wrapper.js';
 import type { StorageElement, StorageElements } from '../storage/storage-element.js';
 import type { Fate } from './fate.js';
 import { SimulatedStorage } from './storage.js';
 import { SYMPTOMS, type Symptom } from './symptoms.js';
+import type { SimulatedWrapper } from './wrapper-memory.js';
 
 /** How a simulated job has ended: what its wrapper and payload have written. */
 export interface Conclusion {
@@ -27,7 +28,7 @@ export interface ConclusionContext {
 
 /** Does what the job's wrapper would have done by its end: claims the attempt, looks at its inputs, stages its outputs out. Repeating it does no harm. */
 export async function concludeJob(
-  wrapper: WrapperSpec,
+  wrapper: SimulatedWrapper,
   fate: Fate,
   times: { startedAt: number; endedAt: number },
   context: ConclusionContext,
@@ -107,7 +108,7 @@ class SimulatedStorages {
     this.#storages = storages;
   }
 
-  async claim(wrapper: WrapperSpec): Promise<boolean> {
+  async claim(wrapper: SimulatedWrapper): Promise<boolean> {
     for (const { storage, url } of wrapper.claims) {
       const at = this.#at(storage, url);
       if (at === null) continue;
@@ -137,7 +138,10 @@ class SimulatedStorages {
   }
 
   /** The outputs, each at the first storage that takes it; or why one finds no place, and then nothing is left of the others. */
-  async stageOut(wrapper: WrapperSpec, bytes: number): Promise<WrapperOutputReport[] | string> {
+  async stageOut(
+    wrapper: SimulatedWrapper,
+    bytes: number,
+  ): Promise<WrapperOutputReport[] | string> {
     const staged: WrapperOutputReport[] = [];
     for (const [index, { level, file, destinations }] of wrapper.outputs.entries()) {
       let why = 'it has no destination';
@@ -193,7 +197,7 @@ async function faultOf(
 }
 
 /** A checksum that stands for the content: the same events of the same seed, or the same inputs, give the same. */
-function contentOf({ variables, stageIn }: WrapperSpec, level: string): string {
+function contentOf({ variables, stageIn }: SimulatedWrapper, level: string): string {
   const { FABRICA_SEED, FABRICA_FIRST_EVENT, FABRICA_EVENTS } = variables;
   const identity = [
     level,

@@ -7,18 +7,29 @@ import { beginOf } from './begin.js';
 /** A job as the computing element remembers it; times in ms since 1970. */
 export interface RememberedJob {
   readonly name: string;
-  /** `WrapperSpec` and `Fate` as JSON. */
-  readonly wrapper: string;
-  readonly fate: string;
   readonly startedAt: number;
   readonly endedAt: number;
   /** What is told once the job has ended and that has been looked at; null before. An empty report: it has left none. */
   readonly report: string | null;
   readonly payloadReport: string | null;
-  readonly log: string;
 }
 
-const COLUMNS = 'name, wrapper, fate, startedAt, endedAt, report, payloadReport, log';
+/** A job as it is submitted. */
+export interface SubmittedJob {
+  readonly name: string;
+  /** See `wrapperText`. */
+  readonly wrapper: string;
+  readonly startedAt: number;
+  readonly endedAt: number;
+}
+
+/** How a job has ended. */
+export interface Ending {
+  readonly endedAt: number;
+  readonly report: string;
+  readonly payloadReport: string | null;
+  readonly log: string;
+}
 
 /** What a simulated computing element remembers, whatever becomes of its process. */
 export class JobMemory {
@@ -32,10 +43,13 @@ export class JobMemory {
     this.#database = new Database(path.join(folder, `${site}.db`));
     this.#database.pragma('journal_mode = WAL');
     this.#database.pragma('synchronous = NORMAL');
+    this.#database.pragma('wal_autocheckpoint = 8000');
     this.#database.exec(`
       create table if not exists jobs (
-        name text primary key, wrapper text not null, fate text not null, startedAt integer not null,
-        endedAt integer not null, report text, payloadReport text, log text not null
+        name text primary key, startedAt integer not null, endedAt integer not null, wrapper text not null
+      ) without rowid;
+      create table if not exists endings (
+        name text primary key, report text not null, payloadReport text, log text not null
       ) without rowid;
       create index if not exists jobs_by_end on jobs (endedAt);
       create table if not exists injected (name text primary key, failure text not null) without rowid;
@@ -50,26 +64,46 @@ export class JobMemory {
 
   find(name: string): RememberedJob | undefined {
     return this.#prepared<[string], RememberedJob>(
-      `select ${COLUMNS} from jobs where name = ?`,
+      `select jobs.name, startedAt, endedAt, report, payloadReport
+         from jobs left join endings on endings.name = jobs.name where jobs.name = ?`,
     ).get(name);
   }
 
-  add(job: RememberedJob): void {
-    this.#prepared(
-      `insert into jobs (${COLUMNS})
-         values (@name, @wrapper, @fate, @startedAt, @endedAt, @report, @payloadReport, @log)`,
-    ).run(job);
+  /** Those of these jobs that it remembers, by name. */
+  findAll(names: readonly string[]): Map<string, RememberedJob> {
+    const found = this.#prepared<[string], RememberedJob>(
+      `select jobs.name, startedAt, endedAt, report, payloadReport
+         from json_each(?) as asked cross join jobs on jobs.name = asked.value
+         left join endings on endings.name = jobs.name`,
+    ).all(JSON.stringify(names));
+    return new Map(found.map((job) => [job.name, job]));
+  }
+
+  /** What was submitted under this name. */
+  wrapper(name: string): string | undefined {
+    return this.#prepared<[string], string>('select wrapper from jobs where name = ?')
+      .pluck()
+      .get(name);
+  }
+
+  /** What an ended job has logged. */
+  log(name: string): string | undefined {
+    return this.#prepared<[string], string>('select log from endings where name = ?')
+      .pluck()
+      .get(name);
+  }
+
+  add({ name, wrapper, startedAt, endedAt }: SubmittedJob): void {
+    this.#prepared('insert into jobs values (?, ?, ?, ?)').run(name, startedAt, endedAt, wrapper);
   }
 
   /** Records how a job has ended; what is recorded first stays. */
-  conclude(
-    name: string,
-    told: Pick<RememberedJob, 'endedAt' | 'report' | 'payloadReport' | 'log'>,
-  ): void {
-    this.#prepared(
-      `update jobs set endedAt = @endedAt, report = @report, payloadReport = @payloadReport, log = @log
-         where name = @name and report is null`,
-    ).run({ name, ...told });
+  conclude(job: RememberedJob, told: Ending): void {
+    const { changes } = this.#prepared(
+      'insert into endings values (?, ?, ?, ?) on conflict do nothing',
+    ).run(job.name, told.report, told.payloadReport, told.log);
+    if (changes === 0 || told.endedAt === job.endedAt) return;
+    this.#prepared('update jobs set endedAt = ? where name = ?').run(told.endedAt, job.name);
   }
 
   /** Notes which failure befell a job, for whoever compares it with the diagnosis; it is kept for ever. */
@@ -79,6 +113,7 @@ export class JobMemory {
 
   forget(name: string): void {
     this.#prepared('delete from jobs where name = ?').run(name);
+    this.#prepared('delete from endings where name = ?').run(name);
   }
 
   /** The epoch before which jobs are not taken any more; null if all are. */
@@ -89,9 +124,10 @@ export class JobMemory {
   /** Forgets the jobs whose names do not begin with this epoch; returns how many there were. */
   retire(epoch: string): number {
     this.#database.prepare('insert or replace into retired values (1, ?)').run(epoch);
-    return this.#database
-      .prepare('delete from jobs where substr(name, 1, ?) <> ?')
-      .run(epoch.length + 1, `${epoch}.`).changes;
+    const [length, own] = [epoch.length + 1, `${epoch}.`];
+    this.#database.prepare('delete from endings where substr(name, 1, ?) <> ?').run(length, own);
+    return this.#database.prepare('delete from jobs where substr(name, 1, ?) <> ?').run(length, own)
+      .changes;
   }
 
   /** When the jobs end that have not ended by a time, in any order. */

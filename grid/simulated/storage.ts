@@ -11,6 +11,7 @@ import type { Expected, Space, StorageElement, StoredFile } from '../storage/sto
 import { checkForeignPath, checkStoragePath } from '../storage/storage-path.js';
 import { beginOf } from './begin.js';
 import { isOut, type Outage } from './outage.js';
+import { SharedTransaction } from './shared-transaction.js';
 
 export interface SimulatedStorageOptions {
   readonly name: string;
@@ -72,8 +73,11 @@ export class SimulatedStorage implements StorageElement {
   readonly kind = 'simulated';
   readonly #options: SimulatedStorageOptions;
   readonly #database: Database.Database;
-  readonly #readTrouble: Database.Statement<[], Trouble>;
+  readonly #writes: SharedTransaction;
+  readonly #statements: ReturnType<typeof statementsOf>;
   readonly #begin: number;
+  #trouble = NO_TROUBLE;
+  #troubleRead = -Infinity;
 
   constructor(options: SimulatedStorageOptions) {
     this.name = options.name;
@@ -82,10 +86,10 @@ export class SimulatedStorage implements StorageElement {
     this.#database = new Database(path.join(options.folder, `${options.name}.db`));
     this.#database.pragma('journal_mode = WAL');
     this.#database.pragma('synchronous = NORMAL');
+    this.#database.pragma('wal_autocheckpoint = 8000');
     this.#database.exec(SCHEMA);
-    this.#readTrouble = this.#database.prepare<[], Trouble>(
-      'select readOnly, isFull, isOut, slowness from trouble',
-    );
+    this.#writes = new SharedTransaction(this.#database);
+    this.#statements = statementsOf(this.#database);
     this.#begin = beginOf(this.#database, options.clock.now());
   }
 
@@ -113,7 +117,7 @@ export class SimulatedStorage implements StorageElement {
   }
 
   async put(source: Readable, storagePath: string, expected: Expected): Promise<void> {
-    await this.#answer(storagePath);
+    const trouble = await this.#answer(storagePath);
     const { content, ...found } = await this.#received(source, storagePath);
     if (found.size !== expected.size || found.adler32 !== expected.adler32) {
       throw this.#failure(
@@ -122,7 +126,7 @@ export class SimulatedStorage implements StorageElement {
         `got ${found.size} bytes, adler32 ${found.adler32}, instead of ${expected.size} bytes, adler32 ${expected.adler32}`,
       );
     }
-    this.#write(storagePath, expected, content);
+    await this.#write(storagePath, expected, content, trouble);
   }
 
   async #received(
@@ -175,7 +179,7 @@ export class SimulatedStorage implements StorageElement {
     if (!(source instanceof SimulatedStorage)) {
       return this.put(await source.read(sourcePath), storagePath, expected);
     }
-    await this.#answer(storagePath);
+    const trouble = await this.#answer(storagePath);
     const found = await source.stat(sourcePath);
     const row = source.#row(sourcePath);
     if (found === null || row === undefined) {
@@ -188,49 +192,40 @@ export class SimulatedStorage implements StorageElement {
         `got ${row.size} bytes, adler32 ${row.adler32}, from ${source.name}, instead of ${expected.size} bytes, adler32 ${expected.adler32}`,
       );
     }
-    this.#write(storagePath, expected, source.#content(sourcePath) ?? null);
+    await this.#write(storagePath, expected, source.#content(sourcePath) ?? null, trouble);
   }
 
   /** Makes a file of a simulated job: its size and checksum stand for its content. */
   async make(storagePath: string, file: Expected): Promise<void> {
-    await this.#answer(storagePath);
-    this.#write(storagePath, file, null);
+    await this.#write(storagePath, file, null, await this.#answer(storagePath));
   }
 
   /** Creates a claim; false if another holder has it. */
   async claim(storagePath: string, holder: string): Promise<boolean> {
-    await this.#answer(storagePath);
-    this.#refuseWrites(storagePath);
+    this.#refuseWrites(storagePath, await this.#answer(storagePath));
     const content = Buffer.from(holder);
     const checksum = adler32(content);
-    this.#database
-      .prepare('insert into files values (?, ?, ?, ?) on conflict do nothing')
-      .run(storagePath, content.length, checksum, content);
-    return this.#content(storagePath)?.equals(content) ?? false;
+    return this.#writes.run(() => {
+      this.#statements.claim.run(storagePath, content.length, checksum, content);
+      return this.#content(storagePath)?.equals(content) ?? false;
+    });
   }
 
   /** The bytes of a file, null where only its size and checksum are kept; undefined if it is not there. */
   #content(storagePath: string): Buffer | null | undefined {
-    return this.#database
-      .prepare<[string], Buffer | null>('select content from files where path = ?')
-      .pluck()
-      .get(storagePath);
+    return this.#statements.content.get(storagePath);
   }
 
   async remove(storagePath: string): Promise<'removed' | 'absent'> {
-    await this.#answer(storagePath, checkForeignPath);
-    this.#refuseWrites(storagePath);
-    const { changes } = this.#database.prepare('delete from files where path = ?').run(storagePath);
+    this.#refuseWrites(storagePath, await this.#answer(storagePath, checkForeignPath));
+    const { changes } = await this.#writes.run(() => this.#statements.remove.run(storagePath));
     return changes === 1 ? 'removed' : 'absent';
   }
 
   async removeTree(directory: string): Promise<void> {
     checkStoragePath(this.name, directory);
-    await this.#answer(directory);
-    this.#refuseWrites(directory);
-    this.#database
-      .prepare('delete from files where path > ? and path < ?')
-      .run(...below(directory));
+    this.#refuseWrites(directory, await this.#answer(directory));
+    await this.#writes.run(() => this.#statements.removeTree.run(...below(directory)));
   }
 
   async *list(directory: string, begin = ''): AsyncIterable<StoredFile> {
@@ -250,72 +245,77 @@ export class SimulatedStorage implements StorageElement {
   }
 
   async space(): Promise<Space> {
-    await this.#answer('/');
-    const { capacity } = this.#options;
-    return { total: capacity, free: Math.max(0, this.#room()) };
+    const trouble = await this.#answer('/');
+    return { total: this.#options.capacity, free: Math.max(0, this.#room(trouble)) };
   }
 
   async check(): Promise<void> {
-    await this.#answer('/');
-    this.#refuseWrites('/');
+    this.#refuseWrites('/', await this.#answer('/'));
   }
 
   #row(storagePath: string): Row | undefined {
-    return this.#database
-      .prepare<[string], Row>('select path, size, adler32 from files where path = ?')
-      .get(storagePath);
+    return this.#statements.row.get(storagePath);
   }
 
-  #write(storagePath: string, file: Expected, content: Buffer | null): void {
-    this.#refuseWrites(storagePath);
-    const write = this.#database.transaction(() => {
+  async #write(
+    storagePath: string,
+    file: Expected,
+    content: Buffer | null,
+    trouble: Trouble,
+  ): Promise<void> {
+    this.#refuseWrites(storagePath, trouble);
+    await this.#writes.run(() => {
       const known = this.#row(storagePath);
       if (known !== undefined) {
         if (known.size === file.size && known.adler32 === file.adler32) return;
         throw this.#failure('FABRICA_STORAGE_EXISTS', storagePath, 'holds another file there');
       }
-      if (file.size > this.#room()) {
+      if (file.size > this.#room(trouble)) {
         throw this.#failure('FABRICA_STORAGE_FULL', storagePath, 'is full');
       }
-      this.#database
-        .prepare('insert into files values (?, ?, ?, ?)')
-        .run(storagePath, file.size, file.adler32, content);
+      this.#statements.add.run(storagePath, file.size, file.adler32, content);
     });
-    write.immediate();
   }
 
   /** Bytes that still fit in; below 0 where the capacity was made smaller. */
-  #room(): number {
-    if (this.#trouble().isFull === 1) return 0;
-    const used = this.#database.prepare<[], number>('select used from room').pluck().get() ?? 0;
+  #room({ isFull }: Trouble): number {
+    if (isFull === 1) return 0;
+    const used = this.#statements.used.get() ?? 0;
     return this.#options.capacity - used;
-  }
-
-  #trouble(): Trouble {
-    const row = this.#readTrouble.get();
-    return row ?? { readOnly: 0, isFull: 0, isOut: 0, slowness: 0 };
   }
 
   /** The checksum, or for some files another one. */
   #told(row: Row): string {
+    if (this.#options.lies === 0) return row.adler32;
     const bytes = createHash('sha256').update(`${this.name}${row.path}`).digest();
     if (bytes.readUInt32BE(0) / 2 ** 32 >= this.#options.lies) return row.adler32;
     return row.adler32 === 'deadbeef' ? 'feedbeef' : 'deadbeef';
   }
 
-  async #answer(storagePath: string, check = checkStoragePath): Promise<void> {
+  /** Throws if it does not answer now; tells the trouble that it is in. */
+  async #answer(storagePath: string, check = checkStoragePath): Promise<Trouble> {
     if (storagePath !== '/') check(this.name, storagePath);
     const { outages, speed, clock } = this.#options;
-    const trouble = this.#trouble();
+    const trouble = this.#troubleNow();
     const slowness = this.#options.slowness + trouble.slowness;
     if (slowness > 0) await delay(slowness);
     if (trouble.isOut === 1 || isOut(outages, ((clock.now() - this.#begin) / 1000) * speed)) {
       throw this.#failure('FABRICA_STORAGE_UNREACHABLE', storagePath, 'does not answer');
     }
+    return trouble;
   }
 
-  #refuseWrites(storagePath: string): void {
-    if (!this.#options.readOnly && this.#trouble().readOnly === 0) return;
+  #troubleNow(): Trouble {
+    const now = performance.now();
+    if (now - this.#troubleRead > TROUBLE_LASTS) {
+      this.#trouble = this.#statements.trouble.get() ?? NO_TROUBLE;
+      this.#troubleRead = now;
+    }
+    return this.#trouble;
+  }
+
+  #refuseWrites(storagePath: string, { readOnly }: Trouble): void {
+    if (!this.#options.readOnly && readOnly === 0) return;
     throw this.#failure('FABRICA_STORAGE_READONLY', storagePath, 'refuses writes');
   }
 
@@ -330,6 +330,26 @@ export class SimulatedStorage implements StorageElement {
     });
   }
 }
+
+const NO_TROUBLE: Trouble = { readOnly: 0, isFull: 0, isOut: 0, slowness: 0 };
+
+function statementsOf(database: Database.Database) {
+  return {
+    row: database.prepare<[string], Row>('select path, size, adler32 from files where path = ?'),
+    content: database
+      .prepare<[string], Buffer | null>('select content from files where path = ?')
+      .pluck(),
+    used: database.prepare<[], number>('select used from room').pluck(),
+    trouble: database.prepare<[], Trouble>('select readOnly, isFull, isOut, slowness from trouble'),
+    add: database.prepare('insert into files values (?, ?, ?, ?)'),
+    claim: database.prepare('insert into files values (?, ?, ?, ?) on conflict do nothing'),
+    remove: database.prepare('delete from files where path = ?'),
+    removeTree: database.prepare('delete from files where path > ? and path < ?'),
+  };
+}
+
+/** Trouble is looked for so often, ms. */
+export const TROUBLE_LASTS = 20;
 
 /** What paths below a directory are between: `0` comes right after `/`. */
 function below(directory: string): [string, string] {

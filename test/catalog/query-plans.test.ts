@@ -18,8 +18,19 @@ import {
   failuresByHour,
   failuresByProduction,
 } from '../../catalog/views/failure-table.js';
+import { findFile } from '../../catalog/views/file-list.js';
+import { listCampaigns } from '../../catalog/views/campaign-list.js';
+import { viewCampaign } from '../../catalog/views/campaign-view.js';
+import { listProductions } from '../../catalog/views/production-list.js';
 import { viewJob } from '../../catalog/views/job-view.js';
-import { ControlRoom, definition, failing, good } from '../activities/control/control-room.js';
+import { lineageOf } from '../../catalog/views/lineage.js';
+import {
+  ControlRoom,
+  definition,
+  failing,
+  good,
+  type Outcome,
+} from '../activities/control/control-room.js';
 
 /** Tables that grow with the jobs of all productions. */
 const LARGE = [
@@ -28,6 +39,9 @@ const LARGE = [
   'files',
   'replicas',
   'job_inputs',
+  'file_parents',
+  'production_inputs',
+  'listed_inputs',
   'transfers',
   'remnants',
   'findings',
@@ -57,6 +71,17 @@ function scans(database: Database.Database, query: CompiledQuery): string[] {
     .filter((alias) => LARGE.includes(tableOf(query.sql, alias)));
 }
 
+/** Large tables of which a statement reads all that belongs to a production. */
+function wholeProductions(database: Database.Database, query: CompiledQuery): string[] {
+  // The last of a list, the few that a person has given up, and what refers to a production when one is added.
+  if (/^insert into "productions"|max\(|desc limit|"production_id" is null/.test(query.sql))
+    return [];
+  return planOf(database, query)
+    .filter(({ detail }) => !detail.includes('jobs_killed'))
+    .flatMap(({ detail }) => /^SEARCH (\w+) USING .*\(production_id=\?\)$/.exec(detail)?.[1] ?? [])
+    .filter((alias) => LARGE.includes(tableOf(query.sql, alias)));
+}
+
 /** Whether a list of rows that came as a parameter is read again for each row of a table, instead of the other way round. */
 function readsListAgain(database: Database.Database, query: CompiledQuery): boolean {
   const plan = planOf(database, query);
@@ -67,6 +92,81 @@ function readsListAgain(database: Database.Database, query: CompiledQuery): bool
         .slice(0, place)
         .some((step) => step.parent === parent && /^(SEARCH|SCAN) /.test(step.detail)),
   );
+}
+
+/** How a statement about the productions of one campaign finds them. */
+function campaignAccess(database: Database.Database, query: CompiledQuery): string[] {
+  if (!query.sql.includes('"campaign" = ?')) return [];
+  return planOf(database, query).map(({ detail }) => detail);
+}
+
+/** What is read when a person asks for jobs by the time of their end, and whose files a production reads when it is registered. */
+const ONCE = ['"a"."ended_at" >= ?', 'insert into production_sources'];
+
+/** A production that reads what another has made, one copy of which goes bad; and everything that tells of it. */
+async function readInputs(room: ControlRoom): Promise<void> {
+  const made = await room.register(definition({ name: 'source', events: 60 }));
+  await room.complete(made);
+  await room.change(`update productions set state = 'Completed' where name = 'source'`);
+  // Not by the catalog, whose statements are looked at.
+  const database = new Database(room.catalog.file, { readonly: true });
+  const files = database
+    .prepare<[], { lfn: string; storage: string; path: string }>(
+      `select f.lfn, r.storage, r.path
+       from files f join replicas r on r.file_id = f.id join productions p on p.id = f.production_id
+       where p.name = 'source' and f.kind = 'merged' and r.state = 'Available'`,
+    )
+    .all();
+  database.close();
+  const list = {
+    ...{ name: 'lfns', lfn: '/belle/sandbox/lfns', storage: 'KMI-DISK' },
+    ...{ size: 1, adler32: '00000001' },
+  };
+  const names = [...new Set(files.map(({ lfn }) => lfn))];
+  await room.do.stageList({
+    ...{ production: 'skim', lfn: list.lfn, first: true },
+    files: pack(names.map((lfn, i) => ({ line: i + 1, lfn }))),
+  });
+  const skim = definition({
+    ...{ name: 'skim', merge: null, scouts: { jobs: 1 } },
+    input: { list, grouping: { maxFiles: 1 } },
+    overlay: { dataset: { production: 'source' } },
+    fabrication: { eventsPerJob: 'auto' },
+  });
+  delete skim.events;
+  const ref = await room.register(skim);
+  const failsOnce: Outcome = (job, order) =>
+    job.attempt === 1
+      ? failing({ step: 'stage-in', exitCode: null, reason: 'input-corrupt: bad' })(job, order)
+      : good(job, order);
+  await room.scout(ref);
+  const { step } = await room.step(ref);
+  const block = { ...ref, block: await room.lastBlock(ref) };
+  await room.do.openBlock(block);
+  const { bundles } = await room.place(ref, block.block);
+  expect(step.do).toBe('run');
+  for (const order of bundles) await room.settle(order, room.report(order, failsOnce));
+  await room.do.inputsToVerify({ ...block, after: 0 });
+  const [bad] = files;
+  const replicas = files.filter(({ lfn }) => lfn === bad?.lfn);
+  const problems = replicas.map(({ path: at }) => ({
+    ...{ path: at, problem: 'missing' as const, text: '' },
+  }));
+  await room.do.recordBadInputs({ ...block, storage: bad?.storage ?? '', problems });
+  await room.do.repairInputs({ ...block, owner: 'source', replicas, why: 'bad' });
+  await room.runJobs(ref, block.block, 'events').catch(() => undefined);
+  await room.complete(made);
+  await room.runJobs(ref, block.block, 'events');
+  const asking = { kind: 'clean' as const, who: 'me', why: '' };
+  await room.do.command({ ...made, command: asking });
+  const { db } = room.catalog;
+  for (const { lfn } of files) await findFile(db, lfn);
+  const now = room.clock.now();
+  for (const { production } of [made, ref]) {
+    const row = await getProduction(db, production);
+    await lineageOf(db, row);
+    await viewJob(db, row, 1, now);
+  }
 }
 
 describe('the statements of a production’s whole life', () => {
@@ -138,6 +238,10 @@ describe('the statements of a production’s whole life', () => {
         await listFailures(db, one, 10);
       }
     }
+    const now = room.clock.now();
+    await listProductions(db, { campaign: 'MC16', limit: 10, now });
+    await listCampaigns(db, now);
+    await viewCampaign(db, 'MC16', { now, trouble: 10 });
     await viewJob(db, await getProduction(db, ref.production), 1, 0);
     await condemnLogs(db, await expiredLogs(db, room.clock.now(), 0, 10));
     await logsOfProduction(db, 1);
@@ -156,6 +260,8 @@ describe('the statements of a production’s whole life', () => {
       attempts: [{ job: 1, count: 1, attempt: 1 }],
     });
 
+    await readInputs(room);
+
     const database = new Database(room.catalog.file, { readonly: true });
     const statements = [...seen.values()].filter((query) =>
       /^\s*(select|insert|update|delete|with)/i.test(query.sql),
@@ -165,10 +271,18 @@ describe('the statements of a production’s whole life', () => {
       scans(database, query).map((alias) => `${alias}: ${query.sql}`),
     );
     const again = statements.filter((query) => readsListAgain(database, query));
+    const whole = statements.flatMap((query) =>
+      wholeProductions(database, query).map((alias) => `${alias}: ${query.sql}`),
+    );
+    const campaigns = statements.flatMap((query) => campaignAccess(database, query));
     database.close();
     await room.close();
+    expect(new Set(campaigns)).toEqual(
+      new Set(['SEARCH productions USING INDEX productions_by_campaign (campaign=?)']),
+    );
     expect(found).toEqual([]);
     expect(again.map(({ sql }) => sql)).toEqual([]);
+    expect(whole.filter((one) => !ONCE.some((part) => one.includes(part)))).toEqual([]);
   });
 
   it('would be found out if one did', () => {

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { StoredPayload } from '../../domain/definition.js';
+import { unpack } from '../../activities/packed.js';
+import type { StoredPayload } from '../../domain/payload.js';
 import { ControlRoom, definition, failing, type Ref } from '../activities/control/control-room.js';
 
 const PAYLOAD: StoredPayload = {
@@ -85,7 +86,7 @@ describe('the payload files of productions', () => {
     await room.do.recordEnd(ref);
     const due = async (): Promise<string[]> => {
       const { batches } = await room.do.planRemovals({ ...ref, block: null, except: [] });
-      return batches.flatMap((batch) => batch.files.map(({ path }) => path));
+      return batches.flatMap((batch) => unpack(batch.files).map(({ path }) => path));
     };
     expect(await due()).toContain(path());
     await room.register(withPayload('b'));

@@ -446,7 +446,7 @@ describe('the rules between fields', () => {
     const text = MINIMAL.replace('events: 1000', 'events: 1000000000000');
     const error = refusal(text.replace('  outputs', '  eventsPerJob: 10\n  outputs'));
     expect(error.message).toContain(
-      'fabrication.eventsPerJob: makes 100000000000 jobs, more than the 10000000 that a production may have; use at least 100000 events per job',
+      'fabrication.eventsPerJob: is 10, which makes 100000000000 jobs of 1000000000000 events; a production may have 10000000, for which file names and the catalog have room; use at least 100000 events per job',
     );
   });
 

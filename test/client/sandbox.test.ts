@@ -114,6 +114,26 @@ describe('planSandbox', () => {
 });
 
 describe('uploadSandbox', () => {
+  it('sends a file that several definitions share once', async () => {
+    const folder = folderWith({ 'gen.sh': 'echo hello' });
+    const put: string[] = [];
+    class Counting extends DirectoryStorage {
+      override put(
+        ...args: Parameters<DirectoryStorage['put']>
+      ): ReturnType<DirectoryStorage['put']> {
+        put.push(args[1]);
+        return super.put(...args);
+      }
+    }
+    const counting = new Counting({ name: 'KMI-DISK', root: temporaryFolder() });
+    const plan = await planSandbox(definition(['gen.sh']), folder);
+    const sent = new Set<string>();
+    for (let i = 0; i < 3; i++) await uploadSandbox(plan, counting, EPOCH, BELLE2_LFN_SCHEME, sent);
+    expect(put).toHaveLength(1);
+    await uploadSandbox(plan, counting, EPOCH, BELLE2_LFN_SCHEME);
+    expect(put).toHaveLength(2);
+  });
+
   it('stores the files and replaces them by references that can be fetched', async () => {
     const folder = folderWith({ 'gen.sh': 'one', 'join.sh': 'two' });
     const target = storage();

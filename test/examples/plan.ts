@@ -7,7 +7,7 @@ export function planOf(definition: Definition): { jobs: number[][]; merged: numb
   const { events, fabrication, merge, scouts } = definition;
   const { eventsPerJob } = fabrication;
   const targetEvents = merge?.targetEvents;
-  if (eventsPerJob === 'auto' || targetEvents === undefined) {
+  if (eventsPerJob === 'auto' || targetEvents === undefined || events === undefined) {
     throw new Error('this plan needs measurements');
   }
   const first = planScouts({ events, jobs: scouts.jobs, eventsPerJob });

@@ -23,6 +23,6 @@ describe('the simulated example', () => {
     for (const area of distribution.areas) {
       expect(storages.some((one) => one.purpose === 'final' && one.area === area)).toBe(true);
     }
-    expect(events / Number(fabrication.eventsPerJob)).toBe(10_000);
+    expect((events ?? 0) / Number(fabrication.eventsPerJob)).toBe(10_000);
   });
 });

@@ -7,6 +7,7 @@ const WHOLE: AuditCase = {
   waived: 10,
   levels: ['mdst', 'log'],
   final: { mdst: 990, log: 990 },
+  written: null,
   copies: [{ copies: 2, files: 8, sample: '/belle/a' }],
   wantedCopies: 2,
   openJobs: 0,

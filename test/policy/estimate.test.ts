@@ -47,7 +47,7 @@ const rules = fc.record({
   targetWallSeconds: fc.double({ min: 1, max: 1e5, noNaN: true }),
   wallSeconds: fc.double({ min: 1, max: 1e6, noNaN: true }),
   memoryMB: fc.double({ min: 1, max: 1e5, noNaN: true }),
-  events: fc.integer({ min: 1, max: 1e9 }),
+  events: fc.integer({ min: 1, max: 1e12 }),
   mergeBytes: fc.option(fc.integer({ min: 1, max: 1e12 })),
   mergeEvents: fc.option(fc.integer({ min: 1, max: 1e9 })),
 });
@@ -176,6 +176,7 @@ describe('estimate', () => {
             return;
           }
           expect(measured.eventsPerJob).toBeLessThanOrEqual(given.events);
+          expect(given.events / measured.eventsPerJob).toBeLessThanOrEqual(MAX_JOBS);
           // Beyond the numbers that file names have room for, jobs become longer instead of more.
           const least = Math.ceil(given.events / (MAX_JOBS / 2));
           if (measured.eventsPerJob > least && measured.jobSeconds !== null) {

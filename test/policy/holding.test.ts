@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { FailureClass } from '../../domain/failure-class.js';
 import type { SiteTally } from '../../policy/blame.js';
-import { judgeFailureRate, type HoldingCase } from '../../policy/holding.js';
+import { judgeFailureRate, withoutEarlyRefusals, type HoldingCase } from '../../policy/holding.js';
 
 const judge = (tallies: readonly SiteTally[], more: Partial<HoldingCase> = {}) =>
   judgeFailureRate({
@@ -91,5 +91,21 @@ describe('judgeFailureRate', () => {
         expect(judge(tallies, { usable: ['S0'] }).exclude.length).toBeLessThan(tallies.length);
       }),
     );
+  });
+});
+
+describe('submissions that are refused', () => {
+  const refusals = { site: 'KEK', done: 10, failures: { submission: 60, node: 2 } };
+
+  it('are told before anything has ended, and do not count while most were taken', () => {
+    expect(withoutEarlyRefusals(refusals, 1000, 0.5)).toEqual({
+      ...refusals,
+      failures: { node: 2 },
+    });
+  });
+
+  it('count when most of what was submitted was refused', () => {
+    expect(withoutEarlyRefusals(refusals, 40, 0.5)).toEqual(refusals);
+    expect(withoutEarlyRefusals(refusals, 0, 0.5)).toEqual(refusals);
   });
 });

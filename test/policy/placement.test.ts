@@ -15,6 +15,8 @@ const site = (name: string, more: Partial<PlacementSite> = {}): PlacementSite =>
   mine: 0,
   closed: '',
   near: false,
+  part: Infinity,
+  takes: Infinity,
   ...more,
 });
 
@@ -22,8 +24,9 @@ const given = (more: Partial<PlacementCase>): PlacementCase => ({
   jobs: [],
   backlog: 0,
   sites: [],
-  share: 1,
   urgent: false,
+  owed: true,
+  most: Infinity,
   jobSeconds: null,
   ...more,
 });
@@ -44,12 +47,15 @@ const cases = fc
             mine: fc.nat({ max: 30 }),
             closed: fc.constantFrom('', '', '', 'Banned'),
             near: fc.boolean(),
+            takes: fc.constant(Infinity),
+            part: fc.oneof(fc.constant(Infinity), fc.double({ min: 0, max: 60, noNaN: true })),
           })
           .map(({ others, ...rest }) => ({ name, open: others + rest.mine, ...rest })),
       ),
     ),
-    share: fc.double({ min: 0, max: 1, noNaN: true }),
     urgent: fc.boolean(),
+    owed: fc.boolean(),
+    most: fc.constant(Infinity),
     jobSeconds: fc.option(fc.double({ min: 0.001, max: 1e5, noNaN: true })),
   })
   .map(({ avoids, ...rest }) => ({
@@ -60,6 +66,10 @@ const cases = fc
 
 const capacityOf = (input: PlacementCase, one: PlacementSite): number =>
   siteCapacity(one.slots, input.jobSeconds) + (input.urgent ? Math.ceil(one.slots / 5) : 0);
+
+/** No other production wants anything of these sites. */
+const alone = (sites: readonly PlacementSite[]): PlacementSite[] =>
+  sites.map((one) => ({ ...one, part: Infinity }));
 
 describe('placeJobs', () => {
   it('gives a closed site nothing, and says why', () => {
@@ -90,14 +100,45 @@ describe('placeJobs', () => {
     expect(siteCapacity(10, 0)).toBe(10 + 2 * LARGEST_BUNDLE);
   });
 
-  it('lets a production have its share of a site and no more, but one job at least', () => {
+  it('lets a production have its part of the sites and no more, but one job at least', () => {
     const jobs = numbered(100);
-    const half = placeJobs(given({ jobs, sites: [site('KMI', { open: 2, mine: 2 })], share: 0.5 }));
-    expect(half.bundles[0]?.jobs).toHaveLength(4);
-    const used = placeJobs(given({ jobs, sites: [site('KMI', { open: 6, mine: 6 })], share: 0.5 }));
-    expect(used.passedOver[0]?.why).toBe('its share is used: 6 jobs of 50 %');
-    const least = placeJobs(given({ jobs, sites: [site('KMI')], share: 0 }));
-    expect(least.bundles[0]?.jobs).toEqual([1]);
+    const at = (mine: number, part: number) =>
+      placeJobs(given({ jobs, sites: [site('KMI', { open: mine, mine, part })] }));
+    expect(at(2, 6).bundles[0]?.jobs).toHaveLength(4);
+    expect(at(6, 6)).toEqual({
+      bundles: [],
+      passedOver: [{ site: 'KMI', why: 'the share of the production is used' }],
+    });
+    expect(at(0, 0).bundles[0]?.jobs).toEqual([1]);
+    const more = { jobs, sites: [site('KMI', { part: 3.2 })] };
+    expect(placeJobs(given(more)).bundles[0]?.jobs).toHaveLength(4);
+    expect(placeJobs(given({ ...more, owed: false })).bundles[0]?.jobs).toHaveLength(3);
+  });
+
+  it('lets a production have more of one site while it has less of another, up to twice its part', () => {
+    const jobs = numbered(100);
+    const sites = [site('KMI', { part: 3 }), site('PNNL', { part: 3, open: 12 })];
+    expect(placeJobs(given({ jobs, sites })).bundles[0]?.jobs).toHaveLength(6);
+    const more = [site('KMI', { part: 2 }), site('PNNL', { part: 4, open: 12 })];
+    expect(placeJobs(given({ jobs, sites: more })).bundles[0]?.jobs).toHaveLength(4);
+    const used = [site('KMI', { part: 2, mine: 4, open: 4 }), site('PNNL', { part: 8, open: 12 })];
+    expect(placeJobs(given({ jobs, sites: used })).passedOver[0]?.why).toBe(
+      'its share is used: 4 jobs of 4',
+    );
+  });
+
+  it('keeps to the limits of the production and of sites, scouts and merges too', () => {
+    const jobs = numbered(100);
+    const sites = [site('KMI', { takes: 5 }), site('PNNL', { takes: 0 }), site('UVic')];
+    for (const urgent of [false, true]) {
+      const sent = placeJobs(given({ jobs, sites, urgent, most: 8 }));
+      const found = Object.fromEntries(sent.bundles.map((one) => [one.site, one.jobs.length]));
+      expect((found.KMI ?? 0) + (found.UVic ?? 0)).toBe(8);
+      expect(found.KMI ?? 0).toBeLessThanOrEqual(5);
+      expect(sent.passedOver).toEqual([
+        { site: 'PNNL', why: 'its limit of jobs per minute is reached' },
+      ]);
+    }
   });
 
   it('lets urgent jobs exceed a full queue by a fifth of the slots', () => {
@@ -158,6 +199,13 @@ describe('placeJobs', () => {
         expect(new Set(placed).size).toBe(placed.length);
         expect(new Set(bundles.map((bundle) => bundle.site)).size).toBe(bundles.length);
         const open = input.sites.filter((one) => one.closed === '');
+        const total = (of: (one: PlacementSite) => number): number =>
+          open.reduce((sum, one) => sum + of(one), 0);
+        const exact = total((one) => one.part);
+        const parts = input.owed ? Math.max(1, Math.ceil(exact)) : Math.floor(exact);
+        if (!input.urgent && placed.length > 0 && parts < total((one) => capacityOf(input, one))) {
+          expect(total((one) => one.mine) + placed.length).toBeLessThanOrEqual(parts);
+        }
         for (const bundle of bundles) {
           const there = open.find((one) => one.name === bundle.site);
           if (there === undefined) throw new Error(`${bundle.site} is closed`);
@@ -165,9 +213,11 @@ describe('placeJobs', () => {
           expect(bundle.jobs.length).toBeGreaterThan(0);
           expect(bundle.jobs.length).toBeLessThanOrEqual(LARGEST_BUNDLE);
           expect(there.open + bundle.jobs.length).toBeLessThanOrEqual(capacity);
-          expect(there.mine + bundle.jobs.length).toBeLessThanOrEqual(
-            Math.max(1, Math.ceil(capacity * input.share)),
-          );
+          if (!input.urgent) {
+            expect(there.mine + bundle.jobs.length).toBeLessThanOrEqual(
+              Math.max(1, Math.ceil(2 * there.part)),
+            );
+          }
           expect(bundle.jobs).toEqual([...bundle.jobs].sort((a, b) => a - b));
           for (const number of bundle.jobs) {
             const avoid = input.jobs[number - 1]?.avoid ?? [];
@@ -199,7 +249,7 @@ describe('placeJobs', () => {
     fc.assert(
       fc.property(cases, (input) => {
         const jobs = numbered(4 * LARGEST_BUNDLE);
-        const { bundles } = placeJobs({ ...input, jobs, share: 1 });
+        const { bundles } = placeJobs({ ...input, jobs, sites: alone(input.sites) });
         for (const one of input.sites) {
           if (one.closed !== '' || one.open >= one.slots) continue;
           expect(bundles.map((bundle) => bundle.site)).toContain(one.name);
@@ -212,18 +262,17 @@ describe('placeJobs', () => {
     fc.assert(
       fc.property(cases, (input) => {
         const jobs = input.jobs.map(({ job }) => ({ job, avoid: [] }));
-        const { bundles } = placeJobs({ ...input, jobs });
+        const { bundles } = placeJobs({ ...input, jobs, sites: alone(input.sites) });
         const room = input.sites
           .filter((one) => one.closed === '')
           .map((one) => {
             const capacity = capacityOf(input, one);
-            const share = Math.max(1, Math.ceil(capacity * input.share)) - one.mine;
-            const found = Math.min(capacity - one.open, share, LARGEST_BUNDLE);
+            const found = Math.min(capacity - one.open, LARGEST_BUNDLE);
             const queue = Math.min(
               siteCapacity(one.slots, input.jobSeconds) - one.slots,
               LARGEST_BUNDLE,
             );
-            const least = input.urgent ? 1 : Math.max(1, Math.floor((queue * input.share) / 2));
+            const least = input.urgent ? 1 : Math.max(1, Math.floor(queue / 2));
             return found >= least ? found : 0;
           })
           .reduce((sum, one) => sum + one, 0);

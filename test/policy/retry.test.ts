@@ -6,7 +6,7 @@ import {
   FAILURE_CLASSES,
   type FailureClass,
 } from '../../domain/failure-class.js';
-import { decideRetry, retryAt, type FailureCase } from '../../policy/retry.js';
+import { decideRetry, untilCompany, type FailureCase } from '../../policy/retry.js';
 
 const failure = (more: Partial<FailureCase> & Pick<FailureCase, 'class'>): FailureCase => ({
   blame: BLAME_OF[more.class],
@@ -189,27 +189,42 @@ describe('decideRetry', () => {
   });
 });
 
-describe('retryAt', () => {
-  it('waits for the time, and then for others: up to a quarter of it or a twentieth of a job', () => {
+describe('untilCompany', () => {
+  const block = { now: 100_000, since: 99_000, placeable: 3, open: 400, blockJobs: 1000 };
+
+  it('lets few retries wait for others, up to ten seconds', () => {
+    expect(untilCompany(block)).toBe(9_000);
+    expect(untilCompany({ ...block, since: 90_000 })).toBe(0);
+  });
+
+  it('sends a twentieth of a block at once, and all when little else may fail', () => {
+    expect(untilCompany({ ...block, placeable: 50 })).toBe(0);
+    expect(untilCompany({ ...block, open: 49 })).toBe(0);
+    expect(untilCompany({ ...block, blockJobs: 79 })).toBe(0);
+  });
+
+  it('never keeps what waits to be placed for the first time', () => {
+    expect(untilCompany({ ...block, since: 0 })).toBe(0);
+  });
+
+  it('never waits beyond its patience', () => {
     fc.assert(
       fc.property(
-        fc.integer({ min: 0, max: 4e12 }),
-        fc.integer({ min: 0, max: 1e9 }),
-        fc.option(fc.integer({ min: 0, max: 1e6 })),
-        (now, milliseconds, jobSeconds) => {
-          const waited = retryAt(now, milliseconds / 1000, jobSeconds) - now;
-          const most = Math.max(1.25 * milliseconds, milliseconds + 50 * (jobSeconds ?? 0));
-          expect(waited).toBeGreaterThanOrEqual(milliseconds);
-          expect(waited).toBeLessThanOrEqual(most + 2);
+        fc.record({
+          now: fc.integer({ min: 0, max: 1e6 }),
+          since: fc.integer({ min: 0, max: 1e6 }),
+          placeable: fc.integer({ min: 1, max: 1000 }),
+          open: fc.nat({ max: 1000 }),
+          blockJobs: fc.integer({ min: 1, max: 10_000 }),
+        }),
+        (retries) => {
+          const wait = untilCompany(retries);
+          expect(wait).toBeGreaterThanOrEqual(0);
+          expect(retries.now + wait).toBeLessThanOrEqual(
+            Math.max(retries.now, retries.since + 10_000),
+          );
         },
       ),
     );
-  });
-
-  it('brings together what has failed at about the same time', () => {
-    const times = (jobSeconds: number | null): Set<number> =>
-      new Set(Array.from({ length: 60 }, (_, i) => retryAt(i * 1000, 60, jobSeconds)));
-    expect(times(null).size).toBeLessThanOrEqual(5);
-    expect(times(7200).size).toBeLessThanOrEqual(2);
   });
 });

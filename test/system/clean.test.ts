@@ -38,11 +38,15 @@ test('a completed production is cleaned by its command, and nothing of it is lef
   await audited('old', 'Completed');
 
   const { code, out } = await command('clean', 'old', '--yes', '--wait', '--why', 'superseded');
-  expect(JSON.parse(out)).toMatchObject({ state: 'Cleaned', reason: 'superseded', changed: true });
+  expect(JSON.parse(out)).toMatchObject({
+    state: 'Cleaned',
+    reason: 'superseded',
+    outcome: 'done',
+  });
   expect(code).toBe(0);
   await audited('old', 'Cleaned');
   const again = await command('clean', 'old', '--yes');
-  expect(JSON.parse(again.out)).toMatchObject({ state: 'Cleaned', changed: false });
+  expect(JSON.parse(again.out)).toMatchObject({ state: 'Cleaned', outcome: 'already' });
 }, 90_000);
 
 test('a cancelled production is cleaned by a plain signal with start', async () => {

@@ -3,7 +3,6 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { requestOf, type ProductionRequest } from '../../client/temporal/request.js';
-import { systemClock } from '../../domain/clock.js';
 import { smallProduction, startSystem, until, type TestSystem } from './running-system.js';
 
 let fabrica: TestSystem;
@@ -21,7 +20,6 @@ const ask = (name: string, request: Omit<ProductionRequest, 'who' | 'why'>) =>
     {
       client: fabrica.client,
       catalog: fabrica.catalog,
-      clock: systemClock,
       tell: () => undefined,
     },
   );
@@ -61,7 +59,7 @@ test('a Completed production runs two jobs again: their merged files are replace
   await (await fabrica.start(smallProduction('again', { events: 200 }))).result();
   const before = await merged('again');
   const answer = await ask('again', { kind: 'reprocess', select: { jobs: '4,12' } });
-  expect(answer.events.map(({ what }) => what).join()).toMatch(/reprocess: \d+ jobs run again/);
+  expect(answer.message).toMatch(/reprocess: \d+ jobs run again/);
   expect(await handleOf('again').result()).toMatchObject({ state: 'Completed' });
   await fabrica.audit('again', 200);
 
@@ -148,9 +146,7 @@ test('jobs that run are killed for good: they end at their site, and the product
   );
   await until(handle, ({ jobs }) => jobs.Done === 6 && jobs.Running === 2);
   const answer = await ask('killed', { kind: 'kill', select: { jobs: '3,5' } });
-  expect(answer.events.map(({ what }) => what)).toEqual([
-    '2 jobs killed (3, 5), 2 of them are ended at their sites',
-  ]);
+  expect(answer.message).toBe('2 jobs killed (3, 5), 2 of them are ended at their sites');
   expect(await handle.result()).toMatchObject({
     state: 'Completed',
     reason: '60 of 80 events are made, distributed and verified; 2 jobs were waived (3, 5)',

@@ -24,14 +24,24 @@ export interface TestSystem {
   start(definition: DefinitionInput): Promise<WorkflowHandle>;
   /** Audits a production whose events were all made, or with other options of `audit.py`. */
   audit(production: string, expected: number | readonly string[]): Promise<void>;
+  /** Ends its processes; the folder stays. */
+  stop(): Promise<void>;
   end(): Promise<void>;
+}
+
+export interface Place {
+  /** A folder that a system has used before. (Default: a new one) */
+  readonly folder?: string;
+  /** The built package that its processes run. (Default: `dist` of this checkout) */
+  readonly dist?: string;
 }
 
 /** Starts it; vitest compiles TypeScript itself, but processes run what `npm run build` has made. */
 export async function startSystem(
   change: (configuration: Configuration) => Configuration = (same) => same,
+  place: Place = {},
 ): Promise<TestSystem> {
-  const folder = mkdtempSync(path.join(tmpdir(), 'fabrica-system-'));
+  const folder = place.folder ?? mkdtempSync(path.join(tmpdir(), 'fabrica-system-'));
   const standard = defaultConfiguration(folder);
   const configuration = change({
     ...standard,
@@ -45,11 +55,16 @@ export async function startSystem(
     env: process.env,
     clock: systemClock,
     log: silentLog,
-    childEntry: path.resolve('dist/worker/process.js'),
+    childEntry: path.resolve(place.dist ?? 'dist', 'worker/process.js'),
   });
   const connection = await Connection.connect({ address: system.address });
   const client = new Client({ connection, namespace: system.namespace });
   const catalog = await openCatalogReadOnly({ file: catalogFile });
+  const stop = async (): Promise<void> => {
+    await catalog.close();
+    await connection.close();
+    await system.stop();
+  };
   return {
     folder,
     configuration,
@@ -70,10 +85,9 @@ export async function startSystem(
           ? ['--expect-events', String(expected), '--content', 'jsonl']
           : expected),
       ),
+    stop,
     async end() {
-      await catalog.close();
-      await connection.close();
-      await system.stop();
+      await stop();
       rmSync(folder, { recursive: true, force: true });
     },
   };

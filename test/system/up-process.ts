@@ -7,8 +7,9 @@ import { promisify } from 'node:util';
 import { Client, Connection } from '@temporalio/client';
 import { afterEach } from 'vitest';
 import { readUpRecord } from '../../worker/up-record.js';
+import { FABRICA } from './program.js';
 
-const FABRICA = path.resolve('dist/client/cli/main.js');
+export { fabrica } from './program.js';
 
 const folders: string[] = [];
 const running: ChildProcess[] = [];
@@ -70,12 +71,4 @@ export async function killEverything(state: string, up: Up, jobs: boolean): Prom
   for (const pid of [up.process.pid ?? 0, ...children]) process.kill(pid, 'SIGKILL');
   if (jobs) await promisify(execFile)('pkill', ['-KILL', '-f', state]).catch(() => undefined);
   await sleep(500);
-}
-
-/** What a command of `fabrica` answers with --json. */
-export async function fabrica<T>(state: string, ...args: string[]): Promise<T> {
-  const { stdout } = await promisify(execFile)(process.execPath, [
-    ...[FABRICA, '--state', state, '--json', ...args],
-  ]);
-  return JSON.parse(stdout) as T;
 }

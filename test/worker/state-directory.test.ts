@@ -7,11 +7,18 @@ import { readUpRecord } from '../../worker/up-record.js';
 import { temporaryFolder } from './temporary-folder.js';
 import { exit, message, nodeProcess } from './test-process.js';
 
+/** Opens the directory, and keeps nothing that refers to it. */
 const HOLDER = `
+  import { setFlagsFromString } from 'node:v8';
+  import { runInNewContext } from 'node:vm';
   import { StateDirectory } from MODULE(worker/state-directory.js);
-  const state = StateDirectory.open(process.argv[1], 'default');
-  state.recordChild('temporal', { pid: 4711, pidStart: 'long ago' });
-  process.send('open');
+  setFlagsFromString('--expose-gc');
+  const collectGarbage = runInNewContext('gc');
+  (() => {
+    const state = StateDirectory.open(process.argv[1], 'default');
+    state.recordChild('temporal', { pid: 4711, pidStart: 'long ago' });
+  })();
+  setTimeout(() => { collectGarbage(); process.send('open'); }, 0);
   setInterval(() => undefined, 1000);
 `;
 

@@ -1,3 +1,4 @@
+import { messageOf } from '../../domain/errors.js';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -79,6 +80,19 @@ const at = (client: Client) => ({
   log: silentLog,
 });
 
+/** The options of a server that has started; the port that was free may be taken meanwhile, then it is another one, as with `up`. */
+async function startedServer(name: string): ReturnType<typeof options> {
+  for (let tries = 1; ; tries++) {
+    const settings = await options(name);
+    try {
+      await server(settings).start();
+      return settings;
+    } catch (error) {
+      if (tries === 3 || !messageOf(error).includes('address already in use')) throw error;
+    }
+  }
+}
+
 describe('the own Temporal server', () => {
   it('keeps retention, search attributes and workflows over a restart, and is fair', async () => {
     const settings = await options('kept');
@@ -154,8 +168,7 @@ describe('a server that is not ours', () => {
   }, 20_000);
 
   it('gets the search attributes that it lacks, once', async () => {
-    const settings = await options('foreign');
-    await server(settings).start();
+    const settings = await startedServer('foreign');
     const client = await clientOf(settings);
     const namespace = 'foreign';
     await client.workflowService.registerNamespace({

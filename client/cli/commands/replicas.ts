@@ -6,6 +6,7 @@ import { examples, limitOption, textArgument, type Invocation } from '../invocat
 import type { Session } from '../session.js';
 import { stateStyle } from '../style.js';
 import type { Cell } from '../table.js';
+import { safe } from '../text.js';
 
 /** `fabrica replicas`: where files lie. */
 export function addReplicas(program: Command, invocation: Invocation): void {
@@ -33,11 +34,18 @@ export function addReplicas(program: Command, invocation: Invocation): void {
         const none = wanted.startsWith('/')
           ? `No replica of ${quoted(wanted)} is catalogued.`
           : `${wanted} has no final files yet.`;
-        session.answer({ files, more }, rows.length === 0 ? none : session.table(head, rows));
+        const [one] = files;
+        const lineage = lfnList('made from', one?.parents) + lfnList('made into', one?.children);
+        const page = rows.length === 0 ? none : session.table(head, rows);
+        session.answer({ files, more }, `${page}${lineage}`);
         if (more) session.remark(`(there are more than ${limit} files: --limit)`);
         return wanted.startsWith('/') && rows.length === 0 ? EXIT.negative : EXIT.ok;
       }),
     );
+}
+
+function lfnList(title: string, lfns: readonly string[] = []): string {
+  return lfns.length === 0 ? '' : `\n\n${title}\n${lfns.map((lfn) => `  ${safe(lfn)}`).join('\n')}`;
 }
 
 /** The file of an LFN; of a production its merged files, or its outputs where nothing is merged. */

@@ -1,6 +1,6 @@
 import { Option, type Command } from 'commander';
 import { planReprocess } from '../../../activities/control/reprocess-plan.js';
-import { whyNot } from '../../../activities/control/reprocess.js';
+import { whyKept, whyNot } from '../../../activities/control/reprocess.js';
 import { FabricaError } from '../../../domain/errors.js';
 import { parseSelection } from '../../../domain/selection.js';
 import { EXIT, type ExitCode } from '../exit-code.js';
@@ -91,5 +91,7 @@ async function planned(session: Session, name: string, select: Readonly<Record<s
   const catalog = await session.catalog();
   const plan = await catalog.read((db) => planReprocess(db, production, parsed.selection));
   if ('problem' in plan) throw refuse(plan.problem);
+  const kept = await catalog.read((db) => whyKept(db, production, parsed.selection, plan));
+  if (kept !== null) throw refuse(kept);
   return plan;
 }

@@ -1,15 +1,20 @@
 import type { Command } from 'commander';
-import type { ProductionRequest, RequestAnswer } from '../../temporal/request.js';
+import type { CommandAnswer } from '../../../domain/command.js';
+import type { ProductionRequest } from '../../temporal/request.js';
 import { EXIT, type ExitCode } from '../exit-code.js';
 import { examples, textArgument, wholeNumber, type Invocation } from '../invocation.js';
 import { classOption, jobsOption, selected, type JobOptions } from '../job-options.js';
 import type { Session } from '../session.js';
 import { safe } from '../text.js';
-import { eventText } from '../watch/live-view.js';
 
 const REQUESTS = [
   ['pause', 'start no more jobs; those that run go on', 'the storage is full'],
   ['resume', 'go on after a pause, or approve good scouts', 'the storage has room'],
+  [
+    'finish',
+    'start no more jobs, and complete with what there is: the events of jobs that wait will be missing',
+    'enough for the conference',
+  ],
   ['cancel', 'end all jobs and remove what unfinished ones left', 'wrong global tag'],
   [
     'rescout',
@@ -30,7 +35,7 @@ const SELECTING = [
   ['kill', 'end jobs for good: their events will be missing', '--jobs 3,5-9', 'they never end'],
 ] as const;
 
-/** `fabrica pause|resume|cancel|rescout|release|waive|kill|reprioritize`: what a person may ask of a production. */
+/** `fabrica pause|resume|finish|cancel|rescout|release|waive|kill|reprioritize`: what a person may ask of a production. */
 export function addRequests(program: Command, invocation: Invocation): void {
   for (const [kind, description, why] of REQUESTS) {
     program
@@ -94,12 +99,12 @@ export async function ask(
 ): Promise<ExitCode> {
   // An unknown name is told without Temporal.
   await session.production(name);
-  const { clock, who } = session.terminal;
+  const { who } = session.terminal;
   const tell = (message: string): void => session.remark(message);
   const { client } = await session.temporal();
   const catalog = await session.catalog();
   const { requestOf } = await import('../../temporal/request.js');
-  const answer = await requestOf(name, { ...request, who }, { client, catalog, clock, tell });
+  const answer = await requestOf(name, { ...request, who }, { client, catalog, tell });
   const code = await then();
   const { priority, reason, state } = await session.production(name);
   const now = { ...answer, priority, reason, state };
@@ -107,8 +112,17 @@ export async function ask(
   return code;
 }
 
-function sentence(answer: RequestAnswer): string {
-  const { changed, events, priority, production, reason, state } = answer;
+function sentence({
+  message,
+  outcome,
+  priority,
+  production,
+  reason,
+  state,
+}: CommandAnswer): string {
   const now = `Production ${production} is ${state}, priority ${priority}${reason === '' ? '' : ` (${safe(reason, 300)})`}.`;
-  return changed ? [...events.map(eventText), now].join('\n') : `${now} Nothing had to be changed.`;
+  const what = safe(message, 2000);
+  return outcome === 'already'
+    ? `${now} Nothing had to be changed: ${what}.`
+    : `${what.charAt(0).toUpperCase()}${what.slice(1)}.\n${now}`;
 }

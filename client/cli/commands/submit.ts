@@ -6,14 +6,15 @@ import { productionWorkflowId } from '../../../domain/names.js';
 import { parseSize } from '../../../domain/quantity.js';
 import { LIVE_PRODUCTION_STATES } from '../../../domain/states/production.js';
 import { readDefinition, type DefinitionFile } from '../../definition-file.js';
-import { planSandbox } from '../../sandbox.js';
+import { readInputLists, readsFiles } from '../../input-list.js';
+import { planSandbox, type SandboxPlan } from '../../sandbox.js';
 import { whyNoControl } from '../../temporal/control-presence.js';
 import { workflowUrl } from '../../temporal/workflow-url.js';
 import { checkNames } from '../../temporal/names-check.js';
 import type { Submission } from '../../temporal/submission.js';
 import { EXIT, type ExitCode } from '../exit-code.js';
 import { examples, textArgument, type Invocation } from '../invocation.js';
-import { dryRun, dryRunPage } from '../pages/dry-run.js';
+import { dryRun, dryRunPage, type FilesLookedUp } from '../pages/dry-run.js';
 import { nothingRuns, obstacleText, sitesObstacle } from '../pages/obstacles.js';
 import type { Session } from '../session.js';
 import { safe } from '../text.js';
@@ -54,10 +55,17 @@ export function addSubmit(program: Command, invocation: Invocation): void {
         const { definition, warnings } = read;
         checkNames(definition, session.configuration, file);
         if (options.dryRun !== true) return submit(session, read, options.wait === true);
-        const { files } = await planSandbox(definition, read.folder);
+        const plan = await planSandbox(definition, read.folder);
+        const { files } = plan;
+        const reads = await lookUpFiles(session, plan);
         const { bytesPerEvent, secondsPerEvent } = options;
         const guess = { bytesPerEvent, secondsPerEvent };
-        const run = dryRun(definition, session.configuration, { guess, files, warnings });
+        const run = dryRun(definition, session.configuration, {
+          guess,
+          files,
+          warnings,
+          read: reads,
+        });
         warn(session, warnings);
         session.answer(run, dryRunPage(run, session));
         return EXIT.ok;
@@ -65,8 +73,25 @@ export function addSubmit(program: Command, invocation: Invocation): void {
     );
 }
 
+/** What the definition reads, by the catalog; nothing for one that makes events from nothing. */
+async function lookUpFiles(session: Session, plan: SandboxPlan): Promise<FilesLookedUp> {
+  const { definition } = plan;
+  const lists = readInputLists(plan);
+  if (!readsFiles(definition)) return { sets: [], storages: [] };
+  const catalog = await session.catalog();
+  const { readFiles, storagesOf } = await import('../../../activities/control/inputs.js');
+  const given = Object.fromEntries(
+    Object.entries(lists).map(([role, lfns]) => [role, { by: 'names' as const, lfns }]),
+  );
+  return catalog.read(async (db) => {
+    const sets = await readFiles(db, definition, given);
+    const input = sets.find(({ role }) => role === 'input');
+    return { sets, storages: input === undefined ? [] : await storagesOf(db, input) };
+  });
+}
+
 /** The file as it was named, where that leads to it; error messages show it. */
-function shownPath(session: Session, file: string): string {
+export function shownPath(session: Session, file: string): string {
   return session.terminal.cwd === process.cwd() ? file : path.resolve(session.terminal.cwd, file);
 }
 
@@ -76,6 +101,7 @@ function warn(session: Session, warnings: readonly string[]): void {
 
 async function submit(session: Session, read: DefinitionFile, wait: boolean): Promise<ExitCode> {
   const plan = await planSandbox(read.definition, read.folder);
+  readInputLists(plan);
   warn(session, read.warnings);
   const temporal = await session.temporal();
   const { client, endpoint } = temporal;

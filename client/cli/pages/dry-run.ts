@@ -1,13 +1,15 @@
-import { estimateRules } from '../../../activities/control/estimates.js';
+import { estimateRules, groupingLimits } from '../../../activities/control/estimates.js';
+import type { ReadFiles } from '../../../activities/control/inputs.js';
 import { outputsOf } from '../../../activities/control/orders.js';
 import type { Configuration } from '../../../domain/configuration.js';
 import { levelsOf, type Definition } from '../../../domain/definition.js';
 import { lfnOf } from '../../../domain/lfn.js';
 import { formatSize } from '../../../domain/quantity.js';
 import { estimate, type Estimate } from '../../../policy/estimate.js';
+import { inputShape } from '../../../policy/input-grouping.js';
 import { planBlock, planScouts } from '../../../policy/job-plan.js';
 import { facts, type Cell } from '../table.js';
-import { counted, grouped } from '../text.js';
+import { counted, firstOf, grouped } from '../text.js';
 import type { PageLook } from './production-page.js';
 
 /** What is known of a payload before its scouts: from earlier productions, or from a try by hand. */
@@ -38,6 +40,19 @@ export interface DryRun {
   readonly payloadFiles: number;
   readonly payloadBytes: number;
   readonly warnings: readonly string[];
+  /** Files that its jobs read, and those of overlay. */
+  readonly inputFiles: number;
+  /** On which storages its jobs find their input, in the order in which it is given out; some files lie on others as well. */
+  readonly inputStorages: FilesLookedUp['storages'];
+  /** How many files a job reads at most; null where there are none. */
+  readonly filesPerJob: number | null;
+  readonly overlayFiles: number;
+}
+
+/** What a definition reads, by the catalog. */
+export interface FilesLookedUp {
+  readonly sets: readonly ReadFiles[];
+  readonly storages: readonly { readonly storage: string; readonly files: number }[];
 }
 
 /** A dry run, by the same rules that the production itself will follow. */
@@ -48,20 +63,27 @@ export function dryRun(
     readonly guess: Guess;
     readonly files: readonly { readonly size: number }[];
     readonly warnings: readonly string[];
+    /** What the definition reads; jobs are counted as if all files were alike. */
+    readonly read?: FilesLookedUp;
   },
 ): DryRun {
-  const { guess } = given;
-  const expected = estimate(sampleOf(guess), estimateRules(definition));
-  const { jobs, merges, blocks } = countJobs(definition, expected);
+  const { guess, read = { sets: [], storages: [] } } = given;
+  const totals = (role: ReadFiles['role']) => read.sets.find((one) => one.role === role)?.totals;
+  const input = totals('input');
+  const events = definition.events ?? input?.events ?? 0;
+  const shape = input === undefined ? null : inputShape(input, groupingLimits(definition, null));
+  const expected = estimate(sampleOf(guess), estimateRules(definition, { events, input: shape }));
+  const perScout = shape?.eventsPerJob ?? scoutEvents(definition);
+  const { jobs, merges, blocks } = countJobs(definition, expected, { events, perScout });
   const scouts = jobs.scouts;
   const hs23 = Math.max(...configuration.sites.map(({ hs23PerCore }) => hs23PerCore));
   const { copies } = definition.distribution;
-  const bytes = guess.bytesPerEvent === undefined ? null : definition.events * guess.bytesPerEvent;
+  const bytes = guess.bytesPerEvent === undefined ? null : events * guess.bytesPerEvent;
   const wall = guess.secondsPerEvent ?? targetPerEvent(definition, expected);
   const auto = definition.fabrication.eventsPerJob === 'auto';
   return {
     production: definition.name,
-    events: definition.events,
+    events,
     scoutJobs: scouts,
     fabricationJobs: jobs.fabrication,
     eventsPerJob: expected.eventsPerJob,
@@ -74,7 +96,7 @@ export function dryRun(
     mergeJobs: merges,
     lfns: sampleLfns(definition, configuration),
     cpu: {
-      expected: wall === null ? null : wall * definition.events * hs23,
+      expected: wall === null ? null : wall * events * hs23,
       most: (scouts + jobs.fabrication) * definition.fabrication.limits.wallTime * hs23,
     },
     storage: {
@@ -85,6 +107,10 @@ export function dryRun(
     payloadFiles: given.files.length,
     payloadBytes: given.files.reduce((sum, { size }) => sum + size, 0),
     warnings: given.warnings,
+    inputFiles: input?.files ?? 0,
+    inputStorages: read.storages,
+    filesPerJob: definition.input?.grouping.maxFiles ?? null,
+    overlayFiles: totals('overlay')?.files ?? 0,
   };
 }
 
@@ -110,10 +136,18 @@ function targetPerEvent({ fabrication }: Definition, expected: Estimate): number
     : null;
 }
 
-function countJobs(definition: Definition, expected: Estimate) {
-  const { events, fabrication, merge, scouts } = definition;
-  const perScout =
-    scouts.eventsPerJob ?? (fabrication.eventsPerJob === 'auto' ? 100 : fabrication.eventsPerJob);
+function scoutEvents({ fabrication, scouts }: Definition): number {
+  return (
+    scouts.eventsPerJob ?? (fabrication.eventsPerJob === 'auto' ? 100 : fabrication.eventsPerJob)
+  );
+}
+
+function countJobs(
+  definition: Definition,
+  expected: Estimate,
+  { events, perScout }: { readonly events: number; readonly perScout: number },
+) {
+  const { fabrication, merge, scouts } = definition;
   const first = planScouts({ events, jobs: scouts.jobs, eventsPerJob: perScout });
   const levels = fabrication.outputs.length;
   // Each block is merged by itself; its tail flushes.
@@ -150,6 +184,13 @@ function sampleLfns(definition: Definition, { lfn: scheme }: Configuration): str
   return [...new Set(found)];
 }
 
+/** What the jobs read, and where they find it. */
+function inputText({ filesPerJob, inputFiles, inputStorages }: DryRun): string {
+  if (inputFiles === 0) return '';
+  const places = inputStorages.map(({ files, storage }) => `${grouped(files)} on ${storage}`);
+  return `${counted(inputFiles, 'file')} (${firstOf(places, 6)}), at most ${filesPerJob ?? 0} a job`;
+}
+
 /** A dry run for a person. */
 export function dryRunPage(run: DryRun, look: PageLook): string {
   const from = {
@@ -164,10 +205,14 @@ export function dryRunPage(run: DryRun, look: PageLook): string {
   const pairs: [string, Cell][] = [
     ['production', { text: run.production, paint: look.style.bold }],
     ['events', grouped(run.events)],
+    ['input', inputText(run)],
+    ['overlay', run.overlayFiles === 0 ? '' : `any of ${counted(run.overlayFiles, 'file')}`],
     ['scouts', counted(run.scoutJobs, 'job')],
     [
       'fabrication',
-      `${counted(run.fabricationJobs, 'job')} of ${grouped(run.eventsPerJob)} events (${from})`,
+      run.inputFiles === 0
+        ? `${counted(run.fabricationJobs, 'job')} of ${grouped(run.eventsPerJob)} events (${from})`
+        : `about ${counted(run.fabricationJobs, 'job')} of ${grouped(run.eventsPerJob)} events, in whole files`,
     ],
     ['merges', run.mergeJobs === null ? unknown : counted(run.mergeJobs, 'job')],
     ['blocks', grouped(run.blocks)],

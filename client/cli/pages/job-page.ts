@@ -23,7 +23,8 @@ export function jobPage(job: JobView, sentence: string, look: PageLook): string 
         : ['events', `${grouped(job.events)} (${range}), seed ${job.seed}`],
       ['part of', job.splitFrom === null ? '' : `job ${job.splitFrom}, which was too big`],
       ['avoids', job.avoid.join(', ')],
-      ['inputs', job.inputs.length === 0 ? '' : counted(job.inputs.length, 'file')],
+      ['inputs', job.inputFiles === 0 ? '' : counted(job.inputFiles, 'file')],
+      ['overlay', job.overlay.length === 0 ? '' : counted(job.overlay.length, 'file')],
     ],
     look,
   );
@@ -32,6 +33,7 @@ export function jobPage(job: JobView, sentence: string, look: PageLook): string 
     head,
     attempts(job.attempts, look),
     ...details,
+    filesRead(job, look),
     lastTail(job.attempts, look),
     outputs(job, look),
   ]
@@ -117,6 +119,26 @@ function logText({ log: { archive, at, replicas }, site }: AttemptView): string 
     case null:
       return '';
   }
+}
+
+/** Files that are told by name; `--json` tells more. */
+const MOST_FILES = 20;
+
+/** What it has read: parents of its outputs, and what was mixed in. */
+function filesRead({ inputFiles, inputs, overlay }: JobView, look: PageLook): string {
+  const list = (title: string, lfns: readonly string[], total: number): string[] => {
+    if (lfns.length === 0) return [];
+    const more = total - Math.min(lfns.length, MOST_FILES);
+    return [
+      look.style.dim(title),
+      ...lfns.slice(0, MOST_FILES).map((lfn) => `  ${safe(lfn)}`),
+      ...(more > 0 ? [`  and ${more} more`] : []),
+    ];
+  };
+  return [
+    ...list('inputs:', inputs, inputFiles),
+    ...list('overlay:', overlay, overlay.length),
+  ].join('\n');
 }
 
 /** The end of the log of the last attempt that failed. */

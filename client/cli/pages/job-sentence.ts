@@ -16,7 +16,9 @@ export function jobSentence(job: JobView, production: OfProduction, now: number)
   const failed = [...job.attempts].reverse().find((attempt) => attempt.class !== null);
   switch (job.state) {
     case 'Waiting':
-      return waiting(job, production, failed, now);
+      return job.lostInput === null
+        ? waiting(job, production, failed, now)
+        : withoutInput(job, job.lostInput, production);
     case 'Submitted':
       return submitted(job, last, now);
     case 'Running':
@@ -26,6 +28,7 @@ export function jobSentence(job: JobView, production: OfProduction, now: number)
         ? `Its first attempt succeeded at ${at}${when(last)}.`
         : `It succeeded at ${at}${when(last)} in attempt ${job.attempt}, after ${counted(job.attempts.length - 1, 'attempt')} that did not.`;
     case 'Parked':
+      if (job.lostInput !== null) return withoutInput(job, job.lostInput, production);
       return `It is parked after ${counted(job.charged, 'attempt that counts', 'attempts that count')} against it${uncharged(job)}: ${lastFailure(failed)}; \`fabrica release ${production.name}\` tries it again${job.kind === 'merge' ? '' : `, \`fabrica waive ${production.name}\` gives it up`}.`;
     case 'Split':
       return job.splitInto.length === 0
@@ -36,6 +39,21 @@ export function jobSentence(job: JobView, production: OfProduction, now: number)
     case 'Cancelled':
       return cancelled(job, production);
   }
+}
+
+function withoutInput(
+  job: JobView,
+  { lfn, production: owner, remade, role }: NonNullable<JobView['lostInput']>,
+  production: OfProduction,
+): string {
+  const of = owner === null ? '' : ` of ${owner}`;
+  if (job.state === 'Waiting') {
+    return remade
+      ? `It waits for ${owner ?? 'its production'} to make its ${role} file ${lfn} again.`
+      : `No good copy of its ${role} file ${lfn}${of} is left: it will be parked.`;
+  }
+  const waive = job.kind === 'merge' ? '' : `, \`fabrica waive ${production.name}\` gives it up`;
+  return `It is parked because no good copy of its ${role} file ${lfn}${of} is left; once there is one, \`fabrica release ${production.name}\` tries it again${waive}.`;
 }
 
 function waiting(

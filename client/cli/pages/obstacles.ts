@@ -1,6 +1,7 @@
 import type { ProductionView } from '../../../catalog/views/production-view.js';
 import type { Resource, StorageResource } from '../../../catalog/views/resource-list.js';
 import type { Definition } from '../../../domain/definition.js';
+import { FabricaError } from '../../../domain/errors.js';
 import { formatSize } from '../../../domain/quantity.js';
 import type { ProductionState } from '../../../domain/states/production.js';
 import { planDistribution } from '../../../policy/distribution-plan.js';
@@ -28,6 +29,13 @@ export function nothingRuns(why: string): Obstacle {
     remedy: 'Start `fabrica up` (or `fabrica worker control`); it goes on where it was.',
     resources: [],
   };
+}
+
+/** The error of a command that does nothing for many productions while nobody would carry it out. */
+export function controlAbsent(why: string, done: string): FabricaError {
+  const { remedy, text } = nothingRuns(why);
+  const message = `${text.charAt(0).toUpperCase()}${text.slice(1)}; ${done}.`;
+  return new FabricaError('FABRICA_WORKER_ABSENT', message, {}, { remedy });
 }
 
 /** The catalog or the Temporal state was restored, and all is held. */
@@ -70,7 +78,7 @@ export function obstaclesOf(
   { sites, storages }: { sites: readonly Resource[]; storages: readonly StorageResource[] },
 ): Obstacle[] {
   const { jobs, merges, state } = view.progress;
-  const going = GOING.includes(state);
+  const going = GOING.includes(state) || view.heldFor === 'sites';
   const fabricates = going && ((jobs.Waiting ?? 0) > 0 || Object.keys(jobs).length === 0);
   const mergesWait = going && (merges.Waiting ?? 0) > 0;
   const distributes = view.blocks.some((block) => block.state === 'Distributing');
@@ -170,5 +178,5 @@ function fileSize(view: ProductionView): number {
   if (!view.merges) return outputSize(view);
   const { definition, estimate } = view;
   const perMerge = (estimate?.eventsPerJob ?? 0) * (estimate?.jobsPerMerge ?? 0);
-  return (estimate?.bytesPerEvent ?? 0) * Math.min(definition.events, perMerge);
+  return (estimate?.bytesPerEvent ?? 0) * Math.min(definition.events ?? Infinity, perMerge);
 }

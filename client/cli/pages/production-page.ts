@@ -50,6 +50,14 @@ function head(view: ProductionView, waits: string, look: PageLook): string {
     ['campaign', `${view.campaign}, priority ${progress.priority}, revision ${view.revision}`],
     ['revisions', view.revisions.length > 1 ? revisions(view) : ''],
     ['registered', `${timeText(view.createdAt)}${ended}`],
+    ['reads', reads(view)],
+    [
+      'read by',
+      firstOf(
+        view.lineage.readBy.map(({ production, state }) => `${production} (${state})`),
+        6,
+      ),
+    ],
     ['waived', events.waived > 0 ? counted(events.waived, 'event') : ''],
     ['jobs', countsText(progress.jobs) || 'none yet'],
     ['merges', countsText(progress.merges)],
@@ -57,6 +65,15 @@ function head(view: ProductionView, waits: string, look: PageLook): string {
     ['remnants', firstOf(remnants, 6)],
   ];
   return facts(pairs, look);
+}
+
+function reads({ lineage }: ProductionView): string {
+  const { inputFiles, overlayFiles, reads: from } = lineage;
+  const what = [
+    ...(inputFiles > 0 ? [counted(inputFiles, 'file')] : []),
+    ...(overlayFiles > 0 ? [`overlay of ${counted(overlayFiles, 'file')}`] : []),
+  ];
+  return what.length === 0 ? '' : `${what.join(' and ')}, made by ${firstOf(from, 6)}`;
 }
 
 /** The last of them, with who submitted them and when. */

@@ -28,6 +28,11 @@ function inItsState(view: ProductionView, now: number, obstacles: readonly Obsta
     case 'Stopped':
       return `It is paused; \`fabrica resume ${name}\` goes on.`;
     case 'Held':
+      if (view.heldFor === 'sites') {
+        const what =
+          obstacles.length === 0 ? 'No site takes its jobs.' : running(view, now, obstacles);
+        return `${what} It goes on by itself when a site takes jobs.`;
+      }
       return `It waits for a person: \`fabrica release ${name}\` tries the parked jobs again${waivable(view)}; \`fabrica failures ${name}\` tells why they failed.${placeless(obstacles)}`;
     case 'Rejected':
       return `Its scouts failed and nothing of it is left; \`fabrica failures ${name}\` tells why. Correct the definition and submit it again.`;

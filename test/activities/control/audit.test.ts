@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { unpack } from '../../../activities/packed.js';
 import { ControlRoom, definition, type Ref } from './control-room.js';
 
 let room: ControlRoom;
@@ -63,7 +64,7 @@ describe('the audit of a completed production', () => {
     ],
     [
       'an output in two merges',
-      `insert into job_inputs select production_id, (select max(number) from jobs), 99, file_id
+      `insert into job_inputs (production_id, job, position, file_id) select production_id, (select max(number) from jobs), 99, file_id
        from job_inputs order by file_id limit 1`,
       /merge: 1 outputs are in more than one merge/,
     ],
@@ -114,7 +115,7 @@ describe('the audit of a completed production', () => {
       await room.change(
         `insert into files (lfn, production_id, job, attempt, kind, level, state, size, adler32, events, metadata, created_at)
          select '/extra/' || value, 1, 1, 1, 'merged', 'mdst', 'Valid', 1, '00000001', 1, '{}', 0
-         from json_each('[' || substr(replace(hex(zeroblob(300)), '00', ',1'), 2) || ']') where true
+         from json_each('[' || substr(replace(hex(zeroblob(1500)), '00', ',1'), 2) || ']') where true
          on conflict do nothing`.replace("'/extra/' || value", "'/extra/' || key"),
       );
       await room.change(
@@ -129,14 +130,14 @@ describe('the audit of a completed production', () => {
         after,
       });
       for (const { storage, files } of page.batches) {
-        asked.push(...files.map(({ path }) => `${storage}${path}`));
+        asked.push(...unpack(files).map(({ path }) => `${storage}${path}`));
       }
       after = page.next;
     }
     const all = await room.rows<{ place: string }>(
       `select storage || path as place from replicas where state = 'Available'`,
     );
-    expect(all.length).toBeGreaterThan(900);
+    expect(all.length).toBeGreaterThan(4000);
     expect(asked.sort()).toEqual(all.map((row) => row.place).sort());
   });
 

@@ -46,7 +46,7 @@ describe('a production with more parked jobs than its tolerance', () => {
 
   it('retries them after a release, and completes', async () => {
     await hold();
-    expect(await tell('release')).toMatchObject({ accepted: true, state: 'Active' });
+    expect(await tell('release')).toMatchObject({ outcome: 'done', state: 'Active' });
     expect((await room.step(ref)).step).toEqual({ do: 'run', blocks: [0] });
     await room.finishBlock(ref, 0);
     await room.step(ref);
@@ -55,7 +55,7 @@ describe('a production with more parked jobs than its tolerance', () => {
 
   it('gives them up after a waive, and the audit names them', async () => {
     await hold();
-    expect(await tell('waive')).toMatchObject({ accepted: true, state: 'Active' });
+    expect(await tell('waive')).toMatchObject({ outcome: 'done', state: 'Active' });
     await room.finishBlock(ref, 0);
     await room.step(ref);
     expect(await room.do.concludeAudit({ ...ref, discrepancies: [] })).toMatchObject({
@@ -68,12 +68,12 @@ describe('a production with more parked jobs than its tolerance', () => {
     await hold();
     await tell('pause');
     expect(await tell(kind)).toMatchObject({
-      accepted: false,
+      outcome: 'refused',
       state: 'Stopped',
       message: `it is paused: resume it first (\`fabrica resume mumu\`), then ${kind}`,
     });
     await tell('resume');
-    expect(await tell(kind)).toMatchObject({ accepted: true, state: 'Active' });
+    expect(await tell(kind)).toMatchObject({ outcome: 'done', state: 'Active' });
   });
 
   it('has nothing to release where a paused one has no parked jobs', async () => {
@@ -97,11 +97,11 @@ describe('a production with more parked jobs than its tolerance', () => {
     await room.runJobs(ref, 0, 'events', thirdFails);
     await tell('pause');
     await room.do.closeStage({ ...ref, block: 0, stage: 'events' });
-    expect(await tell('resume')).toMatchObject({ accepted: true, state: 'Active' });
+    expect(await tell('resume')).toMatchObject({ outcome: 'done', state: 'Active' });
     const { state, reason } = await room.step(ref);
     expect(state).toBe('Held');
     expect(reason).toContain('1 job is parked');
-    expect(await tell('release')).toMatchObject({ accepted: true, state: 'Active' });
+    expect(await tell('release')).toMatchObject({ outcome: 'done', state: 'Active' });
     expect((await room.step(ref)).step).toEqual({ do: 'run', blocks: [0] });
   });
 });
@@ -135,7 +135,7 @@ describe('cancel', () => {
     await begin();
     const [first] = (await room.place(ref, 0)).bundles;
     await room.settle(first!, room.report(first!));
-    expect(await tell('cancel')).toMatchObject({ accepted: true, state: 'Cancelling' });
+    expect(await tell('cancel')).toMatchObject({ outcome: 'done', state: 'Cancelling' });
     expect((await room.step(ref)).step).toEqual({ do: 'end', scope: 'remnants' });
     for (const { bundle } of await room.do.openHandles({ ...ref, block: null })) {
       await room.do.recordEnded({ ...ref, bundle, reason: 'cancelled' });
@@ -171,7 +171,7 @@ describe('command', () => {
     await tell(kind);
     const before = await room.dump();
     room.clock.pass(10);
-    expect((await tell(kind)).accepted).toBe(true);
+    expect((await tell(kind)).outcome).toBe('already');
     expect(await room.dump()).toEqual(before);
   });
 
@@ -180,7 +180,7 @@ describe('command', () => {
     async (value) => {
       await begin();
       const answer = await tell('reprioritize', value);
-      expect(answer).toMatchObject({ accepted: false, priority: 5 });
+      expect(answer).toMatchObject({ outcome: 'refused', priority: 5 });
       expect(await room.rows(`select who from events where what = 'reprioritize refused'`)).toEqual(
         [{ who: 'me' }],
       );
@@ -202,7 +202,7 @@ describe('command', () => {
 
   it('changes the priority, and tells both in the log', async () => {
     await begin();
-    expect(await tell('reprioritize', 9)).toMatchObject({ accepted: true, priority: 9 });
+    expect(await tell('reprioritize', 9)).toMatchObject({ outcome: 'done', priority: 9 });
     expect(await room.rows(`select what from events order by id desc limit 1`)).toEqual([
       { what: 'priority 5 -> 9' },
     ]);
@@ -210,7 +210,7 @@ describe('command', () => {
 
   it('notes a malformed signal as refused', async () => {
     await begin();
-    expect((await tell('malformed')).accepted).toBe(false);
+    expect((await tell('malformed')).outcome).toBe('refused');
   });
 
   it('never fails, whatever the state of the production', async () => {
@@ -271,7 +271,7 @@ describe('cancel while copies are on their way', () => {
 
 describe('clean', () => {
   async function clean(): Promise<void> {
-    expect(await tell('clean')).toMatchObject({ accepted: true, state: 'Cleaning' });
+    expect(await tell('clean')).toMatchObject({ outcome: 'done', state: 'Cleaning' });
     expect((await room.step(ref)).step).toEqual({ do: 'end', scope: 'everything' });
     await room.do.condemnProduction({ ...ref, scope: 'everything', after: -1 });
     await room.remove(ref, null);
@@ -300,7 +300,7 @@ describe('clean', () => {
     expect(await left()).toEqual([]);
     expect(await room.rows('select distinct state from files')).toEqual([{ state: 'Removed' }]);
     expect(await room.rows('select distinct state from blocks')).toEqual([{ state: 'Discarded' }]);
-    expect(await tell('clean')).toMatchObject({ accepted: true, state: 'Cleaned' });
+    expect(await tell('clean')).toMatchObject({ outcome: 'already', state: 'Cleaned' });
   });
 
   it('removes what a cancelled production has kept, of blocks that were given up too', async () => {
@@ -345,7 +345,7 @@ describe('clean', () => {
   it('is refused while a production is live', async () => {
     await begin();
     expect(await tell('clean')).toMatchObject({
-      accepted: false,
+      outcome: 'refused',
       state: 'Active',
       message: 'Active productions can not be cleaned: cancel it first (`fabrica cancel mumu`)',
     });

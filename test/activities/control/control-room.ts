@@ -7,6 +7,7 @@ import {
 } from '../../../activities/control/index.js';
 import type { StepAnswer } from '../../../activities/control/next-step.js';
 import type { SettleAnswer } from '../../../activities/control/settle.js';
+import { pack } from '../../../activities/packed.js';
 import type { Catalog } from '../../../catalog/catalog.js';
 import { openCatalog } from '../../../catalog/open.js';
 import { GUARDED, guardTransitions } from '../../../catalog/transition-guards.js';
@@ -195,7 +196,7 @@ export class ControlRoom {
 
   settle(order: BundleOrder, reports: readonly AttemptReport[]): Promise<SettleAnswer> {
     const { epoch, production, block, bundle } = order;
-    return this.do.settle({ epoch, production, block, bundle, reports });
+    return this.do.settle({ epoch, production, block, bundle, reports: pack(reports) });
   }
 
   report(order: BundleOrder, outcome: Outcome = good): AttemptReport[] {
@@ -252,9 +253,7 @@ export class ControlRoom {
     for (;;) {
       const { batches } = await this.do.planRemovals({ ...ref, block, except: [] });
       if (batches.length === 0) return;
-      for (const { storage, files } of batches) {
-        await this.do.confirmRemovals({ ...ref, storage, paths: files.map(({ path }) => path) });
-      }
+      await this.do.confirmRemovals({ ...ref, batches });
     }
   }
 

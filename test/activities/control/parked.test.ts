@@ -45,11 +45,11 @@ describe('release of a part', () => {
     await park();
     const answer = await tell('release', select);
     if (expected === null) {
-      expect(answer).toMatchObject({ accepted: false, state: 'Held' });
+      expect(answer).toMatchObject({ outcome: 'refused', state: 'Held' });
       expect(answer.message).toContain('job 2: not one that was last at UVic');
       return;
     }
-    expect(answer).toMatchObject({ accepted: true, state: 'Active' });
+    expect(answer).toMatchObject({ outcome: 'done', state: 'Active' });
     const now = await states();
     expect([now[1], now[2], now[4]]).toEqual(expected);
     expect((await room.step(ref)).step).toEqual({ do: 'run', blocks: [0] });
@@ -63,7 +63,7 @@ describe('release of a part', () => {
     await park();
     await tell('release', { jobs: '2-3' });
     const before = await states();
-    expect(await tell('release', { jobs: '2-3' })).toMatchObject({ accepted: true });
+    expect(await tell('release', { jobs: '2-3' })).toMatchObject({ outcome: 'already' });
     expect(await states()).toEqual(before);
     expect(await lastEvent()).toBe('0 jobs released; so already: 2-3');
   });
@@ -72,13 +72,13 @@ describe('release of a part', () => {
 describe('waive of a part', () => {
   it('gives those up; the others still hold the block, until they are given up too', async () => {
     await park();
-    expect(await tell('waive', { jobs: '3' })).toMatchObject({ accepted: true });
+    expect(await tell('waive', { jobs: '3' })).toMatchObject({ outcome: 'done' });
     expect(await lastEvent()).toBe('1 job waived (3)');
     await room.do.openBlock({ ...ref, block: 0 });
     expect((await room.do.closeStage({ ...ref, block: 0, stage: 'events' })).reason).toContain(
       '2 jobs are parked',
     );
-    expect(await tell('waive')).toMatchObject({ accepted: true, state: 'Active' });
+    expect(await tell('waive')).toMatchObject({ outcome: 'done', state: 'Active' });
     await room.finishBlock(ref, 0);
     await room.step(ref);
     expect(await room.do.concludeAudit({ ...ref, discrepancies: [] })).toMatchObject({
@@ -93,7 +93,7 @@ describe('kill', () => {
     const { bundles } = await room.place(ref, 0);
     await room.change(`update jobs set state = 'Parked' where number = 6`);
     await room.change(`update attempts set state = 'Failed' where job = 6`);
-    expect(await tell('kill', { jobs: '2,6' })).toMatchObject({ accepted: true });
+    expect(await tell('kill', { jobs: '2,6' })).toMatchObject({ outcome: 'done' });
     expect(await lastEvent()).toBe('2 jobs killed (2, 6), 1 of them are ended at their sites');
     expect((await states())[5]).toBe('Waived');
     const { step } = await room.step(ref);
@@ -137,7 +137,7 @@ describe('kill', () => {
   it('works while the production is paused', async () => {
     await room.place(ref, 0);
     await tell('pause');
-    expect(await tell('kill', { jobs: '1' })).toMatchObject({ accepted: true, state: 'Stopped' });
+    expect(await tell('kill', { jobs: '1' })).toMatchObject({ outcome: 'done', state: 'Stopped' });
     expect((await room.step(ref)).step.do).toBe('kill');
   });
 
@@ -173,7 +173,11 @@ describe('a selection', () => {
     async (kind, select, message) => {
       await park();
       const before = await states();
-      expect(await tell(kind, select)).toMatchObject({ accepted: false, message, state: 'Held' });
+      expect(await tell(kind, select)).toMatchObject({
+        outcome: 'refused',
+        message,
+        state: 'Held',
+      });
       expect(await states()).toEqual(before);
       expect(await lastEvent()).toBe(`${kind} refused`);
     },
@@ -193,6 +197,6 @@ describe('a selection', () => {
       await room.change(`update jobs set state = 'Parked' where number = 7`);
       expect((await tell(kind, { jobs: '7' })).message).toContain('merge jobs can not be');
     }
-    expect(await tell('release', { jobs: '7' })).toMatchObject({ accepted: true });
+    expect(await tell('release', { jobs: '7' })).toMatchObject({ outcome: 'done' });
   });
 });

@@ -56,7 +56,7 @@ describe('a completed production', () => {
     expect(files).toHaveLength(6);
     // Jobs 3 and 4 are in one merge; 3 is asked for, and 4 is needed because its output is gone.
     expect(await ask({ jobs: '3' })).toMatchObject({
-      accepted: true,
+      outcome: 'done',
       state: 'Active',
       reopened: [0],
     });
@@ -90,7 +90,7 @@ describe('a completed production', () => {
       `select r.storage, r.path from replicas r join files f on f.id = r.file_id
        where f.job = 7 order by r.storage`,
     );
-    expect(await ask({ lost: [copies[0]] })).toMatchObject({ accepted: true, state: 'Active' });
+    expect(await ask({ lost: [copies[0]] })).toMatchObject({ outcome: 'done', state: 'Active' });
     expect(await again()).toEqual([]);
     await room.finishBlock(ref, 0);
     await audited();
@@ -128,15 +128,15 @@ describe('a completed production', () => {
     await complete();
     await room.change(`update attempts set site = 'KMI', ended_at = 1000 * job where job < 10`);
     await room.change(`update attempts set site = 'UVic' where job in (1, 2)`);
-    expect(await ask({ site: 'UVic' })).toMatchObject({ accepted: true });
+    expect(await ask({ site: 'UVic' })).toMatchObject({ outcome: 'done' });
     expect(await again()).toEqual([1, 2]);
     await room.change(`update jobs set state = 'Done'`);
     expect(await ask({ site: 'UVic', since: 2001 })).toMatchObject({
-      accepted: false,
+      outcome: 'refused',
       message: 'no job of it has ended well at UVic since 1970-01-01T00:00:02.001Z',
     });
     expect(await ask({ jobs: '1-5', since: '1970-01-01T00:00:05Z' })).toMatchObject({
-      accepted: true,
+      outcome: 'done',
     });
     expect(await again()).toEqual([5, 6]);
   });
@@ -169,7 +169,7 @@ describe('a merge', () => {
     await room.do.closeStage({ ...ref, block: 0, stage: 'events' });
     await room.do.planMergeJobs({ ...ref, block: 0 });
     const { bundles } = await room.place(ref, 0, 'merge');
-    expect(await ask({ jobs: '1' })).toMatchObject({ accepted: true, reopened: [0] });
+    expect(await ask({ jobs: '1' })).toMatchObject({ outcome: 'done', reopened: [0] });
     for (const order of bundles) await room.settle(order, room.report(order));
     await expect(
       room.do.closeStage({ ...ref, block: 0, stage: 'merge' }).catch(codeOf),
@@ -189,7 +189,7 @@ describe('a block', () => {
       await room.change(`update blocks set state = '${state}', resume_state = null`);
       await room.change(`update jobs set state = 'Done' where kind <> 'merge'`);
       await room.change(`update productions set state = 'Active'`);
-      expect(await ask({ jobs: '1' }), state).toMatchObject({ accepted: true, reopened: [0] });
+      expect(await ask({ jobs: '1' }), state).toMatchObject({ outcome: 'done', reopened: [0] });
       expect(await room.rows('select state from blocks'), state).toEqual([
         { state: 'Fabricating' },
       ]);
@@ -232,7 +232,7 @@ describe('a block', () => {
       job.job === 3 ? failing()(job, order) : room.report(order).find((r) => r.job === job.job)!,
     );
     await room.do.closeStage({ ...ref, block: 0, stage: 'events' });
-    expect(await ask({ jobs: '2' })).toMatchObject({ accepted: true, state: 'Active' });
+    expect(await ask({ jobs: '2' })).toMatchObject({ outcome: 'done', state: 'Active' });
     await room.runJobs(ref, 0, 'events');
     expect((await room.do.closeStage({ ...ref, block: 0, stage: 'events' })).held).toBe(true);
   });
@@ -243,7 +243,7 @@ describe('a paused production', () => {
     await begin();
     await room.makeBlock(ref, 0);
     await room.do.command({ ...ref, command: { kind: 'pause', who: 'me', why: '' } });
-    expect(await ask({ jobs: '1' })).toMatchObject({ accepted: true, state: 'Stopped' });
+    expect(await ask({ jobs: '1' })).toMatchObject({ outcome: 'done', state: 'Stopped' });
     await expect(room.place(ref, 0).catch(codeOf)).resolves.toBe('FABRICA_PLACE_WAIT');
     await room.do.command({ ...ref, command: { kind: 'resume', who: 'me', why: '' } });
     await room.finishBlock(ref, 0);
@@ -299,7 +299,7 @@ describe('a request', () => {
     await begin();
     await room.makeBlock(ref, 0);
     const before = await room.dump();
-    expect(await ask(select)).toMatchObject({ accepted: false, message, reopened: [] });
+    expect(await ask(select)).toMatchObject({ outcome: 'refused', message, reopened: [] });
     const { events: eventsBefore, ...rest } = before;
     const { events, ...now } = await room.dump();
     expect(now).toEqual(rest);
@@ -318,7 +318,7 @@ describe('a request', () => {
     await room.change(`update jobs set state = 'Waived' where number in (2, 3)`);
     await room.change(`update jobs set state = 'Parked' where number = 4`);
     expect(await ask({ jobs: '1-6' })).toMatchObject({
-      accepted: false,
+      outcome: 'refused',
       message:
         'only jobs that are done run again; job 4: parked (release it); job 1: split: other jobs have its events; jobs 2-3: given up',
     });
@@ -334,7 +334,8 @@ describe('a request', () => {
         await room.change(`update jobs set state = 'Done'`);
         const answer = await ask({ jobs: '1' });
         const ends = ['Active', 'Held', 'Stopped', 'Completing', 'Completed'].includes(state);
-        if (block !== 'Discarded') expect(answer.accepted, `${state} ${block}`).toBe(ends);
+        if (block !== 'Discarded')
+          expect(answer.outcome !== 'refused', `${state} ${block}`).toBe(ends);
       }
     }
   }, 60_000);

@@ -27,7 +27,7 @@ async function end(): Promise<void> {
 describe('rescout', () => {
   it('scouts a rejected production again, with new jobs and seeds, as a new revision; it completes', async () => {
     await end();
-    expect(await ask()).toMatchObject({ accepted: true, state: 'Scouting' });
+    expect(await ask()).toMatchObject({ outcome: 'done', state: 'Scouting' });
     expect(
       await room.rows('select revision, submitted_by from revisions order by revision'),
     ).toEqual([
@@ -54,9 +54,9 @@ describe('rescout', () => {
   });
 
   it('is refused while what the scouts left is being removed', async () => {
-    expect(await ask()).toMatchObject({ accepted: false, state: 'Rejected' });
+    expect(await ask()).toMatchObject({ outcome: 'refused', state: 'Rejected' });
     await end();
-    expect(await ask()).toMatchObject({ accepted: true });
+    expect(await ask()).toMatchObject({ outcome: 'done' });
   });
 
   it('is refused in every other state', async () => {

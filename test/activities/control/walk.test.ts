@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { NOTHING_PACKED } from '../../../domain/packed.js';
 import { jobsOf } from '../../../domain/bundle.js';
 import { ControlRoom, definition, failing, good } from './control-room.js';
 
@@ -115,10 +116,10 @@ describe('a production', () => {
     await expect(room.step(old)).rejects.toMatchObject(refusal);
     await expect(room.do.openBlock(at)).rejects.toMatchObject(refusal);
     await expect(room.place(old, 0)).rejects.toMatchObject(refusal);
-    await expect(room.do.settle({ ...at, bundle: 1, reports: [] })).rejects.toMatchObject(refusal);
     await expect(
-      room.do.confirmRemovals({ ...old, storage: 'KMI-DISK', paths: ['/a'] }),
+      room.do.settle({ ...at, bundle: 1, reports: NOTHING_PACKED }),
     ).rejects.toMatchObject(refusal);
+    await expect(room.do.confirmRemovals({ ...old, batches: [] })).rejects.toMatchObject(refusal);
     expect(await room.dump()).toEqual(before);
   });
 

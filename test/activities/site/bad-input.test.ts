@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { LARGEST_ANSWER, logText } from '../../../activities/log-text.js';
+import { unpack } from '../../../activities/packed.js';
 import { attemptRanges, type AttemptReport } from '../../../domain/bundle.js';
 import { jobFolder } from '../../../grid/compute/local-job.js';
 import { wrapperReportText, type WrapperReport } from '../../../grid/compute/wrapper-report.js';
@@ -26,7 +27,7 @@ const read = (job: number, part: 'head' | 'tail' = 'tail') =>
 async function reports(commands: readonly string[]): Promise<readonly AttemptReport[]> {
   const handle = await room.ran(commands);
   const watch = { ...handle, recorded: [], running: [] };
-  return (await room.run(room.activities.watchJobs, watch)).reports;
+  return unpack((await room.run(room.activities.watchJobs, watch)).reports);
 }
 
 describe('a log', () => {
@@ -128,7 +129,7 @@ describe('a report that the payload has written in place of its wrapper', () => 
     });
     writeFileSync(path.join(jobFolder(room.at('spool'), 'e1aaaaaa.p.1.1'), 'report'), text);
     const watch = { ...handle, recorded: [], running: [] };
-    const { reports: found } = await room.run(room.activities.watchJobs, watch);
+    const found = unpack((await room.run(room.activities.watchJobs, watch)).reports);
     expect(found).toMatchObject([{ state: 'failed', step: 'stage-out' }]);
   });
 });
@@ -154,10 +155,11 @@ describe('a bundle of 500 failures with long logs', () => {
         ...{ attempts: attemptRanges(left), recorded: [], running: [] },
       });
       sizes.push(Buffer.byteLength(JSON.stringify(answer)));
-      const told = new Set(answer.reports.map((report) => report.job));
+      const reports = unpack(answer.reports);
+      const told = new Set(reports.map((report) => report.job));
       left = left.filter(({ job }) => !told.has(job));
       expect(answer.open).toBe(left.length);
-      expect(answer.reports.every((report) => report.state === 'failed')).toBe(true);
+      expect(reports.every((report) => report.state === 'failed')).toBe(true);
     }
     expect(left).toEqual([]);
     expect(sizes.length).toBeGreaterThan(1);

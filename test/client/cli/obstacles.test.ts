@@ -94,7 +94,16 @@ describe('temporary storages', () => {
     ...{ ...resource, area: 'asia', purpose: 'temporary', free },
   });
   const home = { block: 0, state: 'Fabricating', reason: '', homeStorage: 'KMI-TMP' } as const;
-  const counts = { jobs: {}, merges: {}, made: 0, waived: 0, merged: 0, failures: {} };
+  const counts = {
+    jobs: {},
+    merges: {},
+    made: 0,
+    waived: 0,
+    merged: 0,
+    files: 0,
+    bytes: 0,
+    failures: {},
+  };
   const merging = view({}, { merges: true, blocks: [{ ...home, jobs: 40, events: 400, counts }] });
 
   it('that are full are an obstacle where outputs are merged', () => {

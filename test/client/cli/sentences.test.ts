@@ -58,6 +58,9 @@ const job: JobView = {
   attempts: [],
   outputs: [],
   inputs: [],
+  overlay: [],
+  inputFiles: 0,
+  lostInput: null,
 };
 
 describe('what a production waits for', () => {

@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { definitionTemplate } from '../../../client/definition-template.js';
+import { expectDocumented, firstOf } from './documented.js';
 import { fabrica, spawnFabrica, type Ended } from './fabrica.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'fabrica-cli-'));
@@ -18,23 +19,6 @@ async function json(...argv: string[]): Promise<Record<string, unknown>> {
   expect(code, err).toBe(0);
   return JSON.parse(out) as Record<string, unknown>;
 }
-
-const docs = readFileSync(
-  new URL('../../../docs/reference/command-line.md', import.meta.url),
-  'utf8',
-);
-
-/** Every field of an answer must be named in the command's section. */
-function expectDocumented(command: string, answer: object): void {
-  const section = docs.split(`\n### ${command}\n`)[1]?.split(/\n### /)[0] ?? '';
-  const missing = Object.keys(answer).filter((field) => !section.includes(`\`${field}\``));
-  expect({ command, missing }).toEqual({ command, missing: [] });
-}
-
-const firstOf = (list: unknown): object => {
-  const first: unknown = Array.isArray(list) ? list[0] : undefined;
-  return typeof first === 'object' && first !== null ? first : {};
-};
 
 function write(name: string, change: (text: string) => string): void {
   writeFileSync(path.join(folder, `${name}.yaml`), change(definitionTemplate(name, 'ann')));
@@ -106,7 +90,7 @@ describe('a production by the command line', () => {
   it('that has ended takes no requests', async () => {
     const { code, err } = await run('pause', 'mumu');
     expect(code).toBe(1);
-    expect(err).toContain('Production mumu is Completed: it has ended and takes no requests.');
+    expect(err).toContain('Production mumu is Completed: it has ended and takes no pause.');
   });
 
   it('with another content under a known name is refused with the difference', async () => {
@@ -120,8 +104,8 @@ describe('a production by the command line', () => {
     write('slow', (text) => text.replace('for event in', 'echo hello; sleep 3; for event in'));
     await json('submit', 'slow.yaml');
     const paused = await json('pause', 'slow', '--why', 'lunch');
-    expect(paused).toMatchObject({ state: 'Stopped', changed: true, reason: 'lunch' });
-    expect(await json('pause', 'slow')).toMatchObject({ state: 'Stopped', changed: false });
+    expect(paused).toMatchObject({ state: 'Stopped', outcome: 'done', reason: 'lunch' });
+    expect(await json('pause', 'slow')).toMatchObject({ state: 'Stopped', outcome: 'already' });
     expect(await json('reprioritize', 'slow', '9')).toMatchObject({ priority: 9 });
     const { code, err } = await run('release', 'slow');
     expect(code).toBe(1);
@@ -135,7 +119,7 @@ describe('a production by the command line', () => {
     expect(log).toContainEqual(
       expect.objectContaining({ why: 'lunch', who: expect.stringMatching(/.@./) as string }),
     );
-    expect(await json('cancel', 'slow', '--why', 'enough')).toMatchObject({ changed: true });
+    expect(await json('cancel', 'slow', '--why', 'enough')).toMatchObject({ outcome: 'done' });
     const { code: watched } = await run('watch', 'slow');
     expect(watched).toBe(1);
   }, 90_000);

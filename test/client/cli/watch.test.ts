@@ -16,6 +16,8 @@ const progress: ProductionProgress = {
   reason: 'the scouts are good',
   priority: 5,
   events: { asked: 2200, made: 1000, merged: 500, distributed: 0, waived: 200 },
+  files: 0,
+  bytes: 0,
   blocks: { Fabricating: 1 },
   jobs: { Done: 20, Running: 4 },
   merges: {},

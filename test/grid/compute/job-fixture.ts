@@ -27,7 +27,7 @@ export async function allEnded(element: LocalComputeElement, names: string[]): P
   const never = new AbortController().signal;
   for (;;) {
     const statuses = await element.poll(names);
-    if (statuses.every(({ state }) => state === 'ended')) return statuses;
+    if (statuses.every(({ state }) => state === 'ended' || state === 'withdrawn')) return statuses;
     await element.changed(5000, never);
   }
 }

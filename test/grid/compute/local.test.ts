@@ -262,6 +262,7 @@ describe('ending', () => {
     await ce.end(['e1.p.0.1', 'e1.p.1.1']);
     const statuses = await allEnded(ce, namesOf(jobs));
     expect(statuses.map(outcomeOf)).toEqual(['killed', 'no report', 'done']);
+    expect(statuses[1]).toMatchObject({ state: 'withdrawn', startedAt: null });
     expect(readFileSync(at('trace'), 'utf8')).toBe('0\n2\n');
   });
 
@@ -274,11 +275,29 @@ describe('ending', () => {
     expect(submission).toMatchObject({
       ceId: '',
       refused: 'the job was ended before it could start',
+      withdrawn: true,
     });
     await ce.submit([job, jobOf('e1.p.10.1', 'true')]);
     await allEnded(ce, ['e1.p.10.1']);
-    expect(await statusOf(other, job.name)).toMatchObject({ state: 'ended', report: null });
+    expect(await statusOf(other, job.name)).toMatchObject({ state: 'withdrawn', report: null });
     expect(existsSync(at('ran'))).toBe(false);
+  });
+
+  it('withdraws what has not started, and leaves alone what runs', async () => {
+    const ce = open(1);
+    const jobs = jobsOf(3, (i) => `echo ${i} >>${at('trace')}; sleep ${i === 0 ? 1 : 0}`);
+    await ce.submit(jobs);
+    await until(() => existsSync(at('trace')));
+    const names = [...namesOf(jobs), 'e1.p.9.1'];
+    expect(await ce.withdraw(names)).toEqual(['e1.p.1.1', 'e1.p.2.1', 'e1.p.9.1']);
+    expect(await ce.withdraw(names)).toEqual(['e1.p.1.1', 'e1.p.2.1', 'e1.p.9.1']);
+    const statuses = await allEnded(ce, namesOf(jobs));
+    expect(statuses.map(({ state }) => state)).toEqual(['ended', 'withdrawn', 'withdrawn']);
+    expect(readFileSync(at('trace'), 'utf8')).toBe('0\n');
+    const after = open(1);
+    expect(await statusOf(after, 'e1.p.2.1')).toMatchObject({ state: 'withdrawn' });
+    await after.forget(names);
+    expect(await statusOf(after, 'e1.p.2.1')).toMatchObject({ state: 'unknown' });
   });
 
   it('ends an adopted job, too', async () => {

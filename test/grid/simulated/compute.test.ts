@@ -225,6 +225,25 @@ describe('a simulated computing element', () => {
     expect(await near.stat('/mc/1.1.root')).toBeNull();
   });
 
+  it('withdraws what has not started, and leaves alone what runs', async () => {
+    const ce = element({ slots: 1 });
+    await ce.submit([jobOf(1), jobOf(2)]);
+    now = 500;
+    await statusOf(ce, 'e1.mc.1.1');
+    const names = ['e1.mc.1.1', 'e1.mc.2.1', 'e1.mc.3.1'];
+    expect(await ce.withdraw(names)).toEqual(['e1.mc.2.1', 'e1.mc.3.1']);
+    expect(await ce.withdraw(names)).toEqual(['e1.mc.2.1', 'e1.mc.3.1']);
+    const states = (await ce.poll(names)).map(({ state }) => state);
+    expect(states).toEqual(['running', 'withdrawn', 'withdrawn']);
+    const [late] = await ce.submit([jobOf(3)]);
+    expect(late).toMatchObject({ ceId: '', withdrawn: true });
+    now = 50_000;
+    expect(await ce.slots()).toMatchObject({ running: 0, queued: 0 });
+    expect(await near.stat('/mc/2.1.root')).toBeNull();
+    await ce.forget(names);
+    expect(await statusOf(ce, 'e1.mc.2.1')).toMatchObject({ state: 'unknown' });
+  });
+
   it('forgets ended jobs only', async () => {
     const ce = element();
     await ce.submit([jobOf(1), jobOf(2)]);

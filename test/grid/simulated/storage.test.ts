@@ -1,9 +1,14 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { SimulatedStorage, type SimulatedStorageOptions } from '../../../grid/simulated/storage.js';
+import {
+  SimulatedStorage,
+  TROUBLE_LASTS,
+  type SimulatedStorageOptions,
+} from '../../../grid/simulated/storage.js';
 import { failsWith, listed, put, storageConformance } from '../storage/conformance.js';
 
 let folder: string;
@@ -58,19 +63,22 @@ describe('a simulated storage', () => {
     const near = storage('NEAR');
     const file = { size: 5, adler32: '12345678' };
     const database = new Database(path.join(folder, 'NEAR.db'));
-    const change = (set: string) => database.exec(`update trouble set ${set}`);
-    change('readOnly = 1');
+    const change = async (set: string): Promise<void> => {
+      database.exec(`update trouble set ${set}`);
+      await delay(TROUBLE_LASTS + 5);
+    };
+    await change('readOnly = 1');
     await expect(near.make('/a', file)).rejects.toEqual(failsWith('FABRICA_STORAGE_READONLY'));
-    change('readOnly = 0, isFull = 1');
+    await change('readOnly = 0, isFull = 1');
     await expect(near.make('/a', file)).rejects.toEqual(failsWith('FABRICA_STORAGE_FULL'));
     expect(await near.space()).toMatchObject({ free: 0 });
-    change('isFull = 0, isOut = 1');
+    await change('isFull = 0, isOut = 1');
     await expect(near.stat('/a')).rejects.toEqual(failsWith('FABRICA_STORAGE_UNREACHABLE'));
-    change('isOut = 0, slowness = 50');
+    await change('isOut = 0, slowness = 50');
     const began = performance.now();
     await near.make('/a', file);
     expect(performance.now() - began).toBeGreaterThan(40);
-    change('slowness = 0');
+    await change('slowness = 0');
     database.close();
     expect(await near.stat('/a')).toMatchObject({ size: 5 });
   });

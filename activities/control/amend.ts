@@ -1,0 +1,170 @@
+import { blocksOf } from '../../catalog/blocks.js';
+import type { Db } from '../../catalog/catalog.js';
+import { recordEvent } from '../../catalog/events.js';
+import {
+  amendProduction,
+  changePriority,
+  insertRevision,
+  revisionOf,
+  saveEstimate,
+  type ProductionRow,
+} from '../../catalog/productions.js';
+import { allSites } from '../../catalog/resources.js';
+import { scoutSamples } from '../../catalog/scouts.js';
+import { amendmentOf } from '../../domain/command-check.js';
+import type { Command } from '../../domain/command.js';
+import type { Definition } from '../../domain/definition.js';
+import { changedFields, definitionDifference } from '../../domain/definition-content.js';
+import { FabricaError } from '../../domain/errors.js';
+import { canonicalDefinition, parseDefinition } from '../../domain/parse.js';
+import { quoted } from '../../domain/problem.js';
+import { amendmentRefusals, changesEstimate } from '../../policy/amendment.js';
+import { estimate } from '../../policy/estimate.js';
+import { already, done, refused, type CommandEffect } from './command-effect.js';
+import { estimateRules, workOf } from './estimates.js';
+import { checkNames, digestOf } from './register.js';
+
+/** Gives a live production a changed definition, as a new revision, which counts for all that is decided from now on. */
+export async function amend(
+  db: Db,
+  production: ProductionRow,
+  { select, who, why }: Command,
+  now: number,
+): Promise<CommandEffect> {
+  const { definition: before } = await revisionOf(db, production);
+  const wanted = amendedDefinition(before, amendmentOf(select));
+  if ('problem' in wanted) return refused(wanted.problem);
+  const { definition: after } = wanted;
+  const changes = definitionDifference(before, after);
+  if (changes.length === 0) return already('its definition is so already');
+  const refusals = amendmentRefusals(before, after, { verdict: production.estimate !== null });
+  if (refusals.length > 0) {
+    return refused(refusals.map(({ field, why: reason }) => `${field}: ${reason}`).join('; '));
+  }
+  const problem = await reviseLive(db, production, after, { who, now });
+  if (problem !== null) return refused(problem);
+  if (after.priority !== before.priority && after.priority !== production.priority) {
+    await changePriority(db, production, { to: after.priority, who, why, now });
+  }
+  if (production.estimate !== null && changesEstimate(before, after)) {
+    await estimateAnew(db, production, after);
+  }
+  const what = `amended, revision ${production.revision}: ${changes.slice(0, MOST_TOLD).join('; ')}`;
+  await recordEvent(db, { at: now, who, production: production.id, what, why, data: { changes } });
+  return {
+    ...done(changes.length > MOST_TOLD ? `${what}; and ${changes.length - MOST_TOLD} more` : what),
+    withdrawFrom: await leftSites(db, before, after),
+  };
+}
+
+/** More changes are counted only; the event has them all. */
+const MOST_TOLD = 20;
+
+/** Makes the definition the next revision of a production that goes on; why not, or null. */
+export async function reviseLive(
+  db: Db,
+  production: ProductionRow,
+  definition: Definition,
+  { now, who }: { readonly who: string; readonly now: number },
+): Promise<string | null> {
+  const { scheme } = await revisionOf(db, production);
+  try {
+    // The numbers of a changed definition may contradict each other, and sites have their names from people.
+    parseDefinition(definition);
+    await checkNames(db, definition);
+  } catch (error) {
+    return problemOf(error);
+  }
+  await amendProduction(db, production, definition, now);
+  const canonical = canonicalDefinition(definition);
+  await insertRevision(db, {
+    production: production.id,
+    revision: production.revision,
+    canonical,
+    digest: digestOf(canonical),
+    scheme,
+    by: who,
+    now,
+  });
+  return null;
+}
+
+function problemOf(error: unknown): string {
+  if (!(error instanceof FabricaError) || error.retryable) throw error;
+  return error.message.trim().replace(/\.$/, '');
+}
+
+function amendedDefinition(
+  before: Definition,
+  amendment: ReturnType<typeof amendmentOf>,
+): { readonly definition: Definition } | { readonly problem: string } {
+  try {
+    if ('definition' in amendment) {
+      const definition = parseDefinition(amendment.definition);
+      // Who submits is its owner where a definition names none.
+      return { definition: { ...definition, owner: definition.owner || before.owner } };
+    }
+    // The registered definition is plain JSON.
+    const changed = JSON.parse(JSON.stringify(before)) as Record<string, unknown>;
+    for (const [path, value] of Object.entries(amendment.set)) setField(changed, path, value);
+    return { definition: parseDefinition(changed) };
+  } catch (error) {
+    return { problem: problemOf(error) };
+  }
+}
+
+/** Sets `fabrication.limits.memory` and the like; null takes the field away, so that its default counts. */
+function setField(root: Record<string, unknown>, path: string, value: unknown): void {
+  const keys = path.split('.');
+  const last = keys.pop() ?? '';
+  let place: unknown = root;
+  for (const key of [...keys, last]) {
+    if (!/^[A-Za-z][A-Za-z0-9-]{0,60}$/.test(key) || key in Object.prototype) throw noField(path);
+  }
+  for (const key of keys) {
+    const inner: unknown = isMapping(place) ? place[key] : undefined;
+    if (!isMapping(inner)) throw noField(path);
+    place = inner;
+  }
+  if (!isMapping(place)) throw noField(path);
+  if (value === null) Reflect.deleteProperty(place, last);
+  else place[last] = value;
+}
+
+function noField(path: string): FabricaError {
+  return new FabricaError(
+    'FABRICA_DEFINITION_INVALID',
+    `${quoted(path)} is no field of its definition (such as tolerance or fabrication.limits.memory)`,
+  );
+}
+
+function isMapping(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** What the scouts have measured tells by the new limits and sizes what further jobs need. */
+async function estimateAnew(
+  db: Db,
+  production: ProductionRow,
+  definition: Definition,
+): Promise<void> {
+  const scouts = (await blocksOf(db, production.id)).find(({ state }) => state !== 'Discarded');
+  const samples =
+    definition.scouts.jobs === 0 || scouts === undefined
+      ? []
+      : await scoutSamples(db, { production: production.id, block: scouts.number });
+  await saveEstimate(
+    db,
+    production,
+    estimate(samples, estimateRules(definition, await workOf(db, production, definition))),
+  );
+}
+
+/** Sites that might get jobs before, and get none any more. */
+async function leftSites(db: Db, before: Definition, after: Definition): Promise<string[]> {
+  if (!changedFields(before, after).some((field) => field.startsWith('sites'))) return [];
+  const allows = ({ sites }: Definition, name: string): boolean =>
+    sites.length === 0 || sites.includes(name);
+  const names = (await allSites(db)).map(({ name }) => name);
+  return names.filter((name) => allows(before, name) && !allows(after, name));
+}

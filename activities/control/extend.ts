@@ -1,0 +1,58 @@
+import type { Db } from '../../catalog/catalog.js';
+import { recordEvent } from '../../catalog/events.js';
+import {
+  changeProductionState,
+  revisionOf,
+  setFinish,
+  type ProductionRow,
+} from '../../catalog/productions.js';
+import { extensionOf } from '../../domain/command-check.js';
+import type { Command } from '../../domain/command.js';
+import { counted } from '../../domain/counted.js';
+import { MAX_JOBS } from '../../domain/definition.js';
+import { reviseLive } from './amend.js';
+import { already, done, refused, type CommandEffect } from './command-effect.js';
+import { estimateOf } from './estimates.js';
+
+/**
+ * Asks for more events, as a new revision: further blocks are planned for them, whatever the others are doing. A production that was finished
+ * early makes what it had given up as well; one that has ended goes on.
+ */
+export async function extend(
+  db: Db,
+  production: ProductionRow,
+  { select, who, why }: Command,
+  now: number,
+): Promise<CommandEffect> {
+  const { definition } = await revisionOf(db, production);
+  if (definition.input !== undefined) {
+    return refused('its events are those of the files that it reads');
+  }
+  const extension = extensionOf(select);
+  const { events, name, state } = production;
+  const total = 'total' in extension ? extension.total : events + extension.events;
+  if (total < events) {
+    return refused(
+      `${counted(events, 'event')} are asked for already: \`fabrica finish ${name}\` ends it with fewer`,
+    );
+  }
+  if (total === events && production.finish === null) {
+    return already(`${counted(events, 'event')} are asked for already`);
+  }
+  const perJob = production.estimate === null ? null : estimateOf(production).eventsPerJob;
+  if (perJob !== null && Math.ceil(total / perJob) > MAX_JOBS) {
+    return refused(
+      `a production has at most ${MAX_JOBS} jobs, and its jobs have ${perJob} events: at most ${MAX_JOBS * perJob} events`,
+    );
+  }
+  const problem = await reviseLive(db, production, { ...definition, events: total }, { who, now });
+  if (problem !== null) return refused(problem);
+  if (production.finish !== null) await setFinish(db, production, null);
+  const what = `events ${events} -> ${total}`;
+  await recordEvent(db, { at: now, who, production: production.id, what, why });
+  if (state === 'Completing' || state === 'Completed') {
+    const because = why === '' ? `extended by ${who}` : why;
+    await changeProductionState(db, production, { to: 'Active', why: because, who, now });
+  }
+  return done(what);
+}

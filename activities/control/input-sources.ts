@@ -1,0 +1,99 @@
+import type { Db } from '../../catalog/catalog.js';
+import { stagedList } from '../../catalog/input-lists.js';
+import { finalLevels, productionsLike } from '../../catalog/input-datasets.js';
+import type { FileSource } from '../../catalog/input-sets.js';
+import type { Definition } from '../../domain/definition.js';
+import type { CataloguedDataset, InputRole } from '../../domain/input-definition.js';
+import type { ProductionState } from '../../domain/states/production.js';
+
+/** The files that a section of a definition names; `notes` tell what was left out. */
+export type ResolvedSource =
+  { readonly source: FileSource; readonly notes: readonly string[] } | { readonly problem: string };
+
+/** The files that the section of a role names; null if there is no such section. */
+export async function sourceOf(
+  db: Db,
+  definition: Definition,
+  role: InputRole,
+): Promise<ResolvedSource | null> {
+  const set = definition[role];
+  if (set === undefined) return null;
+  if (set.files !== undefined) return { source: { by: 'names', lfns: set.files }, notes: [] };
+  if (set.dataset !== undefined) return datasetSource(db, set.dataset, definition.name, role);
+  const { list } = set;
+  if (list === undefined || typeof list === 'string') {
+    return { problem: `${role}.list: it is a path on the machine of whoever wrote it` };
+  }
+  return { source: { by: 'list', list: stagedList(definition.name, list.lfn) }, notes: [] };
+}
+
+/** Productions whose final files stay as they are. */
+const ENDED: readonly ProductionState[] = ['Completed', 'Cancelled'];
+
+async function datasetSource(
+  db: Db,
+  dataset: CataloguedDataset,
+  own: string,
+  role: InputRole,
+): Promise<ResolvedSource> {
+  const problem = (text: string): ResolvedSource => ({ problem: `${role}.dataset: ${text}` });
+  const found = (await productionsLike(db, dataset)).filter(({ name }) => name !== own);
+  const named = dataset.production;
+  if (named !== undefined) {
+    const [one] = found;
+    if (one === undefined) return problem(`no production is named ${named}`);
+    if (!ENDED.includes(one.state)) {
+      return problem(
+        `${named} is ${one.state}: what it makes is whole when it is Completed; wait for it, or name its finished files one by one`,
+      );
+    }
+  }
+  const completed = found.filter(({ name, state }) => state === 'Completed' || name === named);
+  const fitting = completed.filter(
+    ({ merges }) => dataset.kind === undefined || dataset.kind === (merges ? 'merged' : 'output'),
+  );
+  if (fitting.length === 0) {
+    if (completed.length > 0) {
+      return problem(
+        dataset.kind === 'output'
+          ? `${names(completed)} merge what they make, and keep merged files only: leave kind out`
+          : `${names(completed)} merge nothing: leave kind out`,
+      );
+    }
+    return problem(
+      found.length === 0
+        ? 'it matches no production'
+        : `it matches no completed production, only ${names(found)} (${[...new Set(found.map(({ state }) => state))].join(', ')})`,
+    );
+  }
+  const parts = fitting.map(({ id, merges }) => ({
+    production: id,
+    kind: merges ? ('merged' as const) : ('output' as const),
+  }));
+  const levels = await finalLevels(db, parts);
+  const { level } = dataset;
+  if (level !== undefined && !levels.includes(level)) {
+    return problem(
+      `no files of data level ${level} are there; ${names(fitting)} have ${levels.join(', ') || 'no files'}`,
+    );
+  }
+  if (levels.length === 0) return problem(`${names(fitting)} have no files`);
+  if (level === undefined && levels.length > 1) {
+    return problem(`it matches files of the data levels ${levels.join(', ')}: name one as level`);
+  }
+  const left = found.filter((one) => !fitting.includes(one));
+  return {
+    source: { by: 'dataset', parts, level: level ?? null },
+    notes:
+      left.length === 0
+        ? []
+        : [`left out: ${left.map((o) => `${o.name} (${o.state})`).join(', ')}`],
+  };
+}
+
+/** Some names, and how many more. */
+function names(productions: readonly { readonly name: string }[]): string {
+  const shown = productions.slice(0, 5).map(({ name }) => name);
+  const more = productions.length - shown.length;
+  return `${shown.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+}

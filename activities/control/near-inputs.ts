@@ -1,0 +1,48 @@
+import type { Db } from '../../catalog/catalog.js';
+import { placesOfInputs } from '../../catalog/job-inputs.js';
+import type { PlaceableJob } from '../../catalog/jobs.js';
+import type { ProductionRow } from '../../catalog/productions.js';
+import { nearStorages, type SiteRow } from '../../catalog/resources.js';
+
+/** Files that the orders of one bundle may name: some 40 bytes each when packed, far below Temporal's limit of 2 MB. */
+export const FILES_OF_BUNDLE = 3000;
+/** Those of all orders that one answer carries. */
+export const FILES_OF_ANSWER = 8000;
+/** What the names of files may take of an answer, bytes. */
+export const LARGEST_ANSWER = 400_000;
+
+/** Jobs that can be placed together, with how many files each reads and the sites near all of its input. */
+export interface NearInputs {
+  readonly jobs: readonly PlaceableJob[];
+  readonly files: ReadonlyMap<number, number>;
+  readonly prefers: ReadonlyMap<number, readonly string[]>;
+}
+
+/** Looks up what jobs read, and which of these sites are near. Of many that read much, only the first: an answer can not name more files. */
+export async function nearInputs(
+  db: Db,
+  production: ProductionRow,
+  jobs: readonly PlaceableJob[],
+  sites: readonly SiteRow[],
+): Promise<NearInputs> {
+  const places = await placesOfInputs(
+    db,
+    production.id,
+    jobs.map(({ number }) => number),
+  );
+  const files = new Map([...places].map(([job, one]) => [job, one.files]));
+  let named = 0;
+  const chosen = jobs.filter(({ number }, i) => {
+    named += files.get(number) ?? 0;
+    return i === 0 || named <= FILES_OF_ANSWER;
+  });
+  const prefers = new Map<number, readonly string[]>();
+  for (const [job, { storages }] of places) {
+    const near = sites.filter((site) => nearStorages(site).some((one) => storages.includes(one)));
+    prefers.set(
+      job,
+      near.map(({ name }) => name),
+    );
+  }
+  return { jobs: chosen, files, prefers };
+}

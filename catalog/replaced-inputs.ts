@@ -1,0 +1,53 @@
+import { sql, type RawBuilder } from 'kysely';
+import type { Db } from './catalog.js';
+import { rowsOf } from './dialect.js';
+
+/** The first and last job whose outputs a file was merged from, and how many there were: null for files that no merge has made. */
+function jobsOfParents(file: 'old' | 'file'): RawBuilder<string | null> {
+  return sql`
+    select min(o.job) || '-' || max(o.job) || ' ' || count(*)
+    from file_parents p join files o on o.id = p.parent_id
+    where p.file_id = ${sql.ref(`fresh.${file}`)}`;
+}
+
+/**
+ * Has jobs read what has taken the place of their input and overlay files: the same job of its production has made it again, or it was merged
+ * from what the same jobs have made again. Afterwards their own production knows the new files instead; returns how many there are.
+ */
+export async function followReplacedInputs(
+  db: Db,
+  production: number,
+  jobs: readonly number[],
+): Promise<number> {
+  const numbers = rowsOf(
+    jobs.map((number) => ({ number })),
+    { number: 'integer' },
+  );
+  // NOTE: `<> 'Removed'` is there for the index `files_present`.
+  const { rows } = await sql<{ old: number; file: number }>`
+    with gone as materialized (
+      select distinct f.id, f.production_id, f.block, f.kind, f.level, f.job, f.events
+      from ${numbers} as r
+      cross join job_inputs i
+      join files f on f.id = i.file_id
+      where i.production_id = ${production} and i.job = r.number and f.state <> 'Valid'),
+    fresh as materialized (
+      select g.id as old, n.id as file, g.job = n.job as same
+      from gone g cross join files n
+      where n.production_id = g.production_id and n.block = g.block and n.state <> 'Removed'
+        and n.state = 'Valid' and n.kind = g.kind and n.level = g.level and n.events is g.events
+        and exists (select 1 from replicas c where c.file_id = n.id and c.state = 'Available'))
+    select old, min(file) as file from fresh
+    where same or (${jobsOfParents('old')}) = (${jobsOfParents('file')})
+    group by old`.execute(db);
+  if (rows.length === 0) return 0;
+  const moved = rowsOf(rows, { old: 'integer', file: 'integer' });
+  for (const table of ['job_inputs', 'production_inputs']) {
+    await sql`
+      update ${sql.table(table)} set file_id = m.file from ${moved} as m
+      where ${sql.table(table)}.production_id = ${production} and ${sql.table(table)}.file_id = m.old`.execute(
+      db,
+    );
+  }
+  return rows.length;
+}

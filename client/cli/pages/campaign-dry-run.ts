@@ -1,0 +1,112 @@
+import type { Configuration } from '../../../domain/configuration.js';
+import { formatSize } from '../../../domain/quantity.js';
+import type { CampaignFile } from '../../campaign-file.js';
+import type { Standing } from '../../temporal/campaign-submission.js';
+import { facts, type Cell } from '../table.js';
+import { counted, countsText, grouped } from '../text.js';
+import { dryRun } from './dry-run.js';
+import type { PageLook } from './production-page.js';
+
+/** What a campaign file would become. Nothing is started for it. */
+export interface CampaignDryRun {
+  readonly campaign: string;
+  /** Of all its productions, those that are registered already too. */
+  readonly events: number;
+  readonly scoutJobs: number;
+  readonly fabricationJobs: number;
+  readonly blocks: number;
+  /** Different ones: each is uploaded once. */
+  readonly payloadFiles: number;
+  readonly payloadBytes: number;
+  readonly productions: readonly {
+    readonly production: string;
+    /** `same`: registered already. `revision`: the next one of a rejected production. */
+    readonly standing: Standing;
+    readonly events: number;
+    readonly scoutJobs: number;
+    readonly fabricationJobs: number;
+    readonly blocks: number;
+    readonly priority: number;
+  }[];
+  readonly warnings: readonly string[];
+}
+
+/** A dry run of each production, by the same rules that it will follow. */
+export function campaignDryRun(
+  { name, plans, warnings }: CampaignFile,
+  standings: readonly Standing[],
+  configuration: Configuration,
+): CampaignDryRun {
+  const files = new Map(
+    plans.flatMap((plan) => plan.files).map((file) => [`${file.sha256} ${file.name}`, file.size]),
+  );
+  const productions = plans.map(({ definition }, i) => {
+    const run = dryRun(definition, configuration, { guess: {}, files: [], warnings: [] });
+    const { blocks, events, fabricationJobs, production, scoutJobs } = run;
+    const standing = standings[i] ?? 'missing';
+    const { priority } = definition;
+    return { production, standing, events, scoutJobs, fabricationJobs, blocks, priority };
+  });
+  const sum = (key: 'events' | 'scoutJobs' | 'fabricationJobs' | 'blocks'): number =>
+    productions.reduce((total, one) => total + one[key], 0);
+  return {
+    campaign: name,
+    events: sum('events'),
+    scoutJobs: sum('scoutJobs'),
+    fabricationJobs: sum('fabricationJobs'),
+    blocks: sum('blocks'),
+    payloadFiles: files.size,
+    payloadBytes: [...files.values()].reduce((total, size) => total + size, 0),
+    productions,
+    warnings,
+  };
+}
+
+const STANDINGS: Readonly<Record<Standing, string>> = {
+  missing: 'new',
+  revision: 'next revision',
+  same: 'registered',
+};
+
+/** The same for a person, with at most so many productions. */
+export function campaignDryRunPage(run: CampaignDryRun, limit: number, look: PageLook): string {
+  const { productions } = run;
+  const countOf = (standing: Standing): number =>
+    productions.filter((one) => one.standing === standing).length;
+  const stands = countsText({
+    'to be made': countOf('missing'),
+    'next revisions of rejected ones': countOf('revision'),
+    'registered already': countOf('same'),
+  });
+  const pairs: [string, Cell][] = [
+    ['campaign', { text: run.campaign, paint: look.style.bold }],
+    ['productions', `${grouped(productions.length)}: ${stands}`],
+    ['events', grouped(run.events)],
+    ['scouts', counted(run.scoutJobs, 'job')],
+    ['fabrication', counted(run.fabricationJobs, 'job')],
+    ['blocks', grouped(run.blocks)],
+    [
+      'payload',
+      run.payloadFiles === 0
+        ? 'no files'
+        : `${counted(run.payloadFiles, 'file')}, ${formatSize(run.payloadBytes)}; each is uploaded once`,
+    ],
+  ];
+  const rows = productions
+    .slice(0, limit)
+    .map((one): Cell[] => [
+      one.production,
+      STANDINGS[one.standing],
+      one.priority,
+      one.events,
+      one.fabricationJobs,
+      one.blocks,
+    ]);
+  const rest = productions.length - rows.length;
+  return (
+    `${facts(pairs, look)}\n\n` +
+    look.table(['production', '', 'priority', 'events', 'jobs', 'blocks'], rows) +
+    (rest > 0 ? `\n... and ${counted(rest, 'more production')} (--limit)` : '') +
+    '\n\nNothing has been started.'
+  );
+}

@@ -1,0 +1,79 @@
+import type { ProductionState } from '../../../domain/states/production.js';
+import type { CampaignFile } from '../../campaign-file.js';
+import type { OneOfSeveral } from '../../temporal/several.js';
+import type { Submission } from '../../temporal/submission.js';
+import { counted, countsText, safe, safeLines } from '../text.js';
+import { errorText, type ErrorText } from './campaign-answers.js';
+
+/** `failed`: see its error. `left`: an error of another kept it from being begun. */
+type Outcome = Submission['outcome'] | 'failed' | 'left';
+
+/** What the submission of a campaign file has come to. */
+export interface SubmittedCampaign {
+  readonly campaign: string;
+  readonly registered: number;
+  readonly revised: number;
+  readonly exists: number;
+  readonly failed: number;
+  readonly left: number;
+  readonly productions: readonly {
+    readonly production: string;
+    readonly outcome: Outcome;
+    readonly state: ProductionState | null;
+    readonly revision: number | null;
+    readonly error: ErrorText | null;
+  }[];
+  readonly warnings: readonly string[];
+}
+
+export function submittedOf(
+  { name, warnings }: CampaignFile,
+  results: readonly OneOfSeveral<Submission>[],
+): SubmittedCampaign {
+  const productions = results.map(({ answer, error, production }) => ({
+    production,
+    outcome: answer?.outcome ?? (error === null ? ('left' as const) : ('failed' as const)),
+    state: answer?.state ?? null,
+    revision: answer?.revision ?? null,
+    error: errorText(error),
+  }));
+  const countOf = (outcome: Outcome): number =>
+    productions.filter((one) => one.outcome === outcome).length;
+  return {
+    campaign: name,
+    registered: countOf('registered'),
+    revised: countOf('revised'),
+    exists: countOf('exists'),
+    failed: countOf('failed'),
+    left: countOf('left'),
+    productions,
+    warnings,
+  };
+}
+
+/** More errors are only counted: most of them are alike. */
+const MOST_ERRORS = 20;
+
+/** The same for a person. */
+export function submissionPage({ campaign, productions, ...counts }: SubmittedCampaign): string {
+  const { exists, failed, left, registered, revised } = counts;
+  const made = countsText({
+    registered,
+    'revised after a rejection': revised,
+    'registered before': exists,
+    failed,
+    'not begun': left,
+  });
+  const errors = productions.flatMap(({ error, production }) =>
+    error === null ? [] : [`${safe(production)}: ${safeLines(error.message)} ${error.remedy}`],
+  );
+  const more = errors.length - MOST_ERRORS;
+  return [
+    ...errors.slice(0, MOST_ERRORS),
+    ...(more > 0 ? [`... and ${more} more errors`] : []),
+    `Campaign ${campaign}: ${counted(productions.length, 'production')}: ${made}.`,
+    failed + left > 0
+      ? 'Submit the file again: it makes only what is missing.'
+      : `Look at it: fabrica campaign show ${campaign}`,
+  ].join('\n');
+}

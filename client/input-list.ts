@@ -1,0 +1,76 @@
+import type { Definition } from '../domain/definition.js';
+import { counted } from '../domain/counted.js';
+import { FabricaError } from '../domain/errors.js';
+import {
+  firstProblems,
+  LIST_BEGIN,
+  MOST_LISTED_FILES,
+  partOfList,
+  type ListPlace,
+} from '../domain/input-list.js';
+import { INPUT_ROLES, type InputRole } from '../domain/input-definition.js';
+import { printable } from '../domain/problem.js';
+import { formatSize } from '../domain/quantity.js';
+import { readPlainFile } from '../worker/plain-file.js';
+import { MAX_PAYLOAD_BYTES, type SandboxPlan } from './sandbox.js';
+
+/** A part of a list that is looked at at once, bytes. */
+const PART = 1_000_000;
+
+/**
+ * The LFNs of the lists that a definition names by paths, by role. Throws `FABRICA_INPUT_INVALID` for lists that name nothing, too much, what is no
+ * LFN, or a file twice; with the lines.
+ */
+export function readInputLists({
+  definition,
+  files,
+}: SandboxPlan): Partial<Record<InputRole, string[]>> {
+  const lists: Partial<Record<InputRole, string[]>> = {};
+  for (const role of INPUT_ROLES) {
+    if (typeof definition[role]?.list !== 'string') continue;
+    const file = files.find(({ section }) => section === role);
+    if (file !== undefined) lists[role] = readList(file.path, `${role}.list`);
+  }
+  return lists;
+}
+
+function readList(file: string, field: string): string[] {
+  const refuse = (what: string): FabricaError =>
+    new FabricaError(
+      'FABRICA_INPUT_INVALID',
+      `${field}: the list ${printable(file, 300)} ${what}`,
+      { file, field },
+      { remedy: 'Write an LFN into each line; nothing has been uploaded.' },
+    );
+  const bytes = readPlainFile(file, MAX_PAYLOAD_BYTES);
+  if (bytes === null) throw refuse(`has more than ${formatSize(MAX_PAYLOAD_BYTES)}.`);
+  if (bytes.subarray(0, 8000).includes(0)) throw refuse('is no text: it holds NUL.');
+  const lines = new Map<string, number>();
+  const problems: string[] = [];
+  let place: ListPlace | null = LIST_BEGIN;
+  while (place !== null) {
+    const part = partOfList(bytes, place, PART);
+    for (const problem of part.problems) problems.push(problem);
+    for (const { lfn, line } of part.files) {
+      const before = lines.get(lfn);
+      if (before === undefined) lines.set(lfn, line);
+      else problems.push(`line ${line}: ${lfn} is in line ${before} already`);
+    }
+    place = part.next;
+  }
+  if (problems.length > 0) {
+    throw refuse(
+      `has ${counted(problems.length, 'line')} that can not be used:\n${firstProblems(problems)}\n`,
+    );
+  }
+  if (lines.size === 0) throw refuse('names no files.');
+  if (lines.size > MOST_LISTED_FILES) {
+    throw refuse(`names ${lines.size} files, more than ${MOST_LISTED_FILES}: divide it.`);
+  }
+  return [...lines.keys()];
+}
+
+/** True if a definition reads catalogued files. */
+export function readsFiles({ input, overlay }: Definition): boolean {
+  return input !== undefined || overlay !== undefined;
+}

@@ -1,0 +1,101 @@
+import { campaignProductions } from '../../catalog/campaigns.js';
+import type { Catalog } from '../../catalog/catalog.js';
+import { registeredDefinition } from '../../catalog/views/registered-definition.js';
+import type { Definition } from '../../domain/definition.js';
+import { FabricaError } from '../../domain/errors.js';
+import type { CampaignFile } from '../campaign-file.js';
+import type { SandboxPlan } from '../sandbox.js';
+import { uploadPayloads } from './payload-upload.js';
+import { withSeveral, type OneOfSeveral } from './several.js';
+import {
+  compared,
+  submitProduction,
+  type Submission,
+  type SubmissionOptions,
+} from './submission.js';
+
+/** What a production of a campaign file is to the catalog: registered as it is, missing, or the next revision of a rejected one. */
+export type Standing = 'same' | 'missing' | 'revision';
+
+/** s. A control process that has thousands of productions to begin is slow, not absent: whether there is one is asked before. */
+const PATIENCE = 600;
+/** More productions of another content are only counted. */
+const MOST_CONFLICTS = 10;
+
+/**
+ * How each production of a campaign file stands to the catalog, in their order. Throws `FABRICA_DEFINITION_CONFLICT` if one is registered
+ * with another definition that it can not follow, with what differs.
+ */
+export async function standings(
+  plans: readonly SandboxPlan[],
+  catalog: Catalog,
+): Promise<Standing[]> {
+  const found: Standing[] = [];
+  const conflicts: FabricaError[] = [];
+  for (const plan of plans) {
+    const known = await catalog.read((db) => registeredDefinition(db, plan.definition.name));
+    try {
+      found.push(known === null ? 'missing' : compared(plan, known));
+    } catch (error) {
+      if (!(error instanceof FabricaError)) throw error;
+      conflicts.push(error);
+    }
+  }
+  if (conflicts.length > 0) throw campaignConflict(conflicts, plans.length);
+  return found;
+}
+
+/** Productions of the campaign that the file does not make: submitted by themselves, or from a file that named them otherwise. */
+export async function othersOf({ name, plans }: CampaignFile, catalog: Catalog): Promise<string[]> {
+  const own = new Set(plans.map(({ definition }) => definition.name));
+  const all = await catalog.read((db) => campaignProductions(db, name));
+  return all.map((row) => row.name).filter((one) => !own.has(one));
+}
+
+function campaignConflict(conflicts: readonly FabricaError[], all: number): FabricaError {
+  const told = conflicts.slice(0, MOST_CONFLICTS).map(({ message }) => message.trimEnd());
+  const more = conflicts.length - told.length;
+  return new FabricaError(
+    'FABRICA_DEFINITION_CONFLICT',
+    `${conflicts.length} of ${all} productions are registered with another definition; nothing is submitted.\n` +
+      `${told.join('\n')}${more > 0 ? `\n... and ${more} more` : ''}\n`,
+    {},
+    {
+      remedy:
+        'Correct the file; for other events under the same campaign, have `name` name the new productions differently.',
+    },
+  );
+}
+
+/**
+ * Submits what is missing of a campaign: payload files are uploaded once, then each production is started and waited for, several at
+ * once. What is registered already stays as it is, so that it may be called again at any time. Throws what `standings` and
+ * `uploadPayloads` throw, before any production is started.
+ */
+export async function submitCampaign(
+  file: CampaignFile,
+  options: Omit<SubmissionOptions, 'plan' | 'uploaded'> & {
+    readonly ends: (error: FabricaError) => Promise<boolean>;
+  },
+): Promise<OneOfSeveral<Submission>[]> {
+  const { catalog, configuration, ends, tell } = options;
+  const stands = await standings(file.plans, catalog);
+  const wanted = file.plans.filter((_, i) => stands[i] !== 'same');
+  const uploaded = await uploadPayloads(wanted, configuration, catalog.epoch);
+  const ready = new Map<string, Definition>(uploaded.map((one) => [one.name, one]));
+  const plans = new Map(file.plans.map((plan) => [plan.definition.name, plan]));
+  return withSeveral(
+    [...plans.keys()],
+    async (name) => {
+      const plan = plans.get(name);
+      if (plan === undefined) throw new Error(`${name} has no plan`);
+      const definition = ready.get(name);
+      return submitProduction({
+        ...options,
+        ...{ plan, patience: PATIENCE, tell: () => undefined },
+        ...(definition === undefined ? {} : { uploaded: definition }),
+      });
+    },
+    { ends, tell: (done) => tell(`${done} of ${plans.size} productions are submitted.`) },
+  );
+}

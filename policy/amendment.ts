@@ -1,0 +1,76 @@
+import type { Definition } from '../domain/definition.js';
+import { changedFields } from '../domain/definition-content.js';
+
+/** Why a field of a live production can not become another one. */
+export interface AmendmentRefusal {
+  readonly field: string;
+  readonly why: string;
+}
+
+interface Rule {
+  /** A field, or what is below it. */
+  readonly field: string;
+  /** Empty: it may change at any time. */
+  readonly why: string;
+  /** It may change until there is a verdict on the scouts. */
+  readonly beforeVerdict?: true;
+}
+
+const ONE_WAY = 'events of one production are made in one way';
+const FIXED = 'the files that it reads are fixed when it is registered';
+const PLANNED = 'the scouts are planned when the production begins';
+
+/** The longest field that fits counts. What is new in a definition can not be amended until it has a rule here. */
+const RULES: readonly Rule[] = [
+  ...['group', 'description', 'owner', 'priority', 'sites', 'tolerance'].map(free),
+  ...['retries', 'diagnosis', 'holding', 'throttle'].map(free),
+  ...['fabrication.limits', 'merge.limits'].map(free),
+  ...['fabrication.eventsPerJob', 'fabrication.targetWallTime'].map(free),
+  ...['merge.targetSize', 'merge.targetEvents'].map(free),
+  { field: 'name', why: 'it is the name of the production' },
+  { field: 'events', why: '`fabrica extend` and `fabrica finish` change it' },
+  {
+    field: 'dataset',
+    why: 'it is in the names of files that exist, and seeds belong to a campaign',
+  },
+  { field: 'input', why: FIXED },
+  { field: 'overlay', why: FIXED },
+  { field: 'fabrication', why: ONE_WAY },
+  { field: 'validation', why: 'outputs of one production are checked in one way' },
+  { field: 'merge', why: 'files of one production are merged in one way' },
+  { field: 'distribution', why: 'blocks that are finished are distributed already' },
+  { field: 'scouts.jobs', why: PLANNED },
+  { field: 'scouts.eventsPerJob', why: PLANNED },
+  { field: 'scouts', why: 'there is a verdict on the scouts already', beforeVerdict: true },
+];
+
+function free(field: string): Rule {
+  return { field, why: '' };
+}
+
+/** What of an amendment can not change in a live production, and why; empty if all of it can. */
+export function amendmentRefusals(
+  before: Definition,
+  after: Definition,
+  { verdict }: { readonly verdict: boolean },
+): AmendmentRefusal[] {
+  return changedFields(before, after).flatMap((field) => {
+    const why = whyNot(field, verdict);
+    return why === '' ? [] : [{ field, why }];
+  });
+}
+
+function whyNot(field: string, verdict: boolean): string {
+  const [rule] = RULES.filter(
+    (one) => field === one.field || ['.', '['].some((next) => field.startsWith(one.field + next)),
+  ).sort((a, b) => b.field.length - a.field.length);
+  if (rule === undefined) return 'it can not change in a live production';
+  return rule.beforeVerdict === true && !verdict ? '' : rule.why;
+}
+
+/** What of an amendment the measurements of the scouts have to be read anew for. */
+export function changesEstimate(before: Definition, after: Definition): boolean {
+  return changedFields(before, after).some((field) =>
+    /^(fabrication\.(limits|eventsPerJob|targetWallTime)|merge\.target)/.test(field),
+  );
+}

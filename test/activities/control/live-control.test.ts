@@ -1,0 +1,244 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Command, CommandKind } from '../../../domain/command.js';
+import { pack } from '../../../activities/packed.js';
+import { bareReport, jobsOf } from '../../../domain/bundle.js';
+import { ControlRoom, definition, failing, good, type Outcome, type Ref } from './control-room.js';
+
+let room: ControlRoom;
+let ref: Ref;
+beforeEach(async () => {
+  room = await ControlRoom.open();
+});
+afterEach(() => room.close());
+
+const tell = (kind: CommandKind, more: Partial<Command> = {}) =>
+  room.do.command({ ...ref, command: { kind, who: 'me', why: '', ...more } });
+const extend = (select: unknown) => tell('extend', { select });
+const amend = (set: Record<string, unknown>) => tell('amend', { select: { set } });
+const lastEvent = () => room.rows(`select who, what, why from events order by id desc limit 1`);
+const force = (state: string) => room.change(`update productions set state = '${state}'`);
+
+async function begin(more: Parameters<typeof definition>[0] = {}): Promise<void> {
+  ref = await room.register(definition({ scouts: { jobs: 0 }, ...more }));
+  await room.step(ref);
+  await room.do.openBlock({ ...ref, block: 0 });
+}
+
+describe('extend', () => {
+  it('asks for more events as a new revision, for which blocks are planned', async () => {
+    await begin();
+    expect(await extend({ events: 40 })).toMatchObject({
+      outcome: 'done',
+      message: 'events 60 -> 100',
+      state: 'Active',
+    });
+    expect(await room.rows('select events, revision from productions')).toEqual([
+      { events: 100, revision: 2 },
+    ]);
+    expect(await lastEvent()).toEqual([{ who: 'me', what: 'events 60 -> 100', why: '' }]);
+    await room.complete(ref);
+    expect(await room.rows(`select sum(events) as made from jobs where kind <> 'merge'`)).toEqual([
+      { made: 100 },
+    ]);
+  });
+
+  it('has a completed production go on', async () => {
+    await begin();
+    await room.complete(ref);
+    await force('Completed');
+    expect(await extend({ total: 80 })).toMatchObject({ outcome: 'done', state: 'Active' });
+    await room.complete(ref);
+    expect(await room.rows('select events, state from productions')).toMatchObject([
+      { events: 80 },
+    ]);
+  });
+
+  it.each([
+    [{ total: 60 }, 'already', '60 events are asked for already'],
+    [{ total: 59 }, 'refused', 'ends it with fewer'],
+    [{ events: -1 }, 'refused', 'not -1'],
+    [{ events: 0 }, 'refused', 'not 0'],
+    [{ events: 1, total: 2 }, 'refused', 'either events'],
+    [undefined, 'refused', 'either events'],
+    [{ events: 999_999_999_999 }, 'refused', 'at most 10000000 jobs'],
+  ])('answers %j with %s', async (select, outcome, words) => {
+    await begin();
+    const before = await room.rows('select events, revision, state from productions');
+    const answer = await extend(select);
+    expect(answer).toMatchObject({ outcome });
+    expect(answer.message).toContain(words);
+    expect(await room.rows('select events, revision, state from productions')).toEqual(before);
+  });
+
+  it('the same command twice, by its id, is one', async () => {
+    await begin();
+    const twice = { select: { events: 40 }, id: 'a1' };
+    expect(await tell('extend', twice)).toMatchObject({ outcome: 'done' });
+    expect(await tell('extend', twice)).toMatchObject({
+      outcome: 'already',
+      message: 'events 60 -> 100',
+    });
+    expect(await room.rows('select events from productions')).toEqual([{ events: 100 }]);
+  });
+});
+
+describe('finish', () => {
+  it('gives up what waits, and completes with what there is', async () => {
+    await begin({ events: 100 });
+    const { bundles } = await room.place(ref, 0);
+    expect(await tell('finish', { why: 'enough' })).toMatchObject({ outcome: 'done' });
+    expect(await tell('finish')).toMatchObject({ outcome: 'already' });
+    const failsOnce: Outcome = (job, order) =>
+      job.job === 2 ? failing()(job, order) : good(job, order);
+    for (const order of bundles) await room.settle(order, room.report(order, failsOnce));
+    await expect(room.place(ref, 0)).resolves.toEqual({ bundles: [], waiting: 0 });
+    await room.complete(ref);
+    const conclusion = await room.do.concludeAudit({ ...ref, discrepancies: [] });
+    expect(conclusion).toMatchObject({ passed: true });
+    expect(conclusion.reason).toContain('finished early by a person');
+    expect(await room.rows(`select distinct state from jobs where number = 2`)).toEqual([
+      { state: 'Waived' },
+    ]);
+  });
+});
+
+describe('amend', () => {
+  it('changes fields as a new revision, and tells each', async () => {
+    await begin();
+    const answer = await amend({ tolerance: 0.5, 'fabrication.limits.memory': '3GB' });
+    expect(answer).toMatchObject({ outcome: 'done' });
+    expect(answer.message).toContain('tolerance: 0 -> 0.5');
+    expect(answer.message).toContain('fabrication.limits.memory');
+    expect(await room.rows('select max(revision) as revision from revisions')).toEqual([
+      { revision: 2 },
+    ]);
+    expect(await amend({ tolerance: 0.5 })).toMatchObject({ outcome: 'already' });
+  });
+
+  it('of limits sizes jobs and merges by what the scouts have measured, also when that is merged and removed', async () => {
+    ref = await room.register(definition({ events: 600 }));
+    await room.scout(ref);
+    await room.complete(ref);
+    await force('Active');
+    const [before] = await room.rows<{ estimate: string }>('select estimate from productions');
+    expect(await amend({ 'fabrication.limits.memory': '3GB' })).toMatchObject({ outcome: 'done' });
+    const [after] = await room.rows<{ estimate: string }>('select estimate from productions');
+    const sizes = (row?: { estimate: string }): unknown => {
+      const { blockJobs, bytesPerEvent, jobsPerMerge } = JSON.parse(
+        row?.estimate ?? '{}',
+      ) as Record<string, unknown>;
+      expect(bytesPerEvent).toBeGreaterThan(0);
+      return { blockJobs, bytesPerEvent, jobsPerMerge };
+    };
+    expect(sizes(after)).toEqual(sizes(before));
+  });
+
+  it('tells which sites no job starts at any more', async () => {
+    await begin();
+    const sites = await room.rows<{ name: string }>('select name from sites order by name');
+    const [kept, ...others] = sites.map(({ name }) => name);
+    expect(await amend({ sites: [kept] })).toMatchObject({ withdrawFrom: others });
+  });
+
+  it.each([
+    [{ tolerance: 7 }, 'tolerance'],
+    [{ sites: ['NOWHERE'] }, 'NOWHERE'],
+    [{ name: 'other' }, 'it is the name of the production'],
+    [{ events: 5 }, '`fabrica extend`'],
+    [{ nonsense: 5 }, 'nonsense'],
+    [{ 'fabrication.limits.': 5 }, 'is no field'],
+    [{ __proto__x: 1, 'constructor.prototype': 1 }, 'is no field'],
+    [{}, 'set is a mapping'],
+  ])('refuses %j with the reason, and changes nothing', async (set, words) => {
+    await begin();
+    const answer = await amend(set);
+    expect(answer).toMatchObject({ outcome: 'refused' });
+    expect(answer.message).toContain(words);
+    expect(await room.rows('select count(*) as n from revisions')).toEqual([{ n: 1 }]);
+  });
+});
+
+describe('comment', () => {
+  it('is in the event log, once', async () => {
+    await begin();
+    expect(await tell('comment', { value: 'wait for the new tag' })).toMatchObject({
+      outcome: 'done',
+    });
+    expect(await lastEvent()).toEqual([
+      { who: 'me', what: 'comment', why: 'wait for the new tag' },
+    ]);
+    expect(await tell('comment', { value: 'wait for the new tag' })).toMatchObject({
+      outcome: 'already',
+    });
+    for (const value of ['', ' ', 7, null, 'x'.repeat(2001)]) {
+      expect(await tell('comment', { value })).toMatchObject({ outcome: 'refused' });
+    }
+  });
+});
+
+describe('jobs that were withdrawn before they started', () => {
+  it('wait again as they were, and count for nothing', async () => {
+    await begin();
+    const { bundles } = await room.place(ref, 0);
+    for (const order of bundles) {
+      const reports = [...jobsOf(order.ranges)].map((key) => ({
+        ...bareReport(key),
+        state: 'withdrawn' as const,
+      }));
+      await room.do.settle({ ...order, reports: pack(reports) });
+    }
+    expect(
+      await room.rows('select distinct state, charged, uncharged, not_before, avoid from jobs'),
+    ).toEqual([{ state: 'Waiting', charged: 0, uncharged: 0, not_before: 0, avoid: '[]' }]);
+    expect(await room.rows('select distinct state, class from attempts')).toEqual([
+      { state: 'Cancelled', class: null },
+    ]);
+    expect(await room.rows('select * from tallies')).toEqual([]);
+    expect(await room.rows('select * from remnants')).toEqual([]);
+    await room.complete(ref);
+  });
+});
+
+describe('a production that no site takes jobs of', () => {
+  const ban = (state: string) =>
+    room.change(
+      `update sites set override = ${state === '' ? 'null' : `'${state}'`}, override_reason = 'power cut'`,
+    );
+
+  it('is held with the reason, and goes on by itself when one does', async () => {
+    await begin();
+    await ban('Banned');
+    await expect(room.place(ref, 0)).rejects.toThrow('no site takes its jobs: ');
+    expect(await room.rows('select state, reason, held_for from productions')).toEqual([
+      {
+        state: 'Held',
+        reason: expect.stringMatching(
+          /^no site takes its jobs: \S+ \(Banned: power cut\)/,
+        ) as string,
+        held_for: 'sites',
+      },
+    ]);
+    expect((await room.step(ref)).step).toEqual({ do: 'wait', until: null });
+    await expect(room.place(ref, 0)).rejects.toThrow('no site takes its jobs: ');
+    await ban('');
+    const { bundles } = await room.place(ref, 0);
+    expect(bundles.length).toBeGreaterThan(0);
+    expect(await room.rows('select state, held_for from productions')).toEqual([
+      { state: 'Active', held_for: null },
+    ]);
+    expect(await lastEvent()).toEqual([
+      { who: 'fabrica', what: 'Held -> Active', why: 'a site takes its jobs again' },
+    ]);
+  });
+
+  it('can be paused meanwhile, and does not go on before it is resumed', async () => {
+    await begin();
+    await ban('Banned');
+    await expect(room.place(ref, 0)).rejects.toThrow('no site takes');
+    expect(await tell('pause')).toMatchObject({ outcome: 'done', state: 'Stopped' });
+    await ban('');
+    await expect(room.place(ref, 0)).rejects.toThrow('Stopped');
+    expect(await tell('resume')).toMatchObject({ outcome: 'done', state: 'Active' });
+    expect((await room.place(ref, 0)).bundles.length).toBeGreaterThan(0);
+  });
+});
