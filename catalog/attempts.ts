@@ -1,14 +1,21 @@
 import { sql, type Selectable } from 'kysely';
-import type { AttemptKey, AttemptReport } from '../domain/bundle.js';
+import {
+  attemptRanges,
+  type AttemptKey,
+  type AttemptReport,
+  type JobOrder,
+} from '../domain/bundle.js';
 import type { Blame, FailureClass } from '../domain/failure-class.js';
 import {
   ATTEMPT_TRANSITIONS,
   OPEN_ATTEMPT_STATES,
   type AttemptState,
 } from '../domain/states/attempt.js';
+import type { JobState } from '../domain/states/job.js';
 import { assertTransition } from '../domain/transition.js';
 import type { Db } from './catalog.js';
 import { rowsOf } from './dialect.js';
+import { eachRow } from './each-row.js';
 import type { AttemptTable, BundleTable } from './tables.js';
 
 export type AttemptRow = Selectable<AttemptTable>;
@@ -20,32 +27,38 @@ export type BundleRow = Selectable<BundleTable>;
  */
 export async function insertBundle(
   db: Db,
-  bundle: Omit<BundleRow, 'id' | 'jobs' | 'submitted_at' | 'cleared_at' | 'log_file'>,
+  bundle: Omit<BundleRow, 'id' | 'jobs' | 'open' | 'submitted_at' | 'cleared_at' | 'log_file'>,
   jobs: readonly number[],
 ): Promise<BundleRow> {
   const row = await db
     .insertInto('bundles')
-    .values({ ...bundle, jobs: jobs.length })
+    .values({ ...bundle, jobs: jobs.length, open: jobs.length })
     .returningAll()
     .executeTakeFirstOrThrow();
-  const rows = rowsOf(
-    jobs.map((number) => ({ production: bundle.production_id, number })),
-    { production: 'integer', number: 'integer' },
-  );
-  await sql`
-    update jobs set state = 'Submitted', attempt = attempt + 1 from ${rows} as r
-    where jobs.production_id = r.production and jobs.number = r.number and +jobs.state = 'Waiting'`.execute(
+  const { placed_at, production_id, site } = bundle;
+  const runs = runsOf(jobs);
+  await eachRow(
     db,
+    `update jobs set state = 'Submitted', attempt = attempt + 1
+     where production_id = ? and number between ? and ? and +state = 'Waiting'`,
+    runs.map(({ first, last }) => [production_id, first, last]),
   );
-  await sql`
-    insert into attempts (production_id, job, attempt, bundle, site, state, placed_at, ce_id, node, reason, log_tail)
-    select j.production_id, j.number, j.attempt, ${row.id}, ${bundle.site}, 'Submitted', ${bundle.placed_at},
-           '', '', '', ''
-    from ${rows} as r cross join jobs j
-    where j.production_id = r.production and j.number = r.number and +j.state = 'Submitted'`.execute(
+  await eachRow(
     db,
+    `insert into attempts (production_id, job, attempt, bundle, site, state, placed_at, ce_id, node, reason, log_tail)
+     select production_id, number, attempt, ?, ?, 'Submitted', ?, '', '', '', ''
+     from jobs where production_id = ? and number between ? and ? and +state = 'Submitted'`,
+    runs.map(({ first, last }) => [row.id, site, placed_at, production_id, first, last]),
   );
   return row;
+}
+
+/** Numbers, in order, as runs of those that follow each other. */
+function runsOf(numbers: readonly number[]): { readonly first: number; readonly last: number }[] {
+  return attemptRanges(numbers.map((job) => ({ job, attempt: 0 }))).map(({ count, job }) => ({
+    first: job,
+    last: job + count - 1,
+  }));
 }
 
 /** A bundle of this production. */
@@ -104,50 +117,78 @@ export async function openBundles(
     .execute();
 }
 
-/** Whether a bundle has attempts that are submitted or running. */
-export async function hasOpenAttempts(db: Db, bundle: number): Promise<boolean> {
-  const row = await db
-    .selectFrom('attempts')
-    .select('job')
-    .where('bundle', '=', bundle)
-    .where('state', 'in', OPEN_ATTEMPT_STATES)
-    .limit(1)
-    .executeTakeFirst();
-  return row !== undefined;
+/** An open attempt with what must be known of its job to judge it. */
+export interface OpenAttempt extends AttemptKey {
+  readonly state: AttemptState;
+  readonly job_state: JobState;
+  readonly job_attempt: number;
+  readonly charged: number;
+  readonly uncharged: number;
+  readonly first_event: number;
+  readonly events: number;
+  readonly file_index: number;
+  readonly level: string | null;
+  /** JSON list of sites; null for none. */
+  readonly avoid: string | null;
+  readonly raised: number;
+  readonly killed: number;
 }
 
-/** An open attempt with what must be known of its job to send or to judge it. */
-export async function openAttempts(db: Db, bundle: number) {
-  return db
-    .selectFrom('attempts as a')
-    .innerJoin('jobs as j', (join) =>
-      join.onRef('j.production_id', '=', 'a.production_id').onRef('j.number', '=', 'a.job'),
-    )
-    .select([
-      'a.job',
-      'a.attempt',
-      'a.state',
-      'a.site',
-      'j.kind',
-      'j.state as job_state',
-      'j.attempt as job_attempt',
-      'j.charged',
-      'j.uncharged',
-      'j.seed',
-      'j.first_event',
-      'j.events',
-      'j.file_index',
-      'j.level',
-      'j.avoid',
-      'j.raised',
-      'j.killed',
-    ])
-    .where('a.bundle', '=', bundle)
-    .where('a.state', 'in', ['Submitted', 'Running'])
-    .orderBy('a.job')
-    .execute();
+const JUDGED = sql`
+  a.job, a.attempt, a.state, j.state as job_state, j.attempt as job_attempt, j.charged, j.uncharged, j.first_event, j.events,
+  j.file_index, j.level, nullif(j.avoid, '[]') as avoid, j.raised, j.killed`;
+
+/** The attempts of a bundle that are submitted or running, in order of their jobs. */
+export async function openAttempts(db: Db, bundle: number): Promise<OpenAttempt[]> {
+  const { rows } = await sql<OpenAttempt>`
+    select ${JUDGED} from attempts a
+    join jobs j on j.production_id = a.production_id and j.number = a.job
+    where a.bundle = ${bundle} and a.state in ('Submitted', 'Running')
+    order by a.job`.execute(db);
+  return rows;
 }
-export type OpenAttempt = Awaited<ReturnType<typeof openAttempts>>[number];
+
+/** Those of these attempts that are open, by job. */
+export async function openAmong(
+  db: Db,
+  bundle: BundleRow,
+  attempts: readonly AttemptKey[],
+): Promise<Map<number, OpenAttempt>> {
+  const keys = rowsOf(
+    attempts.map(({ attempt, job }) => ({ job, attempt })),
+    { job: 'integer', attempt: 'integer' },
+  );
+  const { rows } = await sql<OpenAttempt>`
+    select ${JUDGED} from ${keys} as r
+    cross join attempts a
+    join jobs j on j.production_id = a.production_id and j.number = a.job
+    where a.production_id = ${bundle.production_id} and a.job = r.job and a.attempt = r.attempt
+      and a.bundle = ${bundle.id} and a.state in ('Submitted', 'Running')`.execute(db);
+  return new Map(rows.map((row) => [row.job, row]));
+}
+
+/** The attempts of a bundle that are submitted or running, by number, in order of their jobs. */
+export async function openKeys(db: Db, bundle: BundleRow): Promise<AttemptKey[]> {
+  if (bundle.open === 0) return [];
+  const { rows } = await sql<AttemptKey>`
+    select job, attempt from attempts
+    where bundle = ${bundle.id} and state in ('Submitted', 'Running') order by job`.execute(db);
+  return rows;
+}
+
+/** Open attempts as they are sent to a site. */
+export type SentAttempt = JobOrder & Pick<OpenAttempt, 'level' | 'raised'>;
+
+/** The open attempts of a bundle, to be sent, in order of their jobs. */
+export async function sentAttempts(db: Db, bundle: BundleRow): Promise<SentAttempt[]> {
+  if (bundle.open === 0) return [];
+  const { rows } = await sql<SentAttempt>`
+    select a.job, a.attempt, j.seed, j.first_event as firstEvent, j.events, j.file_index as "index", j.level, j.raised
+    from attempts a join jobs j on j.production_id = a.production_id and j.number = a.job
+    where a.bundle = ${bundle.id} and a.state in ('Submitted', 'Running')
+    order by a.job`.execute(db);
+  return rows;
+}
 
 /** An attempt that has ended, with what tells whether its log is kept. */
 export type EndedAttempt = AttemptKey &
@@ -216,79 +257,76 @@ export interface Evidence {
   readonly passive?: readonly { readonly rule: string; readonly class: FailureClass }[];
 }
 
-/** Applies changes to attempts of one production, each checked against the transition table. An end that nobody has seen is `now`. */
+/**
+ * Applies changes to open attempts of a bundle, each checked against the transition table; afterwards the given row counts those that are
+ * left. An end that nobody has seen is `now`.
+ */
 export async function changeAttempts(
   db: Db,
-  production: number,
+  bundle: BundleRow,
   changes: readonly AttemptChange[],
   now: number,
 ): Promise<void> {
   if (changes.length === 0) return;
+  const production = bundle.production_id;
   for (const { from, state, report } of changes) {
     assertTransition(
       ATTEMPT_TRANSITIONS,
-      `attempt ${report.attempt} of job ${report.job} of production ${production}`,
+      () => `attempt ${report.attempt} of job ${report.job} of production ${production}`,
       from,
       state,
     );
   }
-  const rows = rowsOf(
-    changes.map(({ state, class: failure, blame, rule, evidence, report }) => ({
-      production,
-      job: report.job,
-      attempt: report.attempt,
-      state,
-      class: failure,
-      blame,
-      rule,
-      evidence: evidence === null ? null : JSON.stringify(evidence),
-      started_at: report.startedAt,
-      ended_at: report.endedAt ?? (isOpen(state) ? null : now),
-      settled_at: isOpen(state) ? null : now,
-      ce_id: report.ceId,
-      node: report.node,
-      step: report.step,
-      exit_code: report.exitCode,
-      reason: report.reason,
-      log_tail: report.logTail,
-      wall_seconds: report.wallSeconds,
-      cpu_seconds: report.cpuSeconds,
-      memory_mb: report.memoryMB,
-    })),
-    {
-      production: 'integer',
-      job: 'integer',
-      attempt: 'integer',
-      state: 'text',
-      class: 'text',
-      blame: 'text',
-      rule: 'text',
-      evidence: 'text',
-      started_at: 'integer',
-      ended_at: 'integer',
-      settled_at: 'integer',
-      ce_id: 'text',
-      node: 'text',
-      step: 'text',
-      exit_code: 'integer',
-      reason: 'text',
-      log_tail: 'text',
-      wall_seconds: 'real',
-      cpu_seconds: 'real',
-      memory_mb: 'real',
-    },
-  );
-  await sql`
-    update attempts
-    set state = r.state, class = r.class, blame = r.blame, rule = r.rule, evidence = r.evidence,
-        started_at = coalesce(r.started_at, attempts.started_at),
-        ended_at = r.ended_at, settled_at = r.settled_at, ce_id = r.ce_id, node = r.node, step = r.step, exit_code = r.exit_code,
-        reason = r.reason, log_tail = r.log_tail, wall_seconds = r.wall_seconds, cpu_seconds = r.cpu_seconds,
-        memory_mb = r.memory_mb
-    from ${rows} as r
-    where attempts.production_id = r.production and attempts.job = r.job and attempts.attempt = r.attempt`.execute(
+  await eachRow(
     db,
+    `update attempts
+     set state = ?, started_at = coalesce(?, started_at), ended_at = ?, settled_at = ?, ce_id = ?, node = ?, step = ?,
+         exit_code = ?, wall_seconds = ?, cpu_seconds = ?, memory_mb = ?
+     where production_id = ? and job = ? and attempt = ?`,
+    changes.map(({ state, report }) => [
+      state,
+      report.startedAt,
+      report.endedAt ?? (isOpen(state) ? null : now),
+      isOpen(state) ? null : now,
+      report.ceId,
+      report.node,
+      report.step,
+      report.exitCode,
+      report.wallSeconds,
+      report.cpuSeconds,
+      report.memoryMB,
+      production,
+      report.job,
+      report.attempt,
+    ]),
   );
+  await eachRow(
+    db,
+    `update attempts set class = ?, blame = ?, rule = ?, evidence = ?, reason = ?, log_tail = ?
+     where production_id = ? and job = ? and attempt = ?`,
+    changes
+      .filter(saysWhy)
+      .map(({ class: failure, blame, rule, evidence, report }) => [
+        failure,
+        blame,
+        rule,
+        evidence === null ? null : JSON.stringify(evidence),
+        report.reason,
+        report.logTail,
+        production,
+        report.job,
+        report.attempt,
+      ]),
+  );
+  const open = bundle.open - changes.filter(({ state }) => !isOpen(state)).length;
+  if (open === bundle.open) return;
+  await db.updateTable('bundles').set({ open }).where('id', '=', bundle.id).execute();
+  bundle.open = open;
+}
+
+/** Attempts that have passed, or run, have nothing to tell. */
+function saysWhy({ class: failure, report }: AttemptChange): boolean {
+  return failure !== null || report.reason !== '' || report.logTail !== '';
 }
 
 const isOpen = (state: AttemptState): boolean =>

@@ -2,7 +2,7 @@ import type { Selectable } from 'kysely';
 import type { FailureClass } from '../domain/failure-class.js';
 import { addCounts, NO_COUNTS, type BlockCounts, type JobCounts } from '../domain/progress.js';
 import { BLOCK_TRANSITIONS, type BlockState } from '../domain/states/block.js';
-import type { JobState } from '../domain/states/job.js';
+import type { JobKind, JobState } from '../domain/states/job.js';
 import { assertTransition } from '../domain/transition.js';
 import type { Db } from './catalog.js';
 import type { BlockTable } from './tables.js';
@@ -77,6 +77,24 @@ export async function recountBlock(
   key: BlockKey,
   newFailures: Partial<Record<FailureClass, number>> = {},
 ): Promise<BlockCounts> {
+  return recount(db, key, ['scout', 'fabrication', 'merge', 'probe'], newFailures);
+}
+
+/** The same after a change of its merges alone: they are few among its jobs. */
+export async function recountMerges(
+  db: Db,
+  key: BlockKey,
+  newFailures: Partial<Record<FailureClass, number>> = {},
+): Promise<BlockCounts> {
+  return recount(db, key, ['merge'], newFailures);
+}
+
+async function recount(
+  db: Db,
+  key: BlockKey,
+  kinds: readonly JobKind[],
+  newFailures: Partial<Record<FailureClass, number>>,
+): Promise<BlockCounts> {
   const rows = await db
     .selectFrom('jobs')
     .select((eb) => [
@@ -88,41 +106,48 @@ export async function recountBlock(
     ])
     .where('production_id', '=', key.production)
     .where('block', '=', key.block)
+    .where('kind', 'in', kinds)
     .groupBy(['kind', 'state', 'level'])
     .execute();
   const block = await getBlock(db, key);
   const before = countsOf(block);
-  let jobs: JobCounts = {};
-  let merges: JobCounts = {};
-  let made = 0;
-  let waived = 0;
-  let waiting = 0;
-  const merged = new Map<string, number>();
-  for (const row of rows) {
-    if (row.state === 'Waiting') waiting += row.jobs;
-    if (row.kind === 'merge') {
-      merges = addCounts(merges, { [row.state]: row.jobs });
-      if (row.state === 'Done') {
-        const level = row.level ?? '';
-        merged.set(level, (merged.get(level) ?? 0) + Number(row.events));
-      }
-    } else {
-      jobs = addCounts(jobs, { [row.state]: row.jobs });
-      if (row.state === 'Done') made += Number(row.events);
-      if (row.state === 'Waived') waived += Number(row.events);
-    }
-  }
+  const made = rows.filter(({ kind }) => kind !== 'merge');
   const counts: BlockCounts = {
     ...before,
-    jobs,
-    merges,
-    made,
-    waived,
-    merged: Math.max(0, ...merged.values()),
+    ...(kinds.length === 1 ? {} : madeCounts(made)),
+    ...mergeCounts(rows.filter(({ kind }) => kind === 'merge')),
     failures: addCounts(before.failures, newFailures),
   };
-  await saveCounts(db, block, counts, waiting);
+  await saveCounts(db, block, counts, (counts.jobs.Waiting ?? 0) + (counts.merges.Waiting ?? 0));
   return counts;
+}
+
+interface CountedJobs {
+  readonly state: JobState;
+  readonly level: string | null;
+  readonly jobs: number;
+  readonly events: number | string;
+}
+
+function madeCounts(rows: readonly CountedJobs[]): Pick<BlockCounts, 'jobs' | 'made' | 'waived'> {
+  const eventsIn = (state: JobState): number =>
+    rows.reduce((sum, row) => sum + (row.state === state ? Number(row.events) : 0), 0);
+  return { jobs: jobCounts(rows), made: eventsIn('Done'), waived: eventsIn('Waived') };
+}
+
+function mergeCounts(rows: readonly CountedJobs[]): Pick<BlockCounts, 'merges' | 'merged'> {
+  const merged = new Map<string, number>();
+  for (const { events, level, state } of rows) {
+    if (state === 'Done') merged.set(level ?? '', (merged.get(level ?? '') ?? 0) + Number(events));
+  }
+  return { merges: jobCounts(rows), merged: Math.max(0, ...merged.values()) };
+}
+
+function jobCounts(rows: readonly CountedJobs[]): JobCounts {
+  return rows.reduce<JobCounts>(
+    (counts, { jobs, state }) => addCounts(counts, { [state]: jobs }),
+    {},
+  );
 }
 
 /** Notes the final files of a block that is distributed. */

@@ -5,10 +5,13 @@ import {
   sql,
   type DatabaseConnection,
   type Driver,
+  type Kysely,
   type RawBuilder,
 } from 'kysely';
 import type Database from 'better-sqlite3';
 import type { TransitionTable } from '../domain/transition.js';
+import type { Tables } from './tables.js';
+import { EachRowConnection } from './each-row.js';
 import { PreparedStatements } from './prepared-statements.js';
 
 /** Everything that differs between SQL dialects is in this file. Today: SQLite. */
@@ -16,10 +19,22 @@ import { PreparedStatements } from './prepared-statements.js';
 /** Write transactions take the lock when they begin: a reader that turns writer half-way could never be retried by SQLite. */
 class ImmediateSqliteDriver extends SqliteDriver {
   readonly #database: Database.Database;
+  readonly #statements: PreparedStatements;
+  #connection: DatabaseConnection | undefined;
 
   constructor(database: Database.Database) {
-    super({ database: new PreparedStatements(database) });
+    const statements = new PreparedStatements(database);
+    super({ database: statements });
     this.#database = database;
+    this.#statements = statements;
+  }
+
+  override async acquireConnection(): Promise<DatabaseConnection> {
+    const connection = await super.acquireConnection();
+    this.#connection ??= new EachRowConnection(connection, (text) =>
+      this.#statements.prepare(text),
+    );
+    return this.#connection;
   }
 
   override async beginTransaction(connection: DatabaseConnection): Promise<void> {
@@ -64,6 +79,13 @@ export function rowsOf<C extends string>(
   );
   const values = JSON.stringify(rows.map((row) => names.map((name) => row[name])));
   return sql`(select ${sql.join(selected)} from json_each(${values}))`;
+}
+
+/** The number that the next row of a table gets, which counts on from those that have been given ever: within a transaction, who has asked may use it. */
+export async function nextId(db: Kysely<Tables>, table: 'files'): Promise<number> {
+  const { rows } = await sql<{ seq: number }>`
+    select seq from sqlite_sequence where name = ${table}`.execute(db);
+  return (rows[0]?.seq ?? 0) + 1;
 }
 
 /** The values of a column of a group, in their order, in one text with blanks between. */

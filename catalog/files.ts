@@ -2,7 +2,8 @@ import { sql, type RawBuilder, type Selectable } from 'kysely';
 import type { FileKind } from '../domain/states/file.js';
 import type { BlockKey } from './blocks.js';
 import type { Db } from './catalog.js';
-import { rowsOf } from './dialect.js';
+import { nextId, rowsOf } from './dialect.js';
+import { eachRow } from './each-row.js';
 import type { FileTable } from './tables.js';
 
 export type FileRow = Selectable<FileTable>;
@@ -32,44 +33,39 @@ export async function insertFiles(
   now: number,
 ): Promise<void> {
   if (files.length === 0) return;
-  const rows = rowsOf(
-    files.map((file) => ({ ...file })),
-    {
-      lfn: 'text',
-      job: 'integer',
-      attempt: 'integer',
-      level: 'text',
-      size: 'integer',
-      adler32: 'text',
-      events: 'integer',
-      storage: 'text',
-      path: 'text',
-    },
+  const first = await nextId(db, 'files');
+  await eachRow(
+    db,
+    `insert into files (id, lfn, production_id, block, job, attempt, kind, level, state, size, adler32, events, metadata, created_at)
+     values (?, ?, ?, ?, ?, ?, ?, ?, 'Valid', ?, ?, ?, '{}', ?)`,
+    files.map((file, i) => [
+      ...[first + i, file.lfn, production, block, file.job, file.attempt, kind, file.level],
+      ...[file.size, file.adler32, file.events, now],
+    ]),
   );
-  await sql`
-    insert into files (lfn, production_id, block, job, attempt, kind, level, state, size, adler32, events, metadata, created_at)
-    select r.lfn, ${production}, ${block}, r.job, r.attempt, ${kind}, r.level, 'Valid', r.size, r.adler32, r.events, '{}', ${now}
-    from ${rows} as r`.execute(db);
-  await sql`
-    insert into replicas (file_id, storage, path, state, created_at)
-    select f.id, r.storage, r.path, 'Available', ${now}
-    from ${rows} as r join files f on f.lfn = r.lfn`.execute(db);
-  if (lineage) {
-    await sql`
-      insert into file_parents (file_id, parent_id)
-      select f.id, i.file_id
-      from ${rows} as r join files f on f.lfn = r.lfn
-      join job_inputs i on i.production_id = ${production} and i.job = r.job
-      where i.role = 'input'`.execute(db);
-  }
+  await eachRow(
+    db,
+    `insert into replicas (file_id, storage, path, state, created_at) values (?, ?, ?, 'Available', ?)`,
+    files.map((file, i) => [first + i, file.storage, file.path, now]),
+  );
+  if (!lineage) return;
+  await eachRow(
+    db,
+    `insert into file_parents (file_id, parent_id)
+     select ?, file_id from job_inputs where production_id = ? and job = ? and role = 'input'`,
+    files.map((file, i) => [first + i, production, file.job]),
+  );
 }
 
+/** What must be known of a file to join or to distribute it. */
+export type BlockFile = Pick<FileRow, 'id' | 'lfn' | 'job' | 'level' | 'size' | 'events'>;
+
 /** Valid files of a block's jobs of these kinds, in order of their jobs. */
-export async function blockFiles(db: Db, key: BlockKey, kind: FileKind): Promise<FileRow[]> {
+export async function blockFiles(db: Db, key: BlockKey, kind: FileKind): Promise<BlockFile[]> {
   return (
     db
       .selectFrom('files')
-      .selectAll()
+      .select(['id', 'lfn', 'job', 'level', 'size', 'events'])
       .where('production_id', '=', key.production)
       .where('block', '=', key.block)
       .where('kind', '=', kind)
@@ -82,14 +78,18 @@ export async function blockFiles(db: Db, key: BlockKey, kind: FileKind): Promise
   );
 }
 
-/** A replica with what its file should be. */
-export interface ReplicaOfFile {
+/** A replica with what is to be found there. */
+export interface ReplicaToVerify {
   readonly file: number;
-  readonly lfn: string;
   readonly storage: string;
   readonly path: string;
   readonly size: number;
   readonly adler32: string;
+}
+
+/** A replica with what is known of its file. */
+export interface ReplicaOfFile extends ReplicaToVerify {
+  readonly lfn: string;
   readonly job: number | null;
 }
 
@@ -123,7 +123,7 @@ export async function blockReplicas(
   key: BlockKey,
   kind: FileKind,
   page: ReplicaPage,
-): Promise<ReplicaOfFile[]> {
+): Promise<ReplicaToVerify[]> {
   return wholeFiles(page, (part) => readBlockReplicas(db, key, kind, part));
 }
 
@@ -132,18 +132,16 @@ async function readBlockReplicas(
   key: BlockKey,
   kind: FileKind,
   page: ReplicaPage,
-): Promise<ReplicaOfFile[]> {
+): Promise<ReplicaToVerify[]> {
   return db
     .selectFrom('files')
     .innerJoin('replicas', 'replicas.file_id', 'files.id')
     .select([
       'files.id as file',
-      'files.lfn',
       'replicas.storage',
       'replicas.path',
       'files.size',
       'files.adler32',
-      'files.job',
     ])
     .where('files.production_id', '=', key.production)
     .where('files.block', '=', key.block)
@@ -263,11 +261,20 @@ export async function condemnReplicas(
   replicas: readonly { file: number; storage: string }[],
 ): Promise<void> {
   if (replicas.length === 0) return;
-  const rows = rowsOf(
-    replicas.map((one) => ({ ...one })),
-    { file: 'integer', storage: 'text' },
+  await eachRow(
+    db,
+    `update replicas set state = 'Removing' where file_id = ? and storage = ?`,
+    replicas.map(({ file, storage }) => [file, storage]),
   );
+}
+
+/** Condemns all copies of a block's outputs that are good: they are merged. */
+export async function condemnOutputs(db: Db, { block, production }: BlockKey): Promise<void> {
   await sql`
-    update replicas set state = 'Removing' from ${rows} as r
-    where replicas.file_id = r.file and replicas.storage = r.storage`.execute(db);
+    update replicas set state = 'Removing'
+    where state = 'Available' and file_id in (
+      select id from files
+      where production_id = ${production} and block = ${block} and kind = 'output' and state = 'Valid' and ${isPresent})`.execute(
+    db,
+  );
 }

@@ -2,43 +2,81 @@ import { sql } from 'kysely';
 import type { BlockKey } from './blocks.js';
 import type { Db } from './catalog.js';
 import { rowsOf } from './dialect.js';
+import { eachRow } from './each-row.js';
 import type { InputRole } from '../domain/input-definition.js';
 import type { ReplicaName } from '../domain/selection.js';
-import { replicasOf, type FileRow, type ReplicaOfFile } from './files.js';
+import type { FileRow, ReplicaOfFile } from './files.js';
 
 /** A file that a job reads, with where it lies. */
-export type JobInput = Pick<FileRow, 'id' | 'lfn' | 'size' | 'adler32' | 'events'> & {
+export type JobInput = Pick<FileRow, 'size' | 'adler32'> & {
   readonly role: InputRole;
-  readonly replicas: readonly { storage: string; path: string }[];
+  readonly replicas: readonly { readonly storage: string; readonly path: string }[];
 };
 
-/** Files that jobs read, by job number, in their order: inputs, then overlay. */
+/** Files that jobs read, by job number, in their order: inputs, then overlay. Copies of one come the oldest first. */
 export async function inputsOf(
   db: Db,
   production: number,
   jobs: readonly number[],
 ): Promise<Map<number, JobInput[]>> {
-  const numbers = rowsOf(
-    jobs.map((number) => ({ number })),
-    { number: 'integer' },
-  );
-  const { rows } = await sql<Omit<JobInput, 'replicas'> & { job: number }>`
-    select i.job, i.role, f.id, f.lfn, f.size, f.adler32, f.events
-    from job_inputs i join files f on f.id = i.file_id
-    where i.production_id = ${production} and i.job in (select r.number from ${numbers} as r)
-    order by i.job, i.position`.execute(db);
-  const replicas = await replicasOf(
-    db,
-    rows.map((row) => row.id),
-  );
-  const inputs = new Map<number, JobInput[]>();
-  for (const { job, ...file } of rows) {
-    const list = inputs.get(job) ?? [];
-    list.push({ ...file, replicas: replicas.get(file.id) ?? [] });
-    inputs.set(job, list);
+  const { rows } = await sql<InputCopy>`
+    select i.job, i.position, i.role, f.size, f.adler32, c.storage, c.path
+    from ${numbered(jobs)} as r
+    cross join job_inputs i
+    cross join files f
+    left join replicas c on c.file_id = f.id and c.state = 'Available'
+    where i.production_id = ${production} and i.job = r.number and f.id = i.file_id
+    order by i.job, i.position, c.created_at, c.storage`.execute(db);
+  const inputs = new Map<
+    number,
+    (JobInput & { replicas: { storage: string; path: string }[] })[]
+  >();
+  let last: InputCopy | undefined;
+  for (const row of rows) {
+    const list = inputs.get(row.job) ?? [];
+    if (list.length === 0) inputs.set(row.job, list);
+    if (last?.job !== row.job || last.position !== row.position) {
+      list.push({ role: row.role, size: row.size, adler32: row.adler32, replicas: [] });
+    }
+    const { path, storage } = row;
+    if (storage !== null && path !== null) list.at(-1)?.replicas.push({ storage, path });
+    last = row;
   }
   return inputs;
 }
+
+/** One copy of a file that a job reads; null for a file without any. */
+interface InputCopy {
+  readonly job: number;
+  readonly position: number;
+  readonly role: InputRole;
+  readonly size: number;
+  readonly adler32: string;
+  readonly storage: string | null;
+  readonly path: string | null;
+}
+
+/** Events in the inputs of each of these merges; those that have none (any more) are left out. */
+export async function joinedEvents(
+  db: Db,
+  production: number,
+  jobs: readonly number[],
+): Promise<Map<number, number>> {
+  const { rows } = await sql<{ job: number; events: number }>`
+    select i.job, sum(coalesce(f.events, 0)) as events
+    from ${numbered(jobs)} as r
+    cross join job_inputs i
+    cross join files f
+    where i.production_id = ${production} and i.job = r.number and f.id = i.file_id
+    group by i.job`.execute(db);
+  return new Map(rows.map(({ events, job }) => [job, events]));
+}
+
+const numbered = (jobs: readonly number[]) =>
+  rowsOf(
+    jobs.map((number) => ({ number })),
+    { number: 'integer' },
+  );
 
 /** Gives jobs their input files, in order. */
 export async function insertInputs(
@@ -46,13 +84,11 @@ export async function insertInputs(
   production: number,
   inputs: readonly { job: number; position: number; file: number }[],
 ): Promise<void> {
-  const rows = rowsOf(
-    inputs.map((one) => ({ ...one })),
-    { job: 'integer', position: 'integer', file: 'integer' },
+  await eachRow(
+    db,
+    'insert into job_inputs (production_id, job, position, file_id) values (?, ?, ?, ?)',
+    inputs.map(({ file, job, position }) => [production, job, position, file]),
   );
-  await sql`
-    insert into job_inputs (production_id, job, position, file_id)
-    select ${production}, r.job, r.position, r.file from ${rows} as r`.execute(db);
 }
 
 /** Files that are inputs of a block's merges. */

@@ -1,10 +1,11 @@
-import { sql, type Selectable } from 'kysely';
+import { sql, type RawBuilder, type Selectable } from 'kysely';
 import type { JobKind, JobState } from '../domain/states/job.js';
 import { JOB_TRANSITIONS } from '../domain/states/job.js';
 import { assertTransition } from '../domain/transition.js';
 import type { BlockKey } from './blocks.js';
 import type { Db } from './catalog.js';
 import { rowsOf } from './dialect.js';
+import { eachRow } from './each-row.js';
 import type { JobTable } from './tables.js';
 
 /** A job that begins anew: nothing that it has met before counts against it. */
@@ -40,25 +41,17 @@ export async function insertJobs(
   kind: JobKind,
   jobs: readonly NewJob[],
 ): Promise<void> {
-  const rows = rowsOf(
-    jobs.map((job) => ({ raised: 0, split_from: null, ...job })),
-    {
-      number: 'integer',
-      seed: 'integer',
-      first_event: 'integer',
-      events: 'integer',
-      file_index: 'integer',
-      level: 'text',
-      raised: 'integer',
-      split_from: 'integer',
-    },
+  await eachRow(
+    db,
+    `insert into jobs (production_id, number, block, kind, state, attempt, charged, uncharged, seed, first_event,
+                       events, file_index, level, not_before, avoid, raised, split_from)
+     values (?, ?, ?, ?, 'Waiting', 0, 0, 0, ?, ?, ?, ?, ?, 0, '[]', ?, ?)`,
+    jobs.map((job) => [
+      ...[key.production, job.number, key.block, kind],
+      ...[job.seed, job.first_event, job.events, job.file_index, job.level],
+      ...[job.raised ?? 0, job.split_from ?? null],
+    ]),
   );
-  await sql`
-    insert into jobs (production_id, number, block, kind, state, attempt, charged, uncharged, seed, first_event,
-                      events, file_index, level, not_before, avoid, raised, split_from)
-    select ${key.production}, r.number, ${key.block}, ${kind}, 'Waiting', 0, 0, 0, r.seed, r.first_event,
-           r.events, r.file_index, r.level, 0, '[]', r.raised, r.split_from
-    from ${rows} as r`.execute(db);
 }
 
 /** The next number for a job of a production, and the next file index for its outputs of this stage. */
@@ -83,6 +76,9 @@ export async function nextJobNumbers(
     .executeTakeFirst();
   return { number: Number(last?.number ?? 0) + 1, index: Number(index?.index ?? 0) + 1 };
 }
+
+/** True for jobs that wait. NOTE: written out, for SQLite uses the index `jobs_waiting` only where it sees its condition. */
+export const isWaiting: RawBuilder<boolean> = sql<boolean>`jobs.state = 'Waiting'`;
 
 /** What `place` must know of a job. */
 export type PlaceableJob = Pick<
@@ -118,7 +114,7 @@ export async function placeableJobs(
       .where('production_id', '=', key.production)
       .where('block', '=', key.block)
       .where('kind', '=', kind)
-      .where('state', '=', 'Waiting')
+      .where(isWaiting)
       .where('not_before', '<=', now)
       .where('avoid', comparison, '[]')
       .orderBy('number')
@@ -147,7 +143,7 @@ export async function firstPlacement(
     .where('production_id', '=', key.production)
     .where('block', '=', key.block)
     .where('kind', 'in', [...STAGE_KINDS[stage]])
-    .where('state', '=', 'Waiting')
+    .where(isWaiting)
     .executeTakeFirstOrThrow();
   return row.from;
 }
@@ -160,7 +156,8 @@ export interface JobChange {
   readonly charged: number;
   readonly uncharged: number;
   readonly not_before: number;
-  readonly avoid: string;
+  /** JSON list of sites; null for none. */
+  readonly avoid: string | null;
   readonly raised: number;
 }
 
@@ -174,29 +171,20 @@ export async function changeJobs(
   for (const change of changes) {
     assertTransition(
       JOB_TRANSITIONS,
-      `job ${change.number} of production ${production}`,
+      () => `job ${change.number} of production ${production}`,
       change.from,
       change.state,
     );
   }
-  const rows = rowsOf(
-    changes.map((change) => ({ production, ...change })),
-    {
-      production: 'integer',
-      number: 'integer',
-      state: 'text',
-      charged: 'integer',
-      uncharged: 'integer',
-      not_before: 'integer',
-      avoid: 'text',
-      raised: 'integer',
-    },
+  await eachRow(
+    db,
+    `update jobs set state = ?, charged = ?, uncharged = ?, not_before = ?, avoid = ?, raised = ?
+     where production_id = ? and number = ?`,
+    changes.map((change) => [
+      ...[change.state, change.charged, change.uncharged, change.not_before],
+      ...[change.avoid ?? '[]', change.raised, production, change.number],
+    ]),
   );
-  await sql`
-    update jobs
-    set state = r.state, charged = r.charged, uncharged = r.uncharged, not_before = r.not_before, avoid = r.avoid, raised = r.raised
-    from ${rows} as r
-    where jobs.production_id = r.production and jobs.number = r.number`.execute(db);
 }
 
 /** Has waiting jobs wait on until then, ms. */

@@ -9,6 +9,7 @@ import { addSweeps } from './sweeps-migration.js';
 import { addPlacingTimes } from './placing-times-migration.js';
 import { expectManyRows } from './plan-statistics.js';
 import { prepareReprocessing } from './reprocess-migration.js';
+import { countOpenAttempts } from './open-counts-migration.js';
 import { guardTransitions } from './transition-guards.js';
 import { addVerdicts } from './verdicts-migration.js';
 
@@ -29,6 +30,7 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0013-campaigns': { up: indexCampaigns },
   '0014-inputs': { up: addInputs },
   '0015-live-control': { up: addLiveControl },
+  '0016-open-counts': { up: countOpenAttempts },
 };
 
 async function createTables(db: Kysely<unknown>): Promise<void> {

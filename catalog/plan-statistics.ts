@@ -9,17 +9,19 @@ const STATISTICS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   blocks: { sqlite_autoindex_blocks_1: '20000 100 1' },
   jobs: {
     sqlite_autoindex_jobs_1: '10000000 100000 1',
-    jobs_by_block: '10000000 100000 5000 4000 2000 1',
+    jobs_by_block: '10000000 100000 5000 4000',
+    jobs_waiting: '200000 20000 2000 2000 1',
     jobs_by_origin: '10000 100 2',
     jobs_killed: '100 10 1',
   },
   bundles: {
     bundles_by_ticket: '50000 500 20 2',
     bundles_uncleared: '1000 50 5',
+    bundles_open: '1000 20 2 1',
+    bundles_by_log: '50000 1',
   },
   attempts: {
     sqlite_autoindex_attempts_1: '12000000 120000 2 1',
-    attempts_open: '100000 1000 200 100',
     attempts_failed: '1000000 20000 5000 100',
     attempts_failed_at: '1000000 2 1',
     attempts_by_bundle: '12000000 200',

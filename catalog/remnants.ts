@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import type { BlockKey } from './blocks.js';
 import type { Db } from './catalog.js';
 import { rowsOf } from './dialect.js';
+import { eachRow } from './each-row.js';
 import { isPresent } from './files.js';
 
 /** Something on a storage that shall go. */
@@ -79,22 +80,32 @@ export async function confirmRemoved(
     paths.map((path) => ({ path })),
     { path: 'text' },
   );
-  await sql`
-    delete from remnants where storage = ${storage} and path in (select r.path from ${rows} as r)`.execute(
-    db,
-  );
+  if (await hasRemnants(db, storage)) {
+    await sql`
+      delete from remnants where storage = ${storage} and path in (select r.path from ${rows} as r)`.execute(
+      db,
+    );
+  }
   const { rows: gone } = await sql<{ file_id: number }>`
     delete from replicas
     where storage = ${storage} and state = 'Removing' and path in (select r.path from ${rows} as r)
     returning file_id`.execute(db);
-  const ids = rowsOf(
-    gone.map(({ file_id }) => ({ id: file_id })),
-    { id: 'integer' },
+  await eachRow(
+    db,
+    `update files set state = 'Removed'
+     where id = ? and not exists (select 1 from replicas where replicas.file_id = files.id)`,
+    gone.map(({ file_id }) => [file_id]),
   );
-  await sql`
-    update files set state = 'Removed'
-    where id in (select r.id from ${ids} as r)
-      and not exists (select 1 from replicas where replicas.file_id = files.id)`.execute(db);
+}
+
+async function hasRemnants(db: Db, storage: string): Promise<boolean> {
+  const one = await db
+    .selectFrom('remnants')
+    .select('id')
+    .where('storage', '=', storage)
+    .limit(1)
+    .executeTakeFirst();
+  return one !== undefined;
 }
 
 /** A storage did not answer: what should go from it waits as a debt. Returns how much. */

@@ -1,10 +1,11 @@
-import { sql, type Selectable } from 'kysely';
+import type { Selectable } from 'kysely';
 import type { Configuration } from '../domain/configuration.js';
 import { FabricaError } from '../domain/errors.js';
 import type { ResourceState } from '../domain/states/resource.js';
 import type { Db } from './catalog.js';
 import { epochsOf } from './epochs.js';
 import { recordEvent } from './events.js';
+import { holdsOpen } from './open-bundles.js';
 import type { SiteTable, StorageTable } from './tables.js';
 
 export type SiteRow = Selectable<SiteTable>;
@@ -129,10 +130,9 @@ export async function openAtSites(
   production: number,
 ): Promise<Map<string, { open: number; mine: number }>> {
   const rows = await db
-    .selectFrom('attempts')
-    .select((eb) => ['site', 'production_id', eb.fn.countAll<number>().as('open')])
-    // Written out: SQLite uses the partial index `attempts_open` only where it sees its condition, which parameters hide.
-    .where(sql<boolean>`state in ('Submitted', 'Running')`)
+    .selectFrom('bundles')
+    .select((eb) => ['site', 'production_id', eb.fn.sum<number>('open').as('open')])
+    .where(holdsOpen)
     .groupBy(['site', 'production_id'])
     .execute();
   const sites = new Map<string, { open: number; mine: number }>();

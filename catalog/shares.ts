@@ -33,13 +33,16 @@ export async function claims(db: Db): Promise<ClaimRow[]> {
       select p.id, p.group_name, p.priority, p.job_seconds, p.revision, p.events,
              (select sum(b.waiting) from blocks b
               where b.production_id = p.id and b.state not in ('Finished', 'Discarded', 'Held')) as waiting
-      from productions p where p.state = 'Active')
+      from productions p where p.state = 'Active'),
+    sent as materialized (
+      select production_id, sum(open) as open from bundles where bundles.open > 0 group by production_id)
     select w.id as production, w.group_name as "group", w.priority, w.job_seconds as "jobSeconds", w.waiting,
            w.events > (select sum(b.events) from blocks b where b.production_id = w.id and b.state <> 'Discarded') as unplanned,
-           (select count(*) from sites s cross join attempts a
-            where a.site = s.name and a.production_id = w.id and a.state in ('Submitted', 'Running')) as open,
+           coalesce(s.open, 0) as open,
            json_extract(r.definition, '$.sites') as sites, json_extract(r.definition, '$.throttle') as throttle
-    from work w join revisions r on r.production_id = w.id and r.revision = w.revision
+    from work w
+    join revisions r on r.production_id = w.id and r.revision = w.revision
+    left join sent s on s.production_id = w.id
     where w.waiting > 0`.execute(db);
   return rows.map(({ sites, throttle, unplanned, ...row }) => ({
     ...row,

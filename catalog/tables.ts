@@ -213,6 +213,8 @@ export interface BundleTable {
   /** The call of `place` that made it: a repeated call finds its bundles again. */
   ticket: string;
   jobs: number;
+  /** Attempts of it that are submitted or running: kept true by whoever changes them. */
+  open: Generated<number>;
   /** JSON list of the storages that its jobs may stage out to. */
   destinations: string;
   placed_at: number;

@@ -240,7 +240,8 @@ export function rangesOf(jobs: Iterable<JobOrder>): JobRange[] {
     ) {
       last.count++;
     } else {
-      ranges.push({ ...job, count: 1 });
+      const { attempt, events, firstEvent, index, seed } = job;
+      ranges.push({ job: job.job, count: 1, attempt, seed, firstEvent, events, index });
     }
   }
   return ranges;

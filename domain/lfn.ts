@@ -129,17 +129,39 @@ export function outputNaming(
   };
 }
 
-/** The LFN of one file: `index` counts a production's files of this kind from 1. */
-export function lfnOf(
-  naming: OutputNaming,
-  file: { index: number; job: number; attempt: number },
-): string {
-  const own = {
-    sub: digits(Math.floor((file.index - 1) / FILES_PER_DIRECTORY), 2),
-    index: digits(file.index, 6),
-    task: digits(file.job, 8) + digits(file.attempt, 3),
+/** What tells the files of one output apart: `index` counts a production's files of this kind from 1. */
+export interface NamedFile {
+  readonly index: number;
+  readonly job: number;
+  readonly attempt: number;
+}
+
+/** The LFN of one file. */
+export function lfnOf(naming: OutputNaming, file: NamedFile): string {
+  return lfnsOf(naming)(file);
+}
+
+const OWN_FIELDS: Readonly<Record<string, (file: NamedFile) => string>> = {
+  sub: ({ index }) => digits(Math.floor((index - 1) / FILES_PER_DIRECTORY), 2),
+  index: ({ index }) => digits(index, 6),
+  task: ({ attempt, job }) => digits(job, 8) + digits(attempt, 3),
+};
+
+/** What gives the LFNs of many files of one output: the names are taken apart once. */
+export function lfnsOf({ directory, file }: OutputNaming): (file: NamedFile) => string {
+  // Every other part is the name of a field.
+  const [begin = '', ...rest] = `${directory}/${file}`.split(/\{([a-zA-Z]+)\}/);
+  const fields = rest.flatMap((name, i) => {
+    if (i % 2 === 1) return [];
+    const after = rest[i + 1] ?? '';
+    const value = Object.hasOwn(OWN_FIELDS, name) ? OWN_FIELDS[name] : undefined;
+    return [{ value: value ?? (() => `{${name}}`), after }];
+  });
+  return (one) => {
+    let lfn = begin;
+    for (const { after, value } of fields) lfn += value(one) + after;
+    return lfn;
   };
-  return `${fill(naming.directory, own)}/${fill(naming.file, own)}`;
 }
 
 /** Where a file lies below the root of any storage. */

@@ -10,18 +10,18 @@ export function mayBecome<S extends string>(table: TransitionTable<S>, from: S, 
 
 /**
  * Throws `FABRICA_TRANSITION_FORBIDDEN` unless `to` may follow `from`.
- * `what` names the thing that changes, e.g. `production mumu` or `job 12 of mumu`.
+ * `what` names the thing that changes, e.g. `production mumu` or `job 12 of mumu`; a function is asked only then.
  */
 export function assertTransition<S extends string>(
   table: TransitionTable<S>,
-  what: string,
+  what: string | (() => string),
   from: S,
   to: S,
 ): void {
   if (!mayBecome(table, from, to)) {
     throw new FabricaError(
       'FABRICA_TRANSITION_FORBIDDEN',
-      `${what} is ${from} and can not become ${to}; allowed from ${from}: ${table[from].join(', ') || 'nothing'}.`,
+      `${typeof what === 'string' ? what : what()} is ${from} and can not become ${to}; allowed from ${from}: ${table[from].join(', ') || 'nothing'}.`,
     );
   }
 }

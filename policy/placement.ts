@@ -47,7 +47,7 @@ export interface Placement {
 }
 
 /** Jobs of one bundle at most: larger ones gain nothing (measured), and their reports grow. */
-export const LARGEST_BUNDLE = 500;
+export const LARGEST_BUNDLE = 1000;
 
 /** A queue at a site holds what its slots finish in this time, so that a report's round trip never leaves a slot idle. */
 const QUEUE_SECONDS = 5;

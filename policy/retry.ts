@@ -117,10 +117,10 @@ const COMPANY = { share: 0.05, patience: 10_000 };
 
 /**
  * How long jobs that may be placed wait for others to fail, ms; 0 for no longer. Each bundle costs the same, however small it is, and
- * nobody misses some seconds; when little else of the block is at a site, hardly any would join them.
+ * nobody misses some seconds; when nothing else of the block is at a site, none would join them.
  */
 export function untilCompany(retries: RetriesOfBlock): number {
   const enough = Math.floor(COMPANY.share * retries.blockJobs);
-  if (retries.open < enough || retries.placeable >= enough) return 0;
+  if (retries.open === 0 || retries.placeable >= enough) return 0;
   return Math.max(0, retries.since + COMPANY.patience - retries.now);
 }

@@ -1,17 +1,23 @@
 import type { OpenAttempt } from '../../catalog/attempts.js';
 import type { Removal } from '../../catalog/remnants.js';
 import type { OutputRecipe } from '../../domain/bundle.js';
-import { lfnOf, partialPath, physicalPath } from '../../domain/lfn.js';
+import { lfnOf, lfnsOf, partialPath, physicalPath } from '../../domain/lfn.js';
 
 type Named = Pick<OpenAttempt, 'job' | 'attempt' | 'file_index'>;
 
-/** The LFN of an output of an attempt. */
-export function outputLfn(output: OutputRecipe, attempt: Named): string {
-  return lfnOf(output.naming, {
-    index: attempt.file_index,
-    job: attempt.job,
-    attempt: attempt.attempt,
-  });
+/** An output of one attempt. */
+export interface AttemptOutput {
+  readonly level: string;
+  readonly lfn: string;
+}
+
+/** What tells the outputs of many attempts that have the same recipes. */
+export function attemptOutputs(
+  recipes: readonly OutputRecipe[],
+): (attempt: Named) => AttemptOutput[] {
+  const named = recipes.map(({ level, naming }) => ({ level, lfnOf: lfnsOf(naming) }));
+  return ({ attempt, file_index: index, job }) =>
+    named.map(({ level, lfnOf: nameOf }) => ({ level, lfn: nameOf({ index, job, attempt }) }));
 }
 
 /** What an attempt may have left of an output on storages that it could write to: the whole file, or a part of it. */
@@ -21,7 +27,8 @@ export function possibleRemnants(
   output: OutputRecipe,
   storages: readonly string[],
 ): Removal[] {
-  const path = physicalPath(epoch, outputLfn(output, attempt));
+  const { attempt: number, file_index: index, job } = attempt;
+  const path = physicalPath(epoch, lfnOf(output.naming, { index, job, attempt: number }));
   return storages.flatMap((storage) => [
     { storage, path, shape: 'file' as const },
     { storage, path: partialPath(path), shape: 'file' as const },

@@ -1,11 +1,10 @@
-import type { OpenAttempt } from '../../catalog/attempts.js';
-import type { AttemptReport, OutputRecipe } from '../../domain/bundle.js';
+import type { AttemptReport } from '../../domain/bundle.js';
 import { physicalPath } from '../../domain/lfn.js';
-import { outputLfn } from './attempt-outputs.js';
+import type { AttemptOutput } from './attempt-outputs.js';
 
 /** What a good report of an attempt must tell. */
 export interface ExpectedReport {
-  readonly outputs: readonly OutputRecipe[];
+  readonly outputs: readonly AttemptOutput[];
   readonly destinations: readonly string[];
   readonly epoch: string;
   /** The payload must tell its events. */
@@ -17,23 +16,15 @@ export interface ExpectedReport {
 }
 
 /** A `done` report that does not stand up to what the catalog knows of the job becomes a failed check. */
-export function checkedReport(
-  report: AttemptReport,
-  attempt: OpenAttempt,
-  expected: ExpectedReport,
-): AttemptReport {
-  const fault = report.state === 'done' ? faultOf(report, attempt, expected) : null;
+export function checkedReport(report: AttemptReport, expected: ExpectedReport): AttemptReport {
+  const fault = report.state === 'done' ? faultOf(report, expected) : null;
   return fault === null ? report : { ...report, state: 'failed', step: 'check', reason: fault };
 }
 
-function faultOf(
-  report: AttemptReport,
-  attempt: OpenAttempt,
-  expected: ExpectedReport,
-): string | null {
+function faultOf(report: AttemptReport, expected: ExpectedReport): string | null {
   for (const output of expected.outputs) {
     const staged = report.outputs.filter((one) => one.level === output.level);
-    const path = physicalPath(expected.epoch, outputLfn(output, attempt));
+    const path = physicalPath(expected.epoch, output.lfn);
     if (staged.length !== 1 || staged[0]?.path !== path) {
       return `output ${output.level} is not reported at ${path}`;
     }

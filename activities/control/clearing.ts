@@ -1,5 +1,5 @@
 import { changeBlockState, countFinalFiles, getBlock } from '../../catalog/blocks.js';
-import { condemnReplicas, blockReplicas } from '../../catalog/files.js';
+import { condemnOutputs, condemnReplicas } from '../../catalog/files.js';
 import { revisionOf } from '../../catalog/productions.js';
 import { confirmRemoved, declareDebt, removals } from '../../catalog/remnants.js';
 import { recordEvent } from '../../catalog/events.js';
@@ -40,7 +40,7 @@ export function clearing(context: ControlContext) {
       stillIn(block, 'Distributing', 'Clearing');
       const { definition } = await revisionOf(db, production);
       if (definition.merge !== undefined) {
-        await condemnReplicas(db, await blockReplicas(db, key, 'output', EVERYTHING));
+        await condemnOutputs(db, key);
       }
       const plans = await finalPlans(context, db, input);
       const unwanted = plans.flatMap(({ file, plan }) =>
@@ -118,5 +118,3 @@ export function clearing(context: ControlContext) {
 
   return { condemnLeftovers, planRemovals, confirmRemovals, recordDebt, finishBlock };
 }
-
-const EVERYTHING = { after: 0, limit: 1_000_000 };

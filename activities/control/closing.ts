@@ -1,9 +1,4 @@
-import {
-  attemptsOfBundle,
-  getBundle,
-  hasOpenAttempts,
-  type BundleRow,
-} from '../../catalog/attempts.js';
+import { attemptsOfBundle, getBundle, type BundleRow } from '../../catalog/attempts.js';
 import { getBlock } from '../../catalog/blocks.js';
 import type { Db } from '../../catalog/catalog.js';
 import { recordEvent } from '../../catalog/events.js';
@@ -13,7 +8,6 @@ import { allSites, allStorages, effectiveState, nearStorages } from '../../catal
 import { attemptRanges, attemptsOf } from '../../domain/bundle.js';
 import { logLfn, physicalPath } from '../../domain/lfn.js';
 import type { ArchiveAnswer, BundleClosing } from '../../domain/log-archive.js';
-import { OPEN_ATTEMPT_STATES } from '../../domain/states/attempt.js';
 import { keepsLog } from '../../policy/log-keeping.js';
 import { productionFor, type BlockRef, type ControlContext } from './context.js';
 
@@ -34,8 +28,7 @@ export function bundleClosing(context: ControlContext) {
     await catalog.write(async (db) => {
       const production = await productionFor(context, db, input);
       const bundle = await getBundle(db, production.id, input.bundle);
-      if (bundle.cleared_at !== null) return;
-      if (await hasOpenAttempts(db, bundle.id)) return;
+      if (bundle.cleared_at !== null || bundle.open > 0) return;
       const now = clock.now();
       if (input.archived !== null && bundle.log_file === null) {
         const { scheme } = await revisionOf(db, production);
@@ -79,8 +72,8 @@ export async function closingOf(
   production: ProductionRow,
   bundle: BundleRow,
 ): Promise<BundleClosing | null> {
+  if (bundle.open > 0) return null;
   const attempts = await attemptsOfBundle(db, bundle.id);
-  if (attempts.some(({ state }) => OPEN_ATTEMPT_STATES.some((open) => open === state))) return null;
   const { sampleOfGood, largest } = context.configuration.logs;
   const kept = attempts.filter((one) =>
     keepsLog({ production: production.id, ...one }, sampleOfGood),

@@ -5,7 +5,7 @@ import {
   blockFiles,
   condemnedCopies,
   replicasOf,
-  type FileRow,
+  type BlockFile,
 } from '../../catalog/files.js';
 import { recordEvent } from '../../catalog/events.js';
 import { changeProductionState, revisionOf } from '../../catalog/productions.js';
@@ -154,7 +154,7 @@ export async function finalPlans(
   context: ControlContext,
   db: Db,
   ref: BlockRef,
-): Promise<{ file: FileRow; present: string[]; plan: DistributionPlan }[]> {
+): Promise<{ file: BlockFile; present: string[]; plan: DistributionPlan }[]> {
   const production = await productionFor(context, db, ref);
   const key = { production: production.id, block: ref.block };
   const { definition } = await revisionOf(db, production);

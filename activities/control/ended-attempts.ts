@@ -31,7 +31,7 @@ export async function endAttempts(
   const gone: JobState = production.state === 'Cancelling' ? 'Cancelled' : 'Waiting';
   await changeAttempts(
     db,
-    production.id,
+    bundle,
     open.map((attempt) => ({
       from: attempt.state,
       state: 'Cancelled' as const,

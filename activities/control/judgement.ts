@@ -1,13 +1,13 @@
 import type { AttemptChange, Evidence, OpenAttempt } from '../../catalog/attempts.js';
 import type { NewFile } from '../../catalog/files.js';
 import type { JobChange } from '../../catalog/jobs.js';
-import type { AttemptReport, FailureStep, OutputRecipe } from '../../domain/bundle.js';
+import type { AttemptReport, FailureStep } from '../../domain/bundle.js';
 import type { Definition } from '../../domain/definition.js';
 import type { FailureClass } from '../../domain/failure-class.js';
 import type { BlameVerdict } from '../../policy/blame.js';
 import type { Diagnosis } from '../../policy/diagnosis.js';
 import { CHARGED, decideRetry } from '../../policy/retry.js';
-import { outputLfn } from './attempt-outputs.js';
+import type { AttemptOutput } from './attempt-outputs.js';
 
 /** What one report comes to. */
 export interface Judgement {
@@ -83,22 +83,19 @@ export function withdrawn(attempt: OpenAttempt, report: AttemptReport): Judgemen
 export function done(
   attempt: OpenAttempt,
   report: AttemptReport,
-  outputs: readonly OutputRecipe[],
+  outputs: readonly AttemptOutput[],
 ): Judgement {
   return {
     ...PLAIN,
     attempt: { ...NO_VERDICT, from: attempt.state, state: 'Done', report },
     job: jobChange(attempt, { state: 'Done' }),
-    files: outputs.flatMap((output) => {
-      const staged = report.outputs.find((one) => one.level === output.level);
+    files: outputs.flatMap(({ level, lfn }) => {
+      const staged = report.outputs.find((one) => one.level === level);
       if (staged === undefined) return [];
       const { storage, path, size, adler32 } = staged;
-      const lfn = outputLfn(output, attempt);
       const { job, attempt: number } = attempt;
       const events = staged.events ?? attempt.events;
-      return [
-        { lfn, job, attempt: number, level: output.level, size, adler32, events, storage, path },
-      ];
+      return [{ lfn, job, attempt: number, level, size, adler32, events, storage, path }];
     }),
   };
 }
@@ -118,6 +115,8 @@ const BEFORE_STAGE_OUT: readonly FailureStep[] = [
 
 /** What is known of a failure besides its report. */
 export interface FailureHistory {
+  /** Where it ran. */
+  readonly site: string;
   readonly diagnosis: Diagnosis;
   readonly verdict: BlameVerdict;
   /** Failures of the job before this one that are its payload's. */
@@ -156,14 +155,14 @@ export function failed(
     charged: attempt.charged + (charge ? 1 : 0),
     uncharged: attempt.uncharged + (charge ? 0 : 1),
   };
-  const avoid = new Set(JSON.parse(attempt.avoid) as string[]);
-  if (decision.action === 'retry' && decision.avoidSite) avoid.add(attempt.site);
+  const avoid = new Set(JSON.parse(attempt.avoid ?? '[]') as string[]);
+  if (decision.action === 'retry' && decision.avoidSite) avoid.add(history.site);
   const change: Partial<JobChange> & Pick<JobChange, 'state'> =
     decision.action === 'retry'
       ? {
           state: 'Waiting',
           not_before: history.now + decision.seconds * 1000,
-          avoid: JSON.stringify([...avoid]),
+          avoid: avoid.size === 0 ? null : JSON.stringify([...avoid]),
           raised: decision.raise ? 1 : attempt.raised,
         }
       : { state: decision.action === 'split' ? 'Split' : 'Parked' };

@@ -28,7 +28,7 @@ export function killing(context: ControlContext) {
       if (open.length === 0) return;
       await changeAttempts(
         db,
-        production.id,
+        bundle,
         open.map((attempt) => ({
           from: attempt.state,
           state: 'Cancelled' as const,

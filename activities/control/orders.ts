@@ -1,4 +1,4 @@
-import { openAttempts, type BundleRow, type OpenAttempt } from '../../catalog/attempts.js';
+import { sentAttempts, type BundleRow, type SentAttempt } from '../../catalog/attempts.js';
 import type { Db } from '../../catalog/catalog.js';
 import { inputsOf, type JobInput } from '../../catalog/job-inputs.js';
 import { allSites, nearStorages } from '../../catalog/resources.js';
@@ -31,10 +31,9 @@ export async function orderOf(
   db: Db,
   production: ProductionRow,
   bundle: BundleRow,
-  attempts?: readonly OpenAttempt[],
 ): Promise<BundleOrder> {
   const site = configuration.sites.find(({ name }) => name === bundle.site);
-  const open = attempts ?? (await openAttempts(db, bundle.id));
+  const open = await sentAttempts(db, bundle);
   const revision = await revisionOf(db, production);
   const raised = open.some((attempt) => attempt.raised === 1);
   const level = bundle.kind === 'merge' ? (open[0]?.level ?? null) : null;
@@ -50,16 +49,7 @@ export async function orderOf(
       ...{ raised, level },
       paths: await sandboxPaths(db, storedPayloads(revision.definition)),
     }),
-    ranges: rangesOf(
-      open.map((attempt) => ({
-        job: attempt.job,
-        attempt: attempt.attempt,
-        seed: attempt.seed,
-        firstEvent: attempt.first_event,
-        events: attempt.events,
-        index: attempt.file_index,
-      })),
-    ),
+    ranges: rangesOf(open),
     inputs:
       bundle.kind === 'merge' || readsFiles(production, revision.definition)
         ? pack(await stageIns(db, production.id, bundle.site, open))
@@ -162,7 +152,7 @@ async function stageIns(
   db: Db,
   production: number,
   site: string,
-  attempts: readonly OpenAttempt[],
+  attempts: readonly SentAttempt[],
 ): Promise<JobInputs[]> {
   const inputs = await inputsOf(
     db,
@@ -177,7 +167,7 @@ async function stageIns(
     files
       .filter((file) => file.role === role)
       .map((file, i) => ({
-        name: `${role}${String(i + 1).padStart(4, '0')}${extension(file.lfn)}`,
+        name: `${role}${String(i + 1).padStart(4, '0')}${extension(file.replicas)}`,
         size: file.size,
         adler32: file.adler32,
         replicas: [...file.replicas].sort((a, b) => rank(a) - rank(b)).slice(0, MOST_SOURCES),
@@ -189,8 +179,8 @@ async function stageIns(
   }));
 }
 
-function extension(lfn: string): string {
-  const name = lfn.slice(lfn.lastIndexOf('/') + 1);
+function extension([copy]: JobInput['replicas']): string {
+  const name = copy?.path.slice(copy.path.lastIndexOf('/') + 1) ?? '';
   const dot = name.indexOf('.');
   return dot === -1 ? '' : name.slice(dot);
 }

@@ -3,7 +3,6 @@ import {
   bundlesOfTicket,
   getBundle,
   insertBundle,
-  openAttempts,
   openBundles,
   placedSince,
   type BundleRow,
@@ -14,7 +13,7 @@ import {
   getBlock,
   countMoves,
   plannedWork,
-  recountBlock,
+  recountMerges,
   waitingIn,
   type BlockRow,
 } from '../../catalog/blocks.js';
@@ -304,7 +303,7 @@ export function placing(context: ControlContext) {
     if (made.length === 0) return answered;
     const sent = made.reduce((sum, bundle) => sum + bundle.jobs, 0);
     balance.started(production.id, sent, grid, now);
-    if (input.stage === 'merge') await recountBlock(db, key);
+    if (input.stage === 'merge') await recountMerges(db, key);
     else {
       await countMoves(db, block, [{ from: 'Waiting', to: 'Submitted', jobs: sent, events: 0 }]);
     }
@@ -344,10 +343,7 @@ export function placing(context: ControlContext) {
   ): Promise<PlaceAnswer> {
     const orders: BundleOrder[] = [];
     for (const bundle of bundles) {
-      const attempts = await openAttempts(db, bundle.id);
-      if (attempts.length > 0) {
-        orders.push(await orderOf(context, db, production, bundle, attempts));
-      }
+      if (bundle.open > 0) orders.push(await orderOf(context, db, production, bundle));
     }
     const block = await getBlock(db, { production: production.id, block: input.block });
     return { bundles: orders, waiting: waitingIn(block, input.stage) };

@@ -3,10 +3,12 @@ import {
   changeAttempts,
   closedAttempts,
   getBundle,
-  openAttempts,
+  openAmong,
+  openKeys,
   payloadFailures,
   type AttemptChange,
   type BundleRow,
+  type EndedAttempt,
   type OpenAttempt,
 } from '../../catalog/attempts.js';
 import {
@@ -14,13 +16,14 @@ import {
   countsOf,
   getBlock,
   recountBlock,
+  recountMerges,
   waitingIn,
   type MovedJobs,
 } from '../../catalog/blocks.js';
 import type { Db } from '../../catalog/catalog.js';
 import { recordEvent } from '../../catalog/events.js';
 import { insertFiles } from '../../catalog/files.js';
-import { inputFilesOf, inputsOf, type JobInput } from '../../catalog/job-inputs.js';
+import { inputFilesOf, joinedEvents } from '../../catalog/job-inputs.js';
 import { changeJobs } from '../../catalog/jobs.js';
 import {
   learnJobSeconds,
@@ -48,7 +51,7 @@ import { blameFor, DOUBTFUL, type SiteTally } from '../../policy/blame.js';
 import { Diagnostician, type Diagnosis } from '../../policy/diagnosis.js';
 import { keepsLog } from '../../policy/log-keeping.js';
 import { unpack } from '../packed.js';
-import { possibleRemnants } from './attempt-outputs.js';
+import { attemptOutputs, possibleRemnants, type AttemptOutput } from './attempt-outputs.js';
 import { checkedReport } from './checked-report.js';
 import { closingOf, noteSubmission } from './closing.js';
 import { productionFor, type BlockRef, type ControlContext } from './context.js';
@@ -97,7 +100,7 @@ export function settling(context: ControlContext) {
       const production = await productionFor(context, db, input);
       const key = { production: production.id, block: input.block };
       const bundle = await getBundle(db, production.id, input.bundle);
-      const open = new Map((await openAttempts(db, bundle.id)).map((one) => [one.job, one]));
+      const open = await openAmong(db, bundle, told);
       const fresh = new Map(
         told
           .filter((report) => {
@@ -112,7 +115,7 @@ export function settling(context: ControlContext) {
 
       const block = await getBlock(db, key);
       const before = countsOf(block).failures;
-      await changeAttempts(db, production.id, withFewTails(before, judgements), clock.now());
+      await changeAttempts(db, bundle, withFewTails(before, judgements), clock.now());
       await noteSubmission(db, bundle, input.submittedAt ?? null);
       await changeJobs(
         db,
@@ -137,9 +140,9 @@ export function settling(context: ControlContext) {
       for (const { failure } of judgements) {
         if (failure !== null) failures[failure] = (failures[failure] ?? 0) + 1;
       }
-      if (bundle.kind === 'merge' || judgements.some(({ split }) => split)) {
-        await recountBlock(db, key, failures);
-      } else {
+      if (bundle.kind === 'merge') await recountMerges(db, key, failures);
+      else if (judgements.some(({ split }) => split)) await recountBlock(db, key, failures);
+      else {
         await countMoves(db, block, movesOf(open, judgements), failures);
       }
       await heedFailureRates(db, production, revision.definition, tallies, clock.now());
@@ -155,23 +158,13 @@ export function settling(context: ControlContext) {
 
       const stage = bundle.kind === 'merge' ? 'merge' : 'events';
       const { sampleOfGood } = context.configuration.logs;
-      const closed = await closedAttempts(
-        db,
-        bundle,
-        told.map((report) => report.job),
-      );
-      const ended = new Set(
-        judgements.flatMap(({ attempt: { report, state } }) =>
-          state === 'Running' ? [] : [report.job],
-        ),
-      );
-      const left = [...open.values()].filter(({ job }) => !ended.has(job));
+      const closed = await closedNow(db, bundle, told, judgements);
       return {
-        open: attemptRanges(left),
+        open: attemptRanges(await openKeys(db, bundle)),
         closed: attemptRanges(
           closed.filter((one) => !keepsLog({ production: production.id, ...one }, sampleOfGood)),
         ),
-        closing: left.length > 0 ? null : await closingOf(context, db, production, bundle),
+        closing: await closingOf(context, db, production, bundle),
         requeued: waitingIn(await getBlock(db, key), stage),
         remnants: remnants > 0,
         badInputs:
@@ -195,37 +188,39 @@ export function settling(context: ControlContext) {
   }> {
     const { definition } = revision;
     const numbers = reports.map((report) => report.job);
-    const inputs =
-      bundle.kind === 'merge'
-        ? await inputsOf(db, production.id, numbers)
-        : new Map<number, JobInput[]>();
+    const joined =
+      bundle.kind === 'merge' ? await joinedEvents(db, production.id, numbers) : NOTHING_JOINED;
     const read =
       production.inputs > 0 && bundle.kind !== 'merge'
         ? await inputFilesOf(db, production.id, numbers)
         : null;
-    const outputs = (attempt: OpenAttempt): OutputRecipe[] =>
-      outputsOf(revision, production.id, {
-        kind: bundle.kind,
-        level: attempt.level,
-      });
+    const named = new Map<string | null, ReturnType<typeof attemptOutputs>>();
+    const outputsNow = (attempt: OpenAttempt): AttemptOutput[] => {
+      const { level } = attempt;
+      const known =
+        named.get(level) ??
+        attemptOutputs(outputsOf(revision, production.id, { kind: bundle.kind, level }));
+      named.set(level, known);
+      return known(attempt);
+    };
+    const destinations = destinationsOf(bundle);
     const cases = reports.flatMap((given) => {
       const attempt = open.get(given.job);
       if (attempt === undefined) return [];
-      const retires = bundle.kind === 'merge' && !inputs.has(given.job);
+      const retires = bundle.kind === 'merge' && !joined.has(given.job);
       const gone = retires || attempt.killed === 1;
-      const report = checkedReport(given, attempt, {
-        outputs: outputs(attempt),
-        destinations: destinationsOf(bundle),
+      const outputs = outputsNow(attempt);
+      const report = checkedReport(given, {
+        ...{ outputs, destinations },
         epoch: catalog.epoch,
         countEvents: definition.validation.countEvents,
         wanted:
           read?.get(given.job)?.every(({ counted }) => counted) === false
             ? null
-            : (inputs.get(given.job)?.reduce((sum, file) => sum + (file.events ?? 0), 0) ??
-              attempt.events),
+            : (joined.get(given.job) ?? attempt.events),
         selects: read !== null,
       });
-      return [{ attempt, report: gone ? given : report, gone, retires }];
+      return [{ attempt, outputs, report: gone ? given : report, gone, retires }];
     });
 
     const hasFailed = ({ gone, report }: (typeof cases)[number]): boolean =>
@@ -252,13 +247,14 @@ export function settling(context: ControlContext) {
     const tallies =
       failures.length === 0 ? [] : await recentTallies(db, production, definition, now);
     const failedBefore = await payloadFailures(db, production.id, failures);
-    const judgements = ended.map(({ attempt, report, retires, diagnosis }) => {
+    const judgements = ended.map(({ attempt, outputs, report, retires, diagnosis }) => {
       if (retires) return retired(attempt, report);
       if (attempt.killed === 1) return killed(attempt, report);
       if (report.state === 'running') return running(attempt, report);
       if (report.state === 'withdrawn') return withdrawn(attempt, report);
-      if (diagnosis === null) return done(attempt, report, outputs(attempt));
+      if (diagnosis === null) return done(attempt, report, outputs);
       return failed(attempt, report, definition.retries, {
+        site: bundle.site,
         diagnosis,
         verdict: blameFor(diagnosis, bundle.site, tallies),
         // A release begins the count anew.
@@ -290,7 +286,8 @@ export function settling(context: ControlContext) {
     const destinations = destinationsOf(bundle);
     const remnants = judgements.flatMap(({ attempt: { report }, leaves }) => {
       const attempt = open.get(report.job);
-      if (attempt === undefined) return [];
+      // Most are good, and where they were to go.
+      if (attempt === undefined || (!leaves && !triedSome(destinations, report))) return [];
       return outputsOf(revision, production.id, {
         kind: bundle.kind,
         level: attempt.level,
@@ -363,6 +360,11 @@ function slotSeconds({ endedAt, startedAt }: AttemptReport): number[] {
   return startedAt === null || endedAt === null ? [] : [Math.max(0, endedAt - startedAt) / 1000];
 }
 
+/** True if an output is not on the first of the destinations. */
+function triedSome([first]: readonly string[], report: AttemptReport): boolean {
+  return report.outputs.some(({ storage }) => storage !== first);
+}
+
 /** The destinations that came before the one that took an output. */
 function triedInVain(
   destinations: readonly string[],
@@ -373,10 +375,31 @@ function triedInVain(
   return taken === undefined ? [] : destinations.slice(0, destinations.indexOf(taken));
 }
 
-/** How the attempts of a batch have ended, to be counted. */
+/** No merges. */
+const NOTHING_JOINED: ReadonlyMap<number, number> = new Map<number, number>();
+
+/** Attempts of these reports that are closed, by this batch or before, in order of their jobs. */
+async function closedNow(
+  db: Db,
+  bundle: BundleRow,
+  told: readonly AttemptReport[],
+  judgements: readonly Judgement[],
+): Promise<EndedAttempt[]> {
+  const judged = new Set(judgements.map(({ attempt: { report } }) => report.job));
+  const before = told.filter(({ job }) => !judged.has(job)).map(({ job }) => job);
+  const now = judgements.flatMap(({ attempt: { class: failure, report, state } }) =>
+    state === 'Running'
+      ? []
+      : [{ job: report.job, attempt: report.attempt, state, step: report.step, class: failure }],
+  );
+  const known = before.length === 0 ? [] : await closedAttempts(db, bundle, before);
+  return [...known, ...now].sort((a, b) => a.job - b.job);
+}
+
 /** Reports of attempts that need no diagnosis. */
 const NO_FAILURE: readonly AttemptReport['state'][] = ['running', 'done', 'withdrawn'];
 
+/** How the attempts of a batch have ended, to be counted. */
 function endedNow(
   site: string,
   batch: readonly { readonly report: AttemptReport; readonly diagnosis: Diagnosis | null }[],

@@ -1,4 +1,4 @@
-import type { ReplicaOfFile } from '../../catalog/files.js';
+import type { ReplicaToVerify } from '../../catalog/files.js';
 import type { StoredExpectation } from '../storage/index.js';
 import { byStorage, packed, type PackedBatch } from './storage-batches.js';
 
@@ -14,7 +14,7 @@ export const VERIFIED_AT_ONCE = 4_000;
 const MOST_BYTES = 200e9;
 
 /** The page that these replicas make, of which `VERIFIED_AT_ONCE` were asked for; they come in order of their files. */
-export function verificationPage(replicas: readonly ReplicaOfFile[]): VerificationPage {
+export function verificationPage(replicas: readonly ReplicaToVerify[]): VerificationPage {
   let bytes = 0;
   let taken = 0;
   for (const [i, { file, size }] of replicas.entries()) {

@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import { blocksOf, type BlockRow } from '../blocks.js';
 import type { Db } from '../catalog.js';
-import { STAGE_KINDS } from '../jobs.js';
-import { isOpen } from './open-attempts.js';
+import { isWaiting, STAGE_KINDS } from '../jobs.js';
+import { holdsOpen } from '../open-bundles.js';
 
 /** More unfinished blocks than these are not asked for their back-off: one with work answers the question. */
 const MOST_BLOCKS = 20;
@@ -10,10 +10,10 @@ const MOST_BLOCKS = 20;
 /** Attempts of a production that are submitted or running now, by site. */
 export async function openBySite(db: Db, production: number): Promise<Record<string, number>> {
   const rows = await db
-    .selectFrom('attempts')
-    .select((eb) => ['site', eb.fn.countAll<number>().as('open')])
-    .where(isOpen)
-    // The plus keeps SQLite from reading all attempts of the production instead of all open ones.
+    .selectFrom('bundles')
+    .select((eb) => ['site', eb.fn.sum<number>('open').as('open')])
+    .where(holdsOpen)
+    // The plus keeps SQLite from reading all bundles of the production instead of all open ones.
     .where(sql<boolean>`+production_id = ${production}`)
     .groupBy('site')
     .orderBy('site')
@@ -32,7 +32,7 @@ export async function nextPlacement(db: Db, production: number): Promise<number 
       .where('production_id', '=', production)
       .where('block', '=', block.number)
       .where('kind', 'in', [...STAGE_KINDS.events, ...STAGE_KINDS.merge])
-      .where('state', '=', 'Waiting')
+      .where(isWaiting)
       .executeTakeFirst();
     if (row?.from !== null && row?.from !== undefined) times.push(row.from);
   }

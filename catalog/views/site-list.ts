@@ -1,7 +1,7 @@
 import type { ResourceState } from '../../domain/states/resource.js';
 import type { Db } from '../catalog.js';
 import { allSites, effectiveState, nearStorages } from '../resources.js';
-import { isOpen } from './open-attempts.js';
+import { holdsOpen } from '../open-bundles.js';
 
 /** A site as a line of a list. Times in ms since 1970. */
 export interface SiteSummary {
@@ -26,9 +26,9 @@ export interface SiteSummary {
 /** All sites by name. */
 export async function listSites(db: Db, now: number): Promise<SiteSummary[]> {
   const counts = await db
-    .selectFrom('attempts')
-    .select((eb) => ['site', eb.fn.countAll<number>().as('open')])
-    .where(isOpen)
+    .selectFrom('bundles')
+    .select((eb) => ['site', eb.fn.sum<number>('open').as('open')])
+    .where(holdsOpen)
     .groupBy('site')
     .execute();
   const open = new Map(counts.map((row) => [row.site, row.open]));

@@ -45,6 +45,7 @@ const LARGE = [
   'transfers',
   'remnants',
   'findings',
+  'bundles',
 ];
 
 /** What an alias in a statement stands for. */
@@ -60,26 +61,34 @@ interface Step {
 }
 
 function planOf(database: Database.Database, query: CompiledQuery): Step[] {
-  return database.prepare(`explain query plan ${query.sql}`).all(...query.parameters) as Step[];
+  // Of a statement for each of many rows (`eachRow`), the parameters are those rows.
+  const [first] = query.parameters;
+  const values = Array.isArray(first) ? (first as unknown[]) : query.parameters;
+  return database.prepare(`explain query plan ${query.sql}`).all(...values) as Step[];
 }
 
-/** Large tables that a statement reads from end to end. An index of open attempts, or of condemned replicas, is as small as they are few. */
+/** Large tables that a statement reads from end to end. An index of condemned replicas, or of bundles at sites, is as small as they are few. */
 function scans(database: Database.Database, query: CompiledQuery): string[] {
   return planOf(database, query)
-    .filter(({ detail }) => !/attempts_open|replicas_removing/.test(detail))
+    .filter(({ detail }) => !/bundles_open|replicas_removing/.test(detail))
     .flatMap(({ detail }) => /^SCAN (\w+)/.exec(detail)?.[1] ?? [])
     .filter((alias) => LARGE.includes(tableOf(query.sql, alias)));
 }
 
 /** Large tables of which a statement reads all that belongs to a production. */
 function wholeProductions(database: Database.Database, query: CompiledQuery): string[] {
-  // The last of a list, the few that a person has given up, and what refers to a production when one is added.
+  // The last of a list, and what refers to a production when one is added.
   if (/^insert into "productions"|max\(|desc limit|"production_id" is null/.test(query.sql))
     return [];
-  return planOf(database, query)
-    .filter(({ detail }) => !detail.includes('jobs_killed'))
-    .flatMap(({ detail }) => /^SEARCH (\w+) USING .*\(production_id=\?\)$/.exec(detail)?.[1] ?? [])
-    .filter((alias) => LARGE.includes(tableOf(query.sql, alias)));
+  return (
+    planOf(database, query)
+      // The few that a person has given up, and those that are at sites or have just been there.
+      .filter(({ detail }) => !/jobs_killed|bundles_(open|uncleared)/.test(detail))
+      .flatMap(
+        ({ detail }) => /^SEARCH (\w+) USING .*\(production_id=\?\)$/.exec(detail)?.[1] ?? [],
+      )
+      .filter((alias) => LARGE.includes(tableOf(query.sql, alias)))
+  );
 }
 
 /** Whether a list of rows that came as a parameter is read again for each row of a table, instead of the other way round. */
@@ -100,8 +109,11 @@ function campaignAccess(database: Database.Database, query: CompiledQuery): stri
   return planOf(database, query).map(({ detail }) => detail);
 }
 
-/** What is read when a person asks for jobs by the time of their end, and whose files a production reads when it is registered. */
-const ONCE = ['"a"."ended_at" >= ?', 'insert into production_sources'];
+/** What is read when a person asks for jobs by the time of their end, whose files a production reads when it is registered, its logs when it goes. */
+const ONCE = [
+  ...['"a"."ended_at" >= ?', 'insert into production_sources'],
+  'on "files"."id" = "bundles"."log_file"',
+];
 
 /** A production that reads what another has made, one copy of which goes bad; and everything that tells of it. */
 async function readInputs(room: ControlRoom): Promise<void> {

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { changeAttempts } from '../../catalog/attempts.js';
+import { changeAttempts, getBundle } from '../../catalog/attempts.js';
 import { changeBlockState, getBlock } from '../../catalog/blocks.js';
 import type { Db } from '../../catalog/catalog.js';
 import { recordEvent } from '../../catalog/events.js';
@@ -70,10 +70,10 @@ describe('a forbidden change of state is refused with everything in its transact
   it('of an attempt that has ended', async () => {
     const { bundles } = await room.place(ref, 0);
     const reports = bundles.flatMap((order) => room.report(order, failing()));
-    await refused((db) =>
+    await refused(async (db) =>
       changeAttempts(
         db,
-        1,
+        await getBundle(db, 1, bundles[0]?.bundle ?? 0),
         reports.map((report) => ({
           ...{ from: 'Failed', state: 'Done', report },
           ...{ class: null, blame: null, rule: null, evidence: null },

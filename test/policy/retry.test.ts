@@ -197,9 +197,10 @@ describe('untilCompany', () => {
     expect(untilCompany({ ...block, since: 90_000 })).toBe(0);
   });
 
-  it('sends a twentieth of a block at once, and all when little else may fail', () => {
+  it('sends a twentieth of a block at once, and all when nothing else may fail', () => {
     expect(untilCompany({ ...block, placeable: 50 })).toBe(0);
-    expect(untilCompany({ ...block, open: 49 })).toBe(0);
+    expect(untilCompany({ ...block, open: 1 })).toBe(9_000);
+    expect(untilCompany({ ...block, open: 0 })).toBe(0);
     expect(untilCompany({ ...block, blockJobs: 79 })).toBe(0);
   });
 
