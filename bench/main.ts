@@ -1,6 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { benchInFlight, type InFlightBench } from './in-flight.js';
 import { benchLocal } from './local.js';
+import { inFlightText, scaleRow, sharesText } from './scale-text.js';
+import { benchShares, type SharesBench } from './shares.js';
 import { benchSimulated, type SimulatedBench } from './simulated.js';
 
 /** `npm run bench -- SCENARIO`: figures of this machine; compare only what one run has printed. */
@@ -57,36 +60,56 @@ program
 
 program
   .command('scale')
-  .description('productions of several sizes on the example grid, 5 % of the attempts fail')
-  .option('--jobs <list>', 'numbers of jobs, one production each', '10000,100000,1000000')
+  .description(
+    'productions of several sizes on the example grid, 5 % of the attempts fail; then many jobs in flight at once, and many productions at once',
+  )
+  .option('--jobs <list>', 'numbers of jobs, one production each; 0: none', '10000,100000,1000000')
   .option('--failures <share>', 'how likely an attempt fails, 0 to 0.9', '0.05')
+  .option('--in-flight <jobs>', 'jobs that are at sites at once, in real time; 0: none', '150000')
+  .option('--seconds <s>', 'how long each of them takes', '480')
+  .option('--productions <n>', 'productions with priorities from 1 to 10 at once; 0: none', '50')
   .option('--json <file>', 'write the figures here as well')
-  .action(async (options: { jobs: string; failures: string; json?: string }) => {
-    const rows: SimulatedBench[] = [];
-    for (const jobs of options.jobs.split(',').map(Number)) {
+  .action(async (options: ScaleOptions) => {
+    const report: ScaleReport = { rows: [], inFlight: null, shares: null };
+    const told = (line: string): void => {
+      console.log(line);
+      if (options.json !== undefined) {
+        writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);
+      }
+    };
+    const sizes = options.jobs.split(',').map(Number);
+    for (const jobs of sizes.filter((size) => size > 0)) {
       const failures = Number(options.failures);
       const row = await benchSimulated({ jobs, failures, dying: false, backoff: 1 });
-      rows.push(row);
-      console.log(scaleRow(row));
-      if (options.json !== undefined) {
-        writeFileSync(options.json, `${JSON.stringify(rows, null, 2)}\n`);
-      }
+      report.rows.push(row);
+      told(scaleRow(row));
+    }
+    const inFlight = Number(options.inFlight);
+    if (inFlight > 0) {
+      report.inFlight = await benchInFlight({ jobs: inFlight, seconds: Number(options.seconds) });
+      told(inFlightText(report.inFlight));
+    }
+    const productions = Number(options.productions);
+    if (productions > 0) {
+      const grid = { slots: 2000, jobSeconds: 5, seconds: 120 };
+      report.shares = await benchShares({ productions, ...grid });
+      told(sharesText(report.shares));
     }
   });
 
 await program.parseAsync();
 
-/** `100000 jobs: 415 jobs/s, CPU 4.24 ms per job (temporal 1.9, control 1.7, site 0.6), ...` */
-function scaleRow(row: SimulatedBench): string {
-  const by = Object.entries(row.cpuMsBy)
-    .map(([name, ms]) => `${name} ${(ms / row.jobs).toFixed(2)}`)
-    .join(', ');
-  return [
-    `${row.jobs} jobs: ${row.jobsPerSecond.toFixed(0)} jobs/s`,
-    `CPU ${row.cpuPerJobMs.toFixed(2)} ms per job (${by})`,
-    `control ${row.controlRssMb.toFixed(0)} MB at most`,
-    `catalog ${row.catalogBytesPerJob.toFixed(0)} bytes per job`,
-    `${(row.attempts / row.bundles).toFixed(0)} attempts per bundle`,
-    `largest history ${row.largestHistoryEvents} events, ${(row.largestHistoryBytes / 1e6).toFixed(1)} MB`,
-  ].join(', ');
+interface ScaleOptions {
+  readonly jobs: string;
+  readonly failures: string;
+  readonly inFlight: string;
+  readonly seconds: string;
+  readonly productions: string;
+  readonly json?: string;
+}
+
+interface ScaleReport {
+  readonly rows: SimulatedBench[];
+  inFlight: InFlightBench | null;
+  shares: SharesBench | null;
 }

@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import Database from 'better-sqlite3';
@@ -7,7 +7,7 @@ import { findProduction } from '../catalog/productions.js';
 import type { Configuration } from '../domain/configuration.js';
 import type { DefinitionInput } from '../domain/definition.js';
 import type { FailureClass } from '../domain/failure-class.js';
-import { loadConfiguration } from '../worker/configuration-file.js';
+import { benchProduction, exampleGrid } from './example-grid.js';
 import { fabricaRun, type FabricaRun } from './fabrica-run.js';
 
 /** What the simulation did, and what Fabrica has made of it. */
@@ -119,23 +119,17 @@ export async function benchSimulated(size: {
   }
 }
 
-const EXAMPLE = path.resolve('examples/simulated/fabrica.yaml');
-
 function configurationFor(
   folder: string,
   { dying, failures }: { failures: number; dying: boolean },
 ): Configuration {
-  const file = path.join(folder, 'fabrica.yaml');
-  copyFileSync(EXAMPLE, file);
-  const { configuration } = loadConfiguration({ file, state: folder, env: {}, cwd: folder });
   const sum = Object.values(MIX).reduce((all, one) => all + one, 0);
   const rates = Object.fromEntries(
     Object.entries(MIX).map(([name, share]) => [name, (failures * share) / sum]),
   );
+  const configuration = exampleGrid(folder, { failures: rates });
   return {
     ...configuration,
-    temporal: { ...configuration.temporal, port: 0, uiPort: 0 },
-    simulation: { ...configuration.simulation, failures: rates },
     sites: configuration.sites.map((site) =>
       dying && DYING.includes(site.name) && site.compute.kind === 'simulated'
         ? {
@@ -148,29 +142,13 @@ function configurationFor(
 }
 
 function definitionFor({ backoff, jobs }: { jobs: number; backoff: number }): DefinitionInput {
-  return {
-    name: 'bench',
-    dataset: {
-      campaign: 'bench',
-      release: 'release-08-00-00',
-      globalTag: 'DB00000001',
-      experiment: 1003,
-      eventType: 'mixed',
-    },
-    events: jobs * 1000,
-    fabrication: {
-      command: ['generate', '{seed}', '{output}'],
-      outputs: [{ file: 'mdst.root' }],
-      eventsPerJob: 1000,
-    },
+  return benchProduction('bench', jobs, {
     scouts: { jobs: 20, minimumSuccess: 0.5 },
     retries: { attempts: 30, systemAttempts: 100, backoff, maximumBackoff: 4 * backoff },
-    merge: { command: ['merge', '{output}', '{inputs}'], targetSize: '2 GB' },
-    distribution: { copies: 2, areas: ['asia', 'america', 'europe'] },
     // Payloads that fail twice by chance shall be given up, not hold the production.
     tolerance: 0.05,
     holding: { failureRate: 0.8 },
-  };
+  });
 }
 
 /** Compares what the catalog says of each failed attempt with what the simulated sites have noted. */

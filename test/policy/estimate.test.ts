@@ -64,11 +64,11 @@ describe('estimate', () => {
     expect(measured.bytesPerEvent).toBe(1e4);
   });
 
-  it('makes blocks of a fiftieth of a large production, in whole merges', () => {
+  it('makes blocks of a twentieth of a large production, in whole merges', () => {
     const jobsOf = (jobs: number): number =>
       estimate([], { ...RULES, events: 100 * jobs, eventsPerJob: 100, mergeEvents: 700 }).blockJobs;
     expect([100, 10_000, 100_000, 1_000_000, 10_000_000].map(jobsOf)).toEqual([
-      203, 203, 2002, 10_000, 10_000,
+      203, 504, 5005, 10_000, 10_000,
     ]);
   });
 
