@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { FailureClass } from '../../domain/failure-class.js';
 
 /** A positive quantity that varies: log-normal, half of the values are below the median; `spread` is the sigma of its logarithm. */
@@ -83,6 +83,6 @@ function valueOf({ median, spread }: Distribution, first: number, second: number
 
 /** Up to eight independent numbers from 0 to 1 (1 excluded) that belong to a text. */
 function draws(text: string): (index: number) => number {
-  const bytes = createHash('sha256').update(text).digest();
-  return (index) => bytes.readUInt32BE(4 * index) / 2 ** 32;
+  const digits = hash('sha256', text, 'hex');
+  return (index) => Number.parseInt(digits.slice(8 * index, 8 * index + 8), 16) / 2 ** 32;
 }

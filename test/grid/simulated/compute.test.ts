@@ -8,10 +8,12 @@ import {
   parseWrapperReport,
   type WrapperReport,
 } from '../../../grid/compute/wrapper-report.js';
+import type { JobRecipe } from '../../../domain/bundle.js';
 import {
   SimulatedComputeElement,
   type SimulatedComputeOptions,
 } from '../../../grid/simulated/compute.js';
+import { outputPath } from '../../../grid/simulated/conclusion.js';
 import { fateOf, type FateProfile } from '../../../grid/simulated/fate.js';
 import { SimulatedStorage } from '../../../grid/simulated/storage.js';
 import { storagesOf } from './storages-of.js';
@@ -62,35 +64,42 @@ const failing = (failures: FateProfile['failures']): Partial<SimulatedComputeOpt
   profile: { ...PROFILE, failures },
 });
 
-/** A job of 1000 events: an hour of simulated time, a second of the clock. */
-function jobOf(job: number, attempt = 1): CeJob {
-  const name = `e1.mc.${job}.${attempt}`;
-  const target = (file: string) => [{ storage: 'NEAR', url: near.url(file) }];
-  return {
-    name,
-    wrapper: {
-      name,
-      command: ['true'],
-      environment: '',
-      validation: [],
-      stageIn: [],
-      outputs: [
-        { level: 'mdst', file: 'out.root', destinations: target(`/mc/${job}.${attempt}.root`) },
-      ],
-      claims: target(`/.claims/${job}.${attempt}`),
-      wallSeconds: 7200,
-      memoryMB: 2000,
-      diskMB: 20_000,
-      variables: {
-        FABRICA_PRODUCTION: 'mc',
-        FABRICA_JOB: String(job),
-        FABRICA_ATTEMPT: String(attempt),
-        FABRICA_SEED: String(1000 + job),
-        FABRICA_FIRST_EVENT: '1',
-        FABRICA_EVENTS: '1000',
-      },
+type SimulatedJob = Pick<CeJob, 'name' | 'task'>;
+
+const RECIPE: JobRecipe = {
+  command: ['true'],
+  environment: '',
+  payload: [],
+  validation: [],
+  outputs: [
+    {
+      level: 'mdst',
+      file: 'out.root',
+      naming: { directory: '/mc/sub{sub}', file: '{index}.{task}.root' },
     },
+  ],
+  destinations: ['NEAR'],
+  claims: '/.claims',
+  wallSeconds: 7200,
+  memoryMB: 2000,
+  diskMB: 20_000,
+};
+
+/** A job of 1000 events: an hour of simulated time, a second of the clock. */
+function jobOf(job: number, attempt = 1, change: Partial<JobRecipe> = {}): SimulatedJob {
+  const order = { ...{ job, attempt, seed: 1000 + job }, firstEvent: 1, events: 1000, index: job };
+  const bundle = {
+    ...{ epoch: 'e1', production: 'mc', site: 'KMI' },
+    recipe: { ...RECIPE, ...change },
   };
+  const task = { bundle, job: order, files: [], overlay: [] };
+  return { name: `e1.mc.${job}.${attempt}`, task };
+}
+
+/** Where its output lies. */
+function pathOf(job: number, attempt = 1): string {
+  const { task } = jobOf(job, attempt);
+  return outputPath(task, 0);
 }
 
 async function statusOf(ce: SimulatedComputeElement, name: string): Promise<CeStatus> {
@@ -152,7 +161,7 @@ describe('a simulated computing element', () => {
       memoryMB: 1000,
     });
     const path = near.pathOf(report.outputs[0]?.url ?? '') ?? '';
-    expect(await near.stat(path)).toMatchObject({ path: '/mc/1.1.root', size: 1_000_000 });
+    expect(await near.stat(path)).toMatchObject({ path: pathOf(1), size: 1_000_000 });
     const { payloadReport } = await statusOf(ce, 'e1.mc.1.1');
     expect(parsePayloadReport(payloadReport ?? '')).toEqual({ events: 1000, problem: '' });
   });
@@ -162,9 +171,13 @@ describe('a simulated computing element', () => {
     await ce.submit([jobOf(1, 1), jobOf(1, 2), jobOf(2, 1)]);
     now = 5000;
     const sums: unknown[] = [];
-    for (const name of ['1.1', '1.2', '2.1']) {
-      await statusOf(ce, `e1.mc.${name}`);
-      sums.push((await near.stat(`/mc/${name}.root`, { checksum: true }))?.adler32);
+    for (const [job, attempt] of [
+      [1, 1],
+      [1, 2],
+      [2, 1],
+    ] as const) {
+      await statusOf(ce, `e1.mc.${job}.${attempt}`);
+      sums.push((await near.stat(pathOf(job, attempt), { checksum: true }))?.adler32);
     }
     expect(sums[0]).toBe(sums[1]);
     expect(sums[0]).not.toBe(sums[2]);
@@ -184,7 +197,7 @@ describe('a simulated computing element', () => {
     await ce.submit([jobOf(1)]);
     now = 1100;
     expect(await reportOf(ce, 'e1.mc.1.1')).toMatchObject({ outcome: 'failed', step, exitCode });
-    expect(await near.stat('/mc/1.1.root')).toBeNull();
+    expect(await near.stat(pathOf(1))).toBeNull();
   });
 
   it('refuses, loses or spoils jobs', async () => {
@@ -202,12 +215,12 @@ describe('a simulated computing element', () => {
 
   it('enforces the limits of a job', async () => {
     const ce = element();
-    const { name, wrapper } = jobOf(1);
-    await ce.submit([{ name, wrapper: { ...wrapper, wallSeconds: 1800 } }]);
-    const large = jobOf(2);
-    await ce.submit([{ ...large, wrapper: { ...large.wrapper, memoryMB: 900 } }]);
+    const long = jobOf(1, 1, { wallSeconds: 1800 });
+    await ce.submit([long]);
+    const large = jobOf(2, 1, { memoryMB: 900 });
+    await ce.submit([large]);
     now = 600;
-    expect(await reportOf(ce, name)).toMatchObject({ step: 'wall-limit', wallSeconds: 1800 });
+    expect(await reportOf(ce, long.name)).toMatchObject({ step: 'wall-limit', wallSeconds: 1800 });
     now = 1100;
     expect(await reportOf(ce, large.name)).toMatchObject({ step: 'memory-limit' });
   });
@@ -222,7 +235,7 @@ describe('a simulated computing element', () => {
     expect(late?.refused).toContain('ended before');
     now = 5000;
     await ce.poll(['e1.mc.1.1', 'e1.mc.2.1']);
-    expect(await near.stat('/mc/1.1.root')).toBeNull();
+    expect(await near.stat(pathOf(1))).toBeNull();
   });
 
   it('withdraws what has not started, and leaves alone what runs', async () => {
@@ -239,7 +252,7 @@ describe('a simulated computing element', () => {
     expect(late).toMatchObject({ ceId: '', withdrawn: true });
     now = 50_000;
     expect(await ce.slots()).toMatchObject({ running: 0, queued: 0 });
-    expect(await near.stat('/mc/2.1.root')).toBeNull();
+    expect(await near.stat(pathOf(2))).toBeNull();
     await ce.forget(names);
     expect(await statusOf(ce, 'e1.mc.2.1')).toMatchObject({ state: 'unknown' });
   });
