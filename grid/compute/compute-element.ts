@@ -1,4 +1,5 @@
 import type { BundleOrder, JobInputs, JobOrder } from '../../domain/bundle.js';
+import type { PayloadReport, WrapperReport } from './wrapper-report.js';
 import type { WrapperSpec } from './wrapper.js';
 
 /** What the jobs of a bundle have in common. */
@@ -44,10 +45,10 @@ export interface CeStatus {
   /** ms since 1970, where known. */
   readonly startedAt: number | null;
   readonly endedAt: number | null;
-  /** Content of the wrapper's report; null if it ended without writing one. */
-  readonly report: string | null;
-  /** Content of `fabrica-report.json`, if the payload wrote one (at most 256 KiB of it). */
-  readonly payloadReport: string | null;
+  /** The wrapper's report: its content, or what would be read from it; null if it ended without writing one. */
+  readonly report: string | WrapperReport | null;
+  /** The same of `fabrica-report.json`, if the payload wrote one (at most 256 KiB of it). */
+  readonly payloadReport: string | PayloadReport | null;
 }
 
 /**

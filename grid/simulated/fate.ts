@@ -68,9 +68,10 @@ export function fateOf(profile: FateProfile, key: FateKey, events: number): Fate
 
 function failureOf(failures: FateProfile['failures'], draw: number): FailureClass | null {
   let upTo = 0;
-  for (const [failure, rate] of Object.entries(failures) as [FailureClass, number][]) {
-    upTo += rate;
-    if (draw < upTo) return failure;
+  for (const failure in failures) {
+    // The keys of a plain record of classes.
+    upTo += failures[failure as FailureClass] ?? 0;
+    if (draw < upTo) return failure as FailureClass;
   }
   return null;
 }

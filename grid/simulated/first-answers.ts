@@ -1,3 +1,5 @@
+import { asError } from '../../domain/errors.js';
+
 /** A place on a storage. */
 export interface Place {
   readonly storage: string;
@@ -39,6 +41,3 @@ export async function firstAnswers<T, P extends Place, R>(
   }
   return answers;
 }
-
-const asError = (error: unknown): Error =>
-  error instanceof Error ? error : new Error(String(error));

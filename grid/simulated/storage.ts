@@ -233,8 +233,8 @@ export class SimulatedStorage implements StorageElement {
     return this.#writes.run(() =>
       claims.map(({ path: claimed, holder }) => {
         const content = Buffer.from(holder);
-        const { claim } = this.#statements;
-        const { changes } = claim.run(claimed, content.length, adler32(content), content);
+        const { add } = this.#statements;
+        const { changes } = add.run(claimed, content.length, adler32(content), content);
         return changes === 1 || (this.#content(claimed)?.equals(content) ?? false);
       }),
     );
@@ -316,16 +316,15 @@ export class SimulatedStorage implements StorageElement {
     const { add } = this.#statements;
     let room = this.#room(trouble);
     return files.map(({ path: made, size, adler32: checksum, content = null }) => {
-      const known = this.#row(made);
-      if (known !== undefined) {
-        return known.size === size && known.adler32 === checksum
-          ? null
-          : this.#failure('FABRICA_STORAGE_EXISTS', made, 'holds another file there');
+      if (size <= room && add.run(made, size, checksum, content).changes === 1) {
+        room -= size;
+        return null;
       }
-      if (size > room) return this.#failure('FABRICA_STORAGE_FULL', made, 'is full');
-      add.run(made, size, checksum, content);
-      room -= size;
-      return null;
+      const known = this.#row(made);
+      if (known === undefined) return this.#failure('FABRICA_STORAGE_FULL', made, 'is full');
+      return known.size === size && known.adler32 === checksum
+        ? null
+        : this.#failure('FABRICA_STORAGE_EXISTS', made, 'holds another file there');
     });
   }
 
@@ -398,8 +397,7 @@ function statementsOf(database: Database.Database) {
       .pluck(),
     used: database.prepare<[], number>('select used from room').pluck(),
     trouble: database.prepare<[], Trouble>('select readOnly, isFull, isOut, slowness from trouble'),
-    add: database.prepare('insert into files values (?, ?, ?, ?)'),
-    claim: database.prepare('insert into files values (?, ?, ?, ?) on conflict do nothing'),
+    add: database.prepare('insert into files values (?, ?, ?, ?) on conflict do nothing'),
     remove: database.prepare('delete from files where path = ?'),
     removeTree: database.prepare('delete from files where path > ? and path < ?'),
   };

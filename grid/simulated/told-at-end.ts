@@ -1,5 +1,5 @@
-import { wrapperReportText, type WrapperReport } from '../compute/wrapper-report.js';
-import type { CeTask } from '../compute/compute-element.js';
+import type { CeStatus, CeTask } from '../compute/compute-element.js';
+import type { WrapperReport } from '../compute/wrapper-report.js';
 import type { StorageElements } from '../storage/storage-element.js';
 import { outputPath } from './conclusion.js';
 import type { Ending } from './ending.js';
@@ -15,11 +15,8 @@ export interface EndedJob {
   readonly fate: Fate;
 }
 
-/** What the wrapper and the payload of a job have written by its end; null: nothing. */
-export interface ToldAtEnd {
-  readonly report: string | null;
-  readonly payloadReport: string | null;
-}
+/** What the wrapper and the payload of a job have written by its end, as it would be read; null: nothing. */
+export type ToldAtEnd = Pick<CeStatus, 'report' | 'payloadReport'>;
 
 export interface ReportContext {
   readonly site: string;
@@ -39,20 +36,17 @@ export function toldAtEnd(job: EndedJob, context: ReportContext): ToldAtEnd {
       // A bad output shows by its events.
       const told = job.fate.failure === 'bad-output' ? events - 1 : events;
       return {
-        report: wrapperReportText(doneReport(job, ending.storages, context)),
-        payloadReport: JSON.stringify({ events: told }),
+        report: doneReport(job, ending.storages, context),
+        payloadReport: { events: told, problem: '' },
       };
     }
     case 'failed': {
       const { exitCode, reason, step } = ending.symptom;
-      const report = { ...measured(job, context), exitCode, reason, step } as const;
-      return {
-        report: wrapperReportText({ ...report, outcome: 'failed', outputs: [] }),
-        payloadReport: null,
-      };
+      const found = { ...measured(job, context), exitCode, reason, step };
+      return { report: { ...found, outcome: 'failed', outputs: [] }, payloadReport: null };
     }
     case 'killed':
-      return { report: wrapperReportText(killedReport(job, ending.at)), payloadReport: null };
+      return { report: killedReport(job, ending.at), payloadReport: null };
     case 'lost':
     case 'withdrawn':
       return NOTHING_TOLD;
@@ -63,9 +57,10 @@ function measured({ endedAt, fate, name, startedAt, task }: EndedJob, { site }: 
   return {
     ...{ startedAt, endedAt },
     node: `${site.toLowerCase()}-${1 + (name.length % 9)}.example.org`,
-    wallSeconds: Math.min(fate.wallSeconds, task.bundle.recipe.wallSeconds),
-    cpuSeconds: fate.cpuSeconds,
-    memoryMB: fate.memoryMB,
+    // To the digits that wrappers tell.
+    wallSeconds: rounded(Math.min(fate.wallSeconds, task.bundle.recipe.wallSeconds)),
+    cpuSeconds: rounded(fate.cpuSeconds),
+    memoryMB: rounded(fate.memoryMB),
   };
 }
 
@@ -99,3 +94,5 @@ function killedReport({ startedAt }: EndedJob, at: number): WrapperReport {
     outputs: [],
   };
 }
+
+const rounded = (value: number): number => Math.round(1000 * value) / 1000;

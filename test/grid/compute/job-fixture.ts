@@ -34,7 +34,8 @@ export async function allEnded(element: LocalComputeElement, names: string[]): P
 
 /** What a job's wrapper says of it. */
 export function outcomeOf({ report }: CeStatus): string {
-  return report === null ? 'no report' : parseWrapperReport(report).outcome;
+  if (report === null) return 'no report';
+  return (typeof report === 'string' ? parseWrapperReport(report) : report).outcome;
 }
 
 /** Fails after about four seconds. */
