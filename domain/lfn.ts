@@ -139,7 +139,15 @@ export function lfnOf(
     index: digits(file.index, 6),
     task: digits(file.job, 8) + digits(file.attempt, 3),
   };
-  return `${fill(naming.directory, own)}/${fill(naming.file, own)}`;
+  return `${filled(naming.directory, own)}/${filled(naming.file, own)}`;
+}
+
+/** There are as many as files: no pattern is looked for. */
+function filled(template: string, own: { sub: string; index: string; task: string }): string {
+  return template
+    .replaceAll('{sub}', own.sub)
+    .replaceAll('{index}', own.index)
+    .replaceAll('{task}', own.task);
 }
 
 /** Where a file lies below the root of any storage. */

@@ -177,7 +177,7 @@ export class SimulatedComputeElement implements ComputeElement {
     const seconds = Math.min(fate.wallSeconds * share, task.bundle.recipe.wallSeconds);
     const endedAt = Math.ceil(startedAt + seconds / perMs);
     insertSorted(free, endedAt);
-    this.#memory.add({ name, startedAt, endedAt, task, ending: null });
+    this.#memory.add({ name, startedAt, endedAt, task, ending: null, fate });
     return { name, ceId: idOf(name), refused: '' };
   }
 
@@ -198,10 +198,10 @@ export class SimulatedComputeElement implements ComputeElement {
 
   /** Does what the wrappers of these jobs would have done by now, and remembers how they have ended. */
   async #conclude(over: readonly RememberedJob[]): Promise<void> {
-    const jobs = over.flatMap(({ endedAt, name, task }) => {
+    const jobs = over.flatMap(({ endedAt, fate, name, task }) => {
       if (task === null) return [];
-      const fate = this.#fateOf(task);
-      const told: Fate = this.#lives(endedAt) ? fate : { ...fate, failure: 'lost' };
+      const drawn = fate ?? this.#fateOf(task);
+      const told: Fate = this.#lives(endedAt) ? drawn : { ...drawn, failure: 'lost' };
       return [{ name, task, endedAt, fate: told }];
     });
     if (jobs.length === 0) return;
@@ -223,7 +223,8 @@ export class SimulatedComputeElement implements ComputeElement {
     if (ending === null && now < startedAt) return bare(name, 'queued');
     if (ending === null) return { ...bare(name, 'running'), startedAt };
     if (task === null || isWithdrawn(job)) return { ...bare(name, 'withdrawn'), endedAt };
-    const ended = { name, task, startedAt, endedAt, ending, fate: this.#fateOf(task) };
+    const fate = job.fate ?? this.#fateOf(task);
+    const ended = { name, task, startedAt, endedAt, ending, fate };
     return {
       ...{ name, state: 'ended', ceId: idOf(name), startedAt, endedAt },
       ...toldAtEnd(ended, this.#options),
@@ -238,7 +239,7 @@ export class SimulatedComputeElement implements ComputeElement {
       this.#memory.forget(name);
     }
     const ending = { how: 'withdrawn' } as const;
-    this.#memory.add({ name, startedAt: now, endedAt: now, task: null, ending });
+    this.#memory.add({ name, startedAt: now, endedAt: now, task: null, ending, fate: null });
     return true;
   }
 

@@ -5,6 +5,7 @@ import type { FailureClass } from '../../domain/failure-class.js';
 import type { CeBundle, CeTask } from '../compute/compute-element.js';
 import { beginOf } from './begin.js';
 import type { Ending } from './ending.js';
+import type { Fate } from './fate.js';
 
 /** A job as the computing element remembers it; times in ms since 1970. */
 export interface RememberedJob {
@@ -15,6 +16,8 @@ export interface RememberedJob {
   readonly task: CeTask | null;
   /** Null until somebody has looked at it after its end. */
   readonly ending: Ending | null;
+  /** Follows from its task; at hand where this process has submitted it. */
+  readonly fate: Fate | null;
 }
 
 /** What jobs have in common is remembered once, for as long as there are any. */
@@ -25,10 +28,10 @@ interface Recipe {
   jobs: number;
 }
 
-/** `task` is a job's own part of its `CeTask`; the rest is its recipe. */
+/** `own` is what of its task is a job's own; see `Own`. */
 interface Row extends Pick<RememberedJob, 'name' | 'startedAt' | 'endedAt'> {
   readonly recipe: number | null;
-  readonly task: string;
+  readonly own: string;
   readonly ending: string | null;
 }
 
@@ -37,7 +40,7 @@ const NOTHING_ASKED = { asked: null, recipe: null };
 const SCHEMA = `
   create table if not exists recipes (id integer primary key, text text not null);
   create table if not exists jobs (
-    name text primary key, startedAt integer not null, endedAt integer not null, recipe integer, task text not null, ending text
+    name text primary key, startedAt integer not null, endedAt integer not null, recipe integer, own text not null, ending text
   ) without rowid;
   create table if not exists injected (name text primary key, failure text not null) without rowid;
   create table if not exists retired (id integer primary key check (id = 1), epoch text not null);`;
@@ -94,9 +97,9 @@ export class JobMemory {
 
   add(job: RememberedJob): void {
     const recipe = job.task === null ? null : this.#recipeOf(job.task.bundle);
-    const task = job.task === null ? '' : ownText(job.task);
+    const own = job.task === null ? '' : ownText(job.task);
     this.#statements.add.run(
-      ...[job.name, job.startedAt, job.endedAt, recipe?.id ?? null, task, textOf(job.ending)],
+      ...[job.name, job.startedAt, job.endedAt, recipe?.id ?? null, own, textOf(job.ending)],
     );
     this.#remember(job, recipe);
   }
@@ -175,12 +178,13 @@ export class JobMemory {
       // Written by `#recipeOf` only.
       recipes.set(id, { id, text, bundle: JSON.parse(text) as CeBundle, jobs: 0 });
     }
-    for (const { ending, recipe: id, task, ...job } of this.#statements.jobs.all()) {
+    for (const { ending, own, recipe: id, ...job } of this.#statements.jobs.all()) {
       const recipe = id === null ? null : (recipes.get(id) ?? null);
       this.#remember(
         {
           ...job,
-          task: recipe === null ? null : taskOf(recipe.bundle, task),
+          task: recipe === null ? null : taskOf(recipe.bundle, own),
+          fate: null,
           // Written by `textOf` only.
           ending: ending === null ? null : (JSON.parse(ending) as Ending),
         },
@@ -190,11 +194,11 @@ export class JobMemory {
   }
 
   #remember(job: RememberedJob, recipe: Recipe | null): void {
-    if (recipe === null || job.task === null) {
-      this.#jobs.set(job.name, job);
-      return;
-    }
-    this.#jobs.set(job.name, { ...job, task: { ...job.task, bundle: recipe.bundle } });
+    const { task } = job;
+    // One copy of what they have in common.
+    const one = task === null || recipe === null || task.bundle === recipe.bundle;
+    this.#jobs.set(job.name, one ? job : { ...job, task: { ...task, bundle: recipe.bundle } });
+    if (recipe === null) return;
     this.#recipes.set(recipe.bundle, recipe);
     recipe.jobs++;
   }
@@ -238,18 +242,31 @@ function forgetOldKind(database: Database.Database): void {
   if (old !== undefined) database.exec('drop table endings; drop table jobs');
 }
 
+/** A job's own part of its task: a few numbers, and the files that it reads, if any. */
+type Own = readonly [
+  job: number,
+  attempt: number,
+  seed: number,
+  firstEvent: number,
+  events: number,
+  index: number,
+  files?: CeTask['files'],
+  overlay?: CeTask['overlay'],
+];
+
 function ownText({ files, job, overlay }: CeTask): string {
-  return JSON.stringify({
-    job,
-    ...(files.length === 0 ? {} : { files }),
-    ...(overlay.length === 0 ? {} : { overlay }),
-  });
+  const { attempt, events, firstEvent, index, seed } = job;
+  const numbers = [job.job, attempt, seed, firstEvent, events, index] as const;
+  const reads = files.length > 0 || overlay.length > 0;
+  const own: Own = reads ? [...numbers, files, overlay] : numbers;
+  return JSON.stringify(own);
 }
 
 function taskOf(bundle: CeBundle, text: string): CeTask {
   // Written by `ownText` only.
-  const own = JSON.parse(text) as Pick<CeTask, 'job'> & Partial<CeTask>;
-  return { files: [], overlay: [], ...own, bundle };
+  const own = JSON.parse(text) as Own;
+  const [job, attempt, seed, firstEvent, events, index, files = [], overlay = []] = own;
+  return { bundle, job: { job, attempt, seed, firstEvent, events, index }, files, overlay };
 }
 
 const textOf = (ending: Ending | null): string | null =>

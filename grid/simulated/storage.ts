@@ -47,10 +47,8 @@ export interface Claim {
   readonly holder: string;
 }
 
-interface Row {
+interface ListedRow extends Expected {
   readonly path: string;
-  readonly size: number;
-  readonly adler32: string;
 }
 
 /** Trouble that somebody makes while it is used, by a change of its database; it comes on top of the configured one. */
@@ -135,7 +133,10 @@ export class SimulatedStorage implements StorageElement {
     return paths.map((one) => {
       const row = this.#row(one);
       if (row === undefined) return null;
-      return checksum ? { ...row, adler32: this.#told(row) } : { path: row.path, size: row.size };
+      const { size } = row;
+      return checksum
+        ? { path: one, size, adler32: this.#told(one, row.adler32) }
+        : { path: one, size };
     });
   }
 
@@ -272,7 +273,7 @@ export class SimulatedStorage implements StorageElement {
 
   async *list(directory: string, begin = ''): AsyncIterable<StoredFile> {
     await this.#answer(directory === '/' ? [] : [directory]);
-    const page = this.#database.prepare<[string, string], Row>(
+    const page = this.#database.prepare<[string, string], ListedRow>(
       'select path, size, adler32 from files where path > ? and path < ? order by path limit 1000',
     );
     const [start, end] = below(directory);
@@ -295,7 +296,7 @@ export class SimulatedStorage implements StorageElement {
     this.#refuseWrites('/', await this.#answer([]));
   }
 
-  #row(storagePath: string): Row | undefined {
+  #row(storagePath: string): Expected | undefined {
     return this.#statements.row.get(storagePath);
   }
 
@@ -336,11 +337,11 @@ export class SimulatedStorage implements StorageElement {
   }
 
   /** The checksum, or for some files another one. */
-  #told(row: Row): string {
-    if (this.#options.lies === 0) return row.adler32;
-    const digits = hash('sha256', `${this.name}${row.path}`, 'hex');
-    if (Number.parseInt(digits.slice(0, 8), 16) / 2 ** 32 >= this.#options.lies) return row.adler32;
-    return row.adler32 === 'deadbeef' ? 'feedbeef' : 'deadbeef';
+  #told(storagePath: string, checksum: string): string {
+    if (this.#options.lies === 0) return checksum;
+    const digits = hash('sha256', `${this.name}${storagePath}`, 'hex');
+    if (Number.parseInt(digits.slice(0, 8), 16) / 2 ** 32 >= this.#options.lies) return checksum;
+    return checksum === 'deadbeef' ? 'feedbeef' : 'deadbeef';
   }
 
   /** Throws if it does not answer now; tells the trouble that it is in. */
@@ -391,7 +392,7 @@ const NO_TROUBLE: Trouble = { readOnly: 0, isFull: 0, isOut: 0, slowness: 0 };
 
 function statementsOf(database: Database.Database) {
   return {
-    row: database.prepare<[string], Row>('select path, size, adler32 from files where path = ?'),
+    row: database.prepare<[string], Expected>('select size, adler32 from files where path = ?'),
     content: database
       .prepare<[string], Buffer | null>('select content from files where path = ?')
       .pluck(),

@@ -29,68 +29,85 @@ const NOTHING_TOLD: ToldAtEnd = { report: null, payloadReport: null };
 
 /** What is told of an ended job: it follows from its fate and from how it has ended, so that nobody has to remember it. */
 export function toldAtEnd(job: EndedJob, context: ReportContext): ToldAtEnd {
-  const { ending } = job;
+  const { ending, fate, task } = job;
   switch (ending.how) {
     case 'done': {
-      const { events } = job.task.job;
-      // A bad output shows by its events.
-      const told = job.fate.failure === 'bad-output' ? events - 1 : events;
+      const { events } = task.job;
+      const end = { outcome: 'done', step: 'none', exitCode: 0, reason: '' } as const;
       return {
-        report: doneReport(job, ending.storages, context),
-        payloadReport: { events: told, problem: '' },
+        report: measured(job, end, outputsOf(task, ending.storages, context), context),
+        // A bad output shows by its events.
+        payloadReport: { events: fate.failure === 'bad-output' ? events - 1 : events, problem: '' },
       };
     }
     case 'failed': {
       const { exitCode, reason, step } = ending.symptom;
-      const found = { ...measured(job, context), exitCode, reason, step };
-      return { report: { ...found, outcome: 'failed', outputs: [] }, payloadReport: null };
+      const end = { outcome: 'failed', step, exitCode, reason } as const;
+      return { report: measured(job, end, [], context), payloadReport: null };
     }
     case 'killed':
-      return { report: killedReport(job, ending.at), payloadReport: null };
+      return { report: killedReport(job.startedAt, ending.at), payloadReport: null };
     case 'lost':
     case 'withdrawn':
       return NOTHING_TOLD;
   }
 }
 
-function measured({ endedAt, fate, name, startedAt, task }: EndedJob, { site }: ReportContext) {
+/** The report of a job that has been measured to its end. */
+function measured(
+  { endedAt, fate, name, startedAt, task }: EndedJob,
+  {
+    exitCode,
+    outcome,
+    reason,
+    step,
+  }: Pick<WrapperReport, 'exitCode' | 'outcome' | 'reason' | 'step'>,
+  outputs: WrapperReport['outputs'],
+  { site }: ReportContext,
+): WrapperReport {
   return {
-    ...{ startedAt, endedAt },
+    outcome,
+    step,
+    exitCode,
+    reason,
     node: `${site.toLowerCase()}-${1 + (name.length % 9)}.example.org`,
+    startedAt,
+    endedAt,
     // To the digits that wrappers tell.
     wallSeconds: rounded(Math.min(fate.wallSeconds, task.bundle.recipe.wallSeconds)),
     cpuSeconds: rounded(fate.cpuSeconds),
     memoryMB: rounded(fate.memoryMB),
+    outputs,
   };
 }
 
-function doneReport(
-  job: EndedJob,
+function outputsOf(
+  task: CeTask,
   taken: readonly string[],
-  context: ReportContext,
-): WrapperReport {
-  const { storages, bytesPerEvent } = context;
-  const size = Math.max(1, Math.round(job.task.job.events * bytesPerEvent));
-  return {
-    ...measured(job, context),
-    ...{ outcome: 'done', step: 'none', exitCode: 0, reason: '' },
-    outputs: taken.map((storage, index) => ({
-      ...{ index, storage, size },
-      level: job.task.bundle.recipe.outputs[index]?.level ?? '',
-      url: storages.get(storage).url(outputPath(job.task, index)),
-    })),
-  };
+  { bytesPerEvent, storages }: ReportContext,
+): WrapperReport['outputs'] {
+  const size = Math.max(1, Math.round(task.job.events * bytesPerEvent));
+  return taken.map((storage, index) => ({
+    index,
+    level: task.bundle.recipe.outputs[index]?.level ?? '',
+    storage,
+    size,
+    url: storages.get(storage).url(outputPath(task, index)),
+  }));
 }
 
-function killedReport({ startedAt }: EndedJob, at: number): WrapperReport {
+function killedReport(startedAt: number, at: number): WrapperReport {
   return {
     outcome: 'killed',
     step: 'killed',
     exitCode: null,
     reason: 'ended by a signal',
     node: '',
-    ...{ startedAt, endedAt: at },
-    ...{ wallSeconds: null, cpuSeconds: null, memoryMB: null },
+    startedAt,
+    endedAt: at,
+    wallSeconds: null,
+    cpuSeconds: null,
+    memoryMB: null,
     outputs: [],
   };
 }
