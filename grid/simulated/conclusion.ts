@@ -149,10 +149,13 @@ class JobsConclusion {
     storage: string,
     files: readonly (MadeFile & StoredAt)[],
   ): Promise<(string | Error)[]> {
-    const failures = await this.#get(storage).makeAll(files);
-    return failures.map((failure) =>
-      failure === null ? storage : new Error(`${storage}: ${failure.message}`),
-    );
+    const complaint = (error: unknown): Error => new Error(`${storage}: ${messageOf(error)}`);
+    try {
+      const failures = await this.#get(storage).makeAll(files);
+      return failures.map((failure) => (failure === null ? storage : complaint(failure)));
+    } catch (error) {
+      throw complaint(error);
+    }
   }
 
   #noteStaged(job: JobAtEnd, storage: string): void {

@@ -6,7 +6,8 @@ export interface Place {
 }
 
 /**
- * Asks for each thing one place after the other until one has answered; all things whose turn is at the same storage are asked for at once.
+ * Asks for each thing one place after the other until one has answered; all things whose turn is at the same storage are asked for at once,
+ * and one by one if that fails as a whole, so that each has an answer of its own.
  * `placeOf` tells the places of a thing, from 0; undefined after the last. Resolves to an answer per thing, or to what the last of its places has
  * thrown, or to null for a thing without a place.
  */
@@ -30,9 +31,9 @@ export async function firstAnswers<T, P extends Place, R>(
     open = [];
     await Promise.all(
       [...asked].map(async ([storage, { indices, places }]) => {
-        const told = await ask(storage, places).catch((error: unknown) => asError(error));
+        const told = await answersOf(places, (some) => ask(storage, some));
         for (const [i, index] of indices.entries()) {
-          const answer = told instanceof Error ? told : (told[i] ?? null);
+          const answer = told[i] ?? null;
           answers[index] = answer;
           if (answer instanceof Error) open.push(index);
         }
@@ -40,4 +41,16 @@ export async function firstAnswers<T, P extends Place, R>(
     );
   }
   return answers;
+}
+
+async function answersOf<P, R>(
+  places: readonly P[],
+  ask: (places: readonly P[]) => Promise<readonly (R | Error)[]>,
+): Promise<readonly (R | Error)[]> {
+  try {
+    return await ask(places);
+  } catch (error) {
+    if (places.length === 1) return [asError(error)];
+    return (await Promise.all(places.map((one) => answersOf([one], ask)))).flat();
+  }
 }

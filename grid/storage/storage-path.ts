@@ -5,11 +5,11 @@ import { FabricaError } from '../../domain/errors.js';
 const LONGEST_SEGMENT = 255;
 const LONGEST_PATH = 4096;
 
-/** What nearly all paths are: short segments of printable ASCII. Nothing is wrong with them, and one look tells it. */
-const PLAIN_PATH = /^(?:\/(?!\.\.?(?:\/|$))[ -.0-~]{1,255})+$/;
+/** What nearly all paths are: printable ASCII, and no longer than a segment may be. Nothing is wrong with them, and one look tells it. */
+const PLAIN_PATH = /^(?:\/(?!\.\.?(?:\/|$))[ -.0-~]+)+$/;
 
 const isPlain = (storagePath: string): boolean =>
-  storagePath.length <= LONGEST_PATH && PLAIN_PATH.test(storagePath);
+  storagePath.length <= LONGEST_SEGMENT && PLAIN_PATH.test(storagePath);
 
 /**
  * Throws `FABRICA_STORAGE_PATH` unless this is a path below the root of a storage: it begins with `/`, has no empty, `.` or `..`

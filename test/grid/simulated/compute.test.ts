@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { CeJob, CeStatus } from '../../../grid/compute/compute-element.js';
 import type { WrapperReport } from '../../../grid/compute/wrapper-report.js';
@@ -109,6 +110,9 @@ async function reportOf(ce: SimulatedComputeElement, name: string): Promise<Wrap
   if (report === null || typeof report === 'string') throw new Error(`${name} tells ${report}`);
   return report;
 }
+
+const outcomeOf = (report: string | WrapperReport): string =>
+  typeof report === 'string' ? report : report.outcome;
 
 describe('a simulated computing element', () => {
   it('runs jobs as slots become free, in order, and remembers them in the next process', async () => {
@@ -254,6 +258,73 @@ describe('a simulated computing element', () => {
     expect(await near.stat(pathOf(2))).toBeNull();
     await ce.forget(names);
     expect(await statusOf(ce, 'e1.mc.2.1')).toMatchObject({ state: 'unknown' });
+  });
+
+  it('is one computing element for two processes at once', async () => {
+    const [one, other] = [element(), element()];
+    const names = ['e1.mc.1.1', 'e1.mc.2.1'];
+    const states = async (): Promise<string[][]> => {
+      const told = await Promise.all([one.poll(names), other.poll(names)]);
+      return told.map((statuses) => statuses.map(({ state }) => state));
+    };
+    await one.submit([jobOf(1)]);
+    await other.submit([jobOf(1), jobOf(2)]);
+    expect(await states()).toEqual(Array(2).fill(['queued', 'queued']));
+    expect(await one.slots()).toEqual(await other.slots());
+    now = 500;
+    await one.end(['e1.mc.2.1']);
+    expect(await reportOf(other, 'e1.mc.2.1')).toMatchObject({ outcome: 'killed' });
+    now = 1100;
+    expect(await states()).toEqual(Array(2).fill(['ended', 'ended']));
+    await other.forget(names);
+    expect(await states()).toEqual(Array(2).fill(['unknown', 'unknown']));
+  });
+
+  it('tells the same of a job in the process that has run it and in the next', async () => {
+    const ce = element(failing({ 'payload-error': 0.3, lost: 0.2, 'bad-output': 0.2 }));
+    const jobs = Array.from({ length: 30 }, (_, i) => jobOf(i + 1));
+    const names = jobs.map(({ name }) => name);
+    await ce.submit(jobs);
+    now = 60_000;
+    const told = await ce.poll(names);
+    const outcomes = told.map(({ report }) => (report === null ? 'lost' : outcomeOf(report)));
+    expect([...new Set(outcomes)].sort()).toEqual(['done', 'failed', 'lost']);
+    const next = element(failing({ 'payload-error': 0.3, lost: 0.2, 'bad-output': 0.2 }));
+    expect(await next.poll(names)).toEqual(told);
+    const part = { head: 0, tail: 1000 };
+    for (const name of names) {
+      expect(await next.readLog(name, part)).toEqual(await ce.readLog(name, part));
+    }
+  });
+
+  it('notes which failures befell jobs, and remembers nothing else of those that it has forgotten', async () => {
+    const ce = element(failing({ node: 1 }));
+    await ce.submit([jobOf(1), jobOf(2)]);
+    now = 5000;
+    const names = ['e1.mc.1.1', 'e1.mc.2.1'];
+    await ce.poll(names);
+    const rows = (table: string): unknown[] => {
+      const database = new Database(path.join(folder, 'KMI.db'), { readonly: true });
+      const found = database.prepare(`select * from ${table}`).all();
+      database.close();
+      return found;
+    };
+    expect([rows('jobs').length, rows('recipes').length]).toEqual([2, 1]);
+    await ce.forget(names);
+    expect([rows('jobs'), rows('recipes')]).toEqual([[], []]);
+    expect(rows('injected')).toEqual(names.map((name) => ({ name, failure: 'node' })));
+  });
+
+  it('has lost the jobs that a version with other tables remembered', async () => {
+    const database = new Database(path.join(folder, 'KMI.db'));
+    database.exec(`create table jobs (name text primary key, startedAt integer, endedAt integer, wrapper text);
+      create table endings (name text primary key, report text);
+      insert into jobs values ('e1.mc.1.1', 0, 1, '{}')`);
+    database.close();
+    const ce = element();
+    expect(await statusOf(ce, 'e1.mc.1.1')).toMatchObject({ state: 'unknown' });
+    await ce.submit([jobOf(2)]);
+    expect(await statusOf(element(), 'e1.mc.2.1')).toMatchObject({ state: 'queued' });
   });
 
   it('forgets ended jobs only', async () => {
