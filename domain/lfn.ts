@@ -176,9 +176,14 @@ export function physicalDirectory(epoch: string, naming: OutputNaming): string {
   return physicalPath(epoch, fixed.slice(0, fixed.lastIndexOf('/')));
 }
 
-/** Where the attempts of a block claim themselves, below a storage's root: `<directory>/<job / 1000>/<job>.<attempt>`. */
+/** Where the attempts of a block claim themselves, below a storage's root: see `claimPath`. */
 export function claimDirectory(epoch: string, production: number, block: number): string {
   return `/${epoch}/.claims/prod${digits(production, 8)}/block${digits(block, 4)}`;
+}
+
+/** The claim of an attempt; `directory` is that of its block. */
+export function claimPath(directory: string, key: { job: number; attempt: number }): string {
+  return `${directory}/${Math.floor(key.job / 1000)}/${key.job}.${key.attempt}`;
 }
 
 /** The LFN of a payload file: content-addressed, so the same file is stored once. */

@@ -61,7 +61,12 @@ export const simulatedStorageFields = {
   kind: z.literal('simulated'),
   capacity: sizeSchema.default(1e15).describe('Bytes that it holds.'),
   readOnly: z.boolean().default(false).describe('It refuses writes.'),
-  slowness: z.number().min(0).max(60_000).default(0).describe('Each call takes this long, ms.'),
+  slowness: z
+    .number()
+    .min(0)
+    .max(60_000)
+    .default(0)
+    .describe('Each call takes this long, ms, for however many files it is.'),
   lies: z.number().min(0).max(1).default(0).describe('Share of files with a wrong checksum.'),
   outages,
 };

@@ -3,48 +3,68 @@ import {
   type AttemptKey,
   type AttemptReport,
   type FailureStep,
-  type OutputReport,
 } from '../../domain/bundle.js';
-import { FabricaError, messageOf } from '../../domain/errors.js';
+import { messageOf } from '../../domain/errors.js';
 import type { CeStatus, ComputeElement } from '../../grid/compute/compute-element.js';
 import {
   parsePayloadReport,
   parseWrapperReport,
+  type PayloadReport,
+  type WrapperOutputReport,
   type WrapperReport,
-} from '../../grid/compute/wrapper.js';
+} from '../../grid/compute/wrapper-report.js';
 import type { StorageElements } from '../../grid/storage/storage-element.js';
 import { logText, printable } from '../log-text.js';
+import { stagedOutput, storedOutputs, type StoredOutputs } from './staged-outputs.js';
 
 /** Bytes of a failed job's log that go into the catalog. */
 const LOG_TAIL = 4096;
 /** Reasons are a line or two. */
 const REASON_LENGTH = 500;
 
-/** The report of an attempt that has ended, from what its computing element has. */
-export async function attemptReport(
-  key: AttemptKey,
-  status: CeStatus,
+/** An attempt, and what its computing element says of it. */
+export interface EndedAttempt {
+  readonly key: AttemptKey;
+  readonly status: CeStatus;
+}
+
+/** The reports of attempts that have ended, from what their computing element and the storages have of them; in the same order. */
+export async function attemptReports(
+  ended: readonly EndedAttempt[],
   compute: ComputeElement,
   storages: StorageElements,
-): Promise<AttemptReport> {
-  if (status.state === 'withdrawn') return withdrawnReport(key, status);
-  if (status.report === null) {
-    return {
-      ...bare(key, status),
-      state: 'lost',
-      step: 'vanished',
-      reason:
-        status.state === 'unknown'
-          ? 'the computing element does not know the job'
-          : 'the job ended without a report: its wrapper was killed',
-      logTail: await tail(compute, status.name),
-    };
+): Promise<AttemptReport[]> {
+  const told = ended.map(toldBy);
+  const stored = await storedOutputs(
+    told.flatMap(({ outputs }) => outputs),
+    storages,
+  );
+  const reports = told.map((one) => withOutputs(one, stored));
+  for (const [i, { key, status }] of ended.entries()) {
+    const report = reports[i];
+    if (report?.state !== 'failed' && report?.state !== 'lost') continue;
+    reports[i] = { ...report, ...key, logTail: await tail(compute, status.name) };
   }
+  return reports;
+}
+
+/** What an attempt tells of itself; of a good one, its outputs are still to be seen on the storages. */
+interface Told {
+  readonly report: AttemptReport;
+  readonly outputs: readonly WrapperOutputReport[];
+  /** Events in outputs by data level, where the payload tells them. */
+  readonly written: Readonly<Record<string, number>>;
+}
+
+function toldBy({ key, status }: EndedAttempt): Told {
+  const nothing = (report: AttemptReport): Told => ({ report, outputs: [], written: {} });
+  if (status.state === 'withdrawn') return nothing(withdrawnReport(key, status));
+  if (status.report === null) return nothing(lostReport(key, status));
   let report: WrapperReport;
   try {
-    report = parseWrapperReport(status.report);
+    report = typeof status.report === 'string' ? parseWrapperReport(status.report) : status.report;
   } catch (error) {
-    return failure(key, status, 'wrapper', messageOf(error), await tail(compute, status.name));
+    return nothing(failure(key, status, 'wrapper', messageOf(error)));
   }
   const measured = {
     ...bare(key, status),
@@ -57,39 +77,60 @@ export async function attemptReport(
     memoryMB: report.memoryMB,
   };
   if (report.outcome !== 'done') {
-    return {
-      ...measured,
-      state: 'failed',
-      step: report.step === 'none' ? 'wrapper' : report.step,
-      reason: printable(report.reason).slice(0, REASON_LENGTH),
-      logTail: await tail(compute, status.name),
-    };
+    const step = report.step === 'none' ? 'wrapper' : report.step;
+    return nothing(failed(measured, step, report.reason));
   }
-  const told =
-    status.payloadReport === null
-      ? { events: null, problem: '' }
-      : parsePayloadReport(status.payloadReport);
+  const { payloadReport } = status;
+  const payload =
+    typeof payloadReport === 'string'
+      ? parsePayloadReport(payloadReport)
+      : (payloadReport ?? NO_WORD);
+  if (payload.problem !== '') return nothing(failed(measured, 'check', payload.problem));
+  return {
+    report: { ...measured, state: 'done', events: payload.events },
+    outputs: report.outputs,
+    written: payload.written ?? {},
+  };
+}
+
+/** Of a payload that has left no report. */
+const NO_WORD: PayloadReport = { events: null, problem: '' };
+
+function lostReport(key: AttemptKey, status: CeStatus): AttemptReport {
+  return {
+    ...bare(key, status),
+    state: 'lost',
+    step: 'vanished',
+    reason:
+      status.state === 'unknown'
+        ? 'the computing element does not know the job'
+        : 'the job ended without a report: its wrapper was killed',
+  };
+}
+
+/** The report of a good attempt with its outputs as the storages have them; a failure if one is not there as it was told. */
+function withOutputs({ report, outputs, written }: Told, stored: StoredOutputs): AttemptReport {
+  if (outputs.length === 0) return report;
   try {
-    if (told.problem !== '') throw new FabricaError('FABRICA_REPORT_MALFORMED', told.problem);
-    const outputs = await Promise.all(
-      report.outputs.map(async (output) => {
-        const events = told.written?.[output.level];
-        const staged = await stagedOutput(output, storages);
+    return {
+      ...report,
+      outputs: outputs.map((output) => {
+        const events = written[output.level];
+        const staged = stagedOutput(output, stored);
         return events === undefined ? staged : { ...staged, events };
       }),
-    );
-    return { ...measured, state: 'done', events: told.events, outputs };
-  } catch (error) {
-    const step: FailureStep = told.problem === '' ? 'stage-out' : 'check';
-    return {
-      ...measured,
-      state: 'failed',
-      step,
-      reason: printable(messageOf(error)).slice(0, REASON_LENGTH),
-      logTail: await tail(compute, status.name),
     };
+  } catch (error) {
+    return failed({ ...report, events: null }, 'stage-out', messageOf(error));
   }
 }
+
+const failed = (report: AttemptReport, step: FailureStep, reason: string): AttemptReport => ({
+  ...report,
+  state: 'failed',
+  step,
+  reason: printable(reason).slice(0, REASON_LENGTH),
+});
 
 /** The report of an attempt that did not come to run, or of which nothing is known. */
 export function failure(
@@ -126,38 +167,6 @@ function bare(
   { ceId, startedAt, endedAt }: Pick<CeStatus, 'ceId' | 'startedAt' | 'endedAt'>,
 ): AttemptReport {
   return { ...bareReport(key), ceId, startedAt, endedAt };
-}
-
-/**
- * What the storage itself says of a staged output: the wrapper told how many bytes it has copied; size and adler32 are those
- * of the copy, as the storage reads it.
- */
-async function stagedOutput(
-  output: WrapperReport['outputs'][number],
-  storages: StorageElements,
-): Promise<OutputReport> {
-  const storage = storages.get(output.storage);
-  const path = storage.pathOf(output.url);
-  if (path === null) {
-    throw new FabricaError(
-      'FABRICA_REPORT_MALFORMED',
-      `The output ${output.level} is reported at ${output.url}, which is not on ${output.storage}.`,
-    );
-  }
-  const stored = await storage.stat(path, { checksum: true });
-  if (stored?.adler32 === undefined || stored.size !== output.size) {
-    throw new FabricaError(
-      'FABRICA_STORAGE_CHECKSUM',
-      `${path} on ${output.storage} is ${stored === null ? 'missing' : `${stored.size} bytes`} after stage-out of ${output.size} bytes.`,
-    );
-  }
-  return {
-    level: output.level,
-    storage: output.storage,
-    path,
-    size: stored.size,
-    adler32: stored.adler32,
-  };
 }
 
 async function tail(compute: ComputeElement, name: string): Promise<string> {

@@ -24,7 +24,13 @@ import { withFailures } from '../application-failure.js';
 import { withHeartbeat } from '../heartbeat.js';
 import { LARGEST_ANSWER, logText, type LogText } from '../log-text.js';
 import { pack } from '../packed.js';
-import { attemptReport, failure, runningReport, withdrawnReport } from './attempt-report.js';
+import {
+  attemptReports,
+  failure,
+  runningReport,
+  withdrawnReport,
+  type EndedAttempt,
+} from './attempt-report.js';
 import { ceJobs } from './ce-jobs.js';
 import { archiveLogs, type ArchiveInput } from './log-archive.js';
 
@@ -54,8 +60,12 @@ const LOOK_APART = { least: 100, perJob: 1 };
 const REPORT_AFTER = { failures: 1_000, fewFailures: 3_000, least: 1_500, most: 60_000 };
 /** Failures are many from this share of the bundle on. */
 const MANY_FAILURES = 0.05;
-/** A report goes into a Temporal history; a fuller one returns early. Characters of JSON. */
+/** A report goes into a Temporal history; a fuller one returns early. Characters of JSON, about. */
 const REPORT_SIZE = 400_000;
+/** Of an attempt without outputs and log, and of an output, beside the texts in them. */
+const BARE_SIZE = { attempt: 400, output: 120 };
+/** Ended jobs whose reports are made together. */
+const REPORTED_AT_ONCE = 500;
 /** Log tails beyond the first few of a bundle are for the diagnosis alone: the last lines tell it. */
 const LOG_TAILS = 20;
 const SHORT_TAIL = 1000;
@@ -100,37 +110,41 @@ export function createSiteActivities(context: SiteContext) {
   }
 
   async function watched(input: WatchInput): Promise<BundleReport> {
-    const keys = [...attemptsOf(input.attempts)];
+    const keys = [...attemptsOf(input.attempts)].map((key) => ({ key, name: nameOf(input, key) }));
     const running = new Set([...attemptsOf(input.running)].map((key) => key.job));
     const { cancellationSignal } = Context.current();
     const begun = clock.now();
     const ended = new Map<number, AttemptReport>();
     let firstEnd: number | null = null;
     let size = 0;
+    let failed = 0;
     while (true) {
-      const waiting = keys.filter((key) => !ended.has(key.job));
+      const waiting = ended.size === 0 ? keys : keys.filter(({ key }) => !ended.has(key.job));
       const looked = performance.now();
-      const statuses = await answerFor(waiting.map((key) => nameOf(input, key)));
-      const started: AttemptReport[] = [];
+      const statuses = await answerFor(waiting.map(({ name }) => name));
+      const started: EndedAttempt[] = [];
+      const over: EndedAttempt[] = [];
       for (const [i, status] of statuses.entries()) {
-        const key = waiting[i];
+        const key = waiting[i]?.key;
         if (key === undefined || status.state === 'queued') continue;
-        if (status.state === 'running') {
-          if (!running.has(key.job)) started.push(runningReport(key, status));
-          continue;
+        if (status.state !== 'running') over.push({ key, status });
+        else if (!running.has(key.job)) started.push({ key, status });
+      }
+      for (let from = 0; from < over.length && size <= REPORT_SIZE; from += REPORTED_AT_ONCE) {
+        const some = over.slice(from, from + REPORTED_AT_ONCE);
+        for (const report of await attemptReports(some, compute, storages)) {
+          const short =
+            ended.size < LOG_TAILS
+              ? report
+              : { ...report, logTail: report.logTail.slice(-SHORT_TAIL) };
+          ended.set(report.job, short);
+          size += sizeOf(short);
+          if (report.state !== 'done') failed++;
+          firstEnd ??= clock.now();
+          if (size > REPORT_SIZE) break;
         }
-        const report = await attemptReport(key, status, compute, storages);
-        const short =
-          ended.size < LOG_TAILS
-            ? report
-            : { ...report, logTail: report.logTail.slice(-SHORT_TAIL) };
-        ended.set(key.job, short);
-        size += JSON.stringify(short).length;
-        firstEnd ??= clock.now();
-        if (size > REPORT_SIZE) break;
       }
       const all = ended.size === keys.length;
-      const failed = [...ended.values()].filter((report) => report.state !== 'done').length;
       const urgency =
         failed >= MANY_FAILURES * keys.length ? REPORT_AFTER.failures : REPORT_AFTER.fewFailures;
       const waited = firstEnd === null ? 0 : clock.now() - firstEnd;
@@ -147,10 +161,11 @@ export function createSiteActivities(context: SiteContext) {
         (firstEnd !== null && waited >= patience) ||
         (started.length > 0 && firstEnd === null && clock.now() - begun >= REPORT_AFTER.least)
       ) {
-        const reports = [...ended.values(), ...started].sort((a, b) => a.job - b.job);
+        const begin = started.map(({ key, status }) => runningReport(key, status));
+        const reports = [...ended.values(), ...begin].sort((a, b) => a.job - b.job);
         return {
           reports: pack(reports),
-          begun: attemptRanges(started),
+          begun: attemptRanges(begin),
           open: keys.length - ended.size,
         };
       }
@@ -275,4 +290,11 @@ function nameOf(bundle: { epoch: string; production: string }, key: AttemptKey):
     job: key.job,
     attempt: key.attempt,
   });
+}
+
+/** How long a report is as JSON, about. */
+function sizeOf({ logTail, outputs, reason }: AttemptReport): number {
+  let size = BARE_SIZE.attempt + JSON.stringify(logTail).length + reason.length;
+  for (const { path } of outputs) size += BARE_SIZE.output + path.length;
+  return size;
 }

@@ -1,5 +1,4 @@
 import { Context } from '@temporalio/activity';
-import pMap from 'p-map';
 import { FabricaError, messageOf } from '../../domain/errors.js';
 import type { Clock } from '../../domain/clock.js';
 import {
@@ -11,7 +10,12 @@ import {
 import type { Log } from '../../domain/log.js';
 import { logMember } from '../../domain/log-archive.js';
 import type { Packed } from '../../domain/packed.js';
-import type { Space, StorageElement, StorageElements } from '../../grid/storage/storage-element.js';
+import type {
+  Space,
+  StorageElement,
+  StorageElements,
+  StoredFile,
+} from '../../grid/storage/storage-element.js';
 import { memberPart } from '../../grid/storage/log-archive.js';
 import { withFailures } from '../application-failure.js';
 import { withHeartbeat } from '../heartbeat.js';
@@ -74,15 +78,11 @@ export function createStorageActivities(context: {
   }): Promise<StorageProblem[]> {
     const storage = storages.get(input.storage);
     await storage.check();
-    const found = await pMap(
-      input.files,
-      async (file) => {
-        heedCancellation();
-        return verify(storage, file);
-      },
-      AT_ONCE,
+    const found = await storage.statAll(
+      input.files.map(({ path }) => path),
+      { checksum: true, signal: Context.current().cancellationSignal },
     );
-    return found.filter((problem) => problem !== null);
+    return input.files.flatMap((file, i) => problemOf(storage, file, found[i] ?? null) ?? []);
   }
 
   /** Copies files here from where they are; each result tells its own failure. */
@@ -96,7 +96,8 @@ export function createStorageActivities(context: {
       let failure = '';
       try {
         await storage.copy(storages.get(file.source), file.sourcePath, file.path, file);
-        const problem = await verify(storage, file);
+        const found = await storage.stat(file.path, { checksum: true });
+        const problem = problemOf(storage, file, found);
         if (problem !== null) failure = problem.text;
       } catch (error) {
         failure =
@@ -115,14 +116,16 @@ export function createStorageActivities(context: {
   }): Promise<void> {
     const storage = storages.get(input.storage);
     await storage.check();
-    await pMap(
-      input.paths,
-      async (one) => {
-        heedCancellation();
-        await removeOne(storage, one);
-      },
-      AT_ONCE,
-    );
+    const signal = Context.current().cancellationSignal;
+    const files = input.paths.filter(({ shape }) => shape === 'file').map(({ path }) => path);
+    await storage.removeAll(files, { signal });
+    const left = (await storage.statAll(files, { signal })).find((file) => file !== null);
+    if (left) throw stillThere(storage, left.path);
+    for (const { path, shape } of input.paths) {
+      if (shape === 'file') continue;
+      heedCancellation();
+      await storage.removeTree(path);
+    }
   }
 
   /**
@@ -315,28 +318,29 @@ function heedCancellation(): void {
   Context.current().cancellationSignal.throwIfAborted();
 }
 
-/** Work on files of one storage at once: its answers take longer than the work. */
-const AT_ONCE = { concurrency: 16 };
-
 /** So many refused removals in a row are no accident of single files. */
 const MANY = 50;
 
 async function removeOne(storage: StorageElement, { path, shape }: PathToRemove): Promise<void> {
   if (shape === 'tree') return storage.removeTree(path);
   await storage.remove(path);
-  if ((await storage.stat(path)) === null) return;
-  throw new FabricaError(
+  if ((await storage.stat(path)) !== null) throw stillThere(storage, path);
+}
+
+function stillThere(storage: StorageElement, path: string): FabricaError {
+  return new FabricaError(
     'FABRICA_STORAGE_UNREACHABLE',
     `${path} is still on ${storage.name} after its removal.`,
     { storage: storage.name, path },
   );
 }
 
-async function verify(
+/** What is wrong with a file that should be on a storage; null if nothing is. */
+function problemOf(
   storage: StorageElement,
   file: StoredExpectation,
-): Promise<StorageProblem | null> {
-  const found = await storage.stat(file.path, { checksum: true });
+  found: StoredFile | null,
+): StorageProblem | null {
   const where = `${file.path} on ${storage.name}`;
   if (found === null) return { path: file.path, problem: 'missing', text: `${where} is missing` };
   if (found.size !== file.size) {

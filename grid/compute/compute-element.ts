@@ -1,11 +1,27 @@
+import type { BundleOrder, JobInputs, JobOrder } from '../../domain/bundle.js';
+import type { PayloadReport, WrapperReport } from './wrapper-report.js';
 import type { WrapperSpec } from './wrapper.js';
 
-/** One attempt as a computing element gets it. */
-export interface CeJob {
+/** What the jobs of a bundle have in common. */
+export type CeBundle = Pick<BundleOrder, 'epoch' | 'production' | 'site' | 'recipe'>;
+
+/** What a job is to do, as plain data: the same bundle for all jobs of it, and what is the job's own. */
+export interface CeTask extends Pick<JobInputs, 'files' | 'overlay'> {
+  readonly bundle: CeBundle;
+  readonly job: JobOrder;
+}
+
+/** An attempt that somebody really runs. */
+export interface WrappedJob {
   /** See `ceJobName`; unique for ever. */
   readonly name: string;
   /** What the job is; `wrapperScript` makes a POSIX sh script of it. The wrapper enforces its limits itself. */
   readonly wrapper: WrapperSpec;
+}
+
+/** One attempt as a computing element gets it. Its wrapper is made when it is asked for. */
+export interface CeJob extends WrappedJob {
+  readonly task: CeTask;
 }
 
 export interface CeSubmission {
@@ -29,10 +45,10 @@ export interface CeStatus {
   /** ms since 1970, where known. */
   readonly startedAt: number | null;
   readonly endedAt: number | null;
-  /** Content of the wrapper's report; null if it ended without writing one. */
-  readonly report: string | null;
-  /** Content of `fabrica-report.json`, if the payload wrote one (at most 256 KiB of it). */
-  readonly payloadReport: string | null;
+  /** The wrapper's report: its content, or what would be read from it; null if it ended without writing one. */
+  readonly report: string | WrapperReport | null;
+  /** The same of `fabrica-report.json`, if the payload wrote one (at most 256 KiB of it). */
+  readonly payloadReport: string | PayloadReport | null;
 }
 
 /**

@@ -9,12 +9,12 @@ import { isOfEarlierEpoch } from '../../domain/names.js';
 import { silentLog } from '../../domain/log.js';
 import { ChangeSignal } from './change-signal.js';
 import type {
-  CeJob,
   CeLog,
   CeSlots,
   CeStatus,
   CeSubmission,
   ComputeElement,
+  WrappedJob,
 } from './compute-element.js';
 import {
   createJob,
@@ -156,7 +156,7 @@ export class LocalComputeElement implements ComputeElement {
     });
   }
 
-  async submit(jobs: readonly CeJob[]): Promise<CeSubmission[]> {
+  async submit(jobs: readonly WrappedJob[]): Promise<CeSubmission[]> {
     const staging = await this.#ready();
     const first = Math.max(this.#clock.now(), this.#lastOrder + STEP);
     this.#lastOrder = first + jobs.length * STEP;
@@ -326,7 +326,7 @@ export class LocalComputeElement implements ComputeElement {
     return staging;
   }
 
-  async #take(job: CeJob, staging: string, order: number): Promise<CeSubmission> {
+  async #take(job: WrappedJob, staging: string, order: number): Promise<CeSubmission> {
     const { name } = job;
     if (!isJobName(name)) {
       return { name, ceId: '', refused: `${JSON.stringify(name)} cannot be the name of a job` };

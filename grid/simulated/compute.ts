@@ -8,15 +8,16 @@ import type {
   CeSlots,
   CeStatus,
   CeSubmission,
+  CeTask,
   ComputeElement,
 } from '../compute/compute-element.js';
-import { wrapperReportText, type WrapperReport } from '../compute/wrapper-report.js';
 import type { StorageElements } from '../storage/storage-element.js';
-import { concludeJob, type Conclusion } from './conclusion.js';
+import { concludeJobs } from './conclusion.js';
+import { logOf } from './ending.js';
 import { fateOf, type Fate, type FateProfile } from './fate.js';
 import { JobMemory, type RememberedJob } from './job-memory.js';
 import { isOut, type Outage } from './outage.js';
-import { parseWrapperText, wrapperText, type SimulatedWrapper } from './wrapper-memory.js';
+import { toldAtEnd } from './told-at-end.js';
 
 export interface SimulatedComputeOptions {
   readonly site: string;
@@ -52,13 +53,12 @@ export class SimulatedComputeElement implements ComputeElement {
     this.#memory = new JobMemory(options.folder, options.site, options.clock.now());
   }
 
-  submit(jobs: readonly CeJob[]): Promise<CeSubmission[]> {
+  submit(jobs: readonly Pick<CeJob, 'name' | 'task'>[]): Promise<CeSubmission[]> {
     return this.#answered(() => {
       const now = this.#options.clock.now();
-      return this.#memory.together(() => {
+      return this.#memory.together((known) => {
         const free = this.#freeSlots(now);
         const epoch = this.#memory.retiredBefore();
-        const known = this.#memory.findAll(jobs.map(({ name }) => name));
         return jobs.map((job) =>
           epoch !== null && isOfEarlierEpoch(job.name, epoch)
             ? { name: job.name, ceId: '', refused: 'the job is of an earlier epoch' }
@@ -71,24 +71,16 @@ export class SimulatedComputeElement implements ComputeElement {
   poll(names: readonly string[]): Promise<CeStatus[]> {
     return this.#answered(async () => {
       const now = this.#options.clock.now();
-      const known = this.#memory.findAll(names);
-      const over = [...known.values()].filter((job) => job.report === null && now >= job.endedAt);
-      if (over.length > 0) {
-        const conclusions = await Promise.all(over.map((job) => this.#conclusionOf(job)));
-        this.#memory.together(() => {
-          for (const [i, job] of over.entries()) this.#conclude(job, conclusions[i]);
-        });
-        for (const job of this.#memory.findAll(over.map(({ name }) => name)).values()) {
-          known.set(job.name, job);
-        }
-      }
-      return names.map((name) => statusOf(name, known.get(name), now));
+      const known = this.#memory.jobs();
+      await this.#conclude(names.map((name) => known.get(name)).filter((job) => isOver(job, now)));
+      const concluded = this.#memory.jobs();
+      return names.map((name) => this.#statusOf(name, concluded.get(name), now));
     });
   }
 
   async changed(milliseconds: number, signal: AbortSignal): Promise<void> {
     const now = this.#options.clock.now();
-    const next = this.#memory.nextEnd(now - JUST_NOW) ?? Infinity;
+    const next = this.#memory.nextEnd(now - JUST_NOW);
     const either = AbortSignal.any([signal, this.#closed.signal]);
     const wait = Math.max(0, Math.min(milliseconds, next - now));
     await delay(wait, undefined, { signal: either }).catch(() => undefined);
@@ -97,8 +89,8 @@ export class SimulatedComputeElement implements ComputeElement {
   end(names: readonly string[]): Promise<void> {
     return this.#answered(() => {
       const now = this.#options.clock.now();
-      this.#memory.together(() => {
-        for (const name of names) this.#kill(name, now);
+      this.#memory.together((known) => {
+        for (const name of names) this.#kill(name, known.get(name), now);
       });
     });
   }
@@ -106,18 +98,18 @@ export class SimulatedComputeElement implements ComputeElement {
   withdraw(names: readonly string[]): Promise<string[]> {
     return this.#answered(() => {
       const now = this.#options.clock.now();
-      return this.#memory.together(() => {
-        const known = this.#memory.findAll(names);
-        return names.filter((name) => this.#withdraw(name, known.get(name), now));
-      });
+      return this.#memory.together((known) =>
+        names.filter((name) => this.#withdraw(name, known.get(name), now)),
+      );
     });
   }
 
   forget(names: readonly string[]): Promise<void> {
     return this.#answered(() => {
-      this.#memory.together(() => {
-        for (const [name, { report }] of this.#memory.findAll(names)) {
-          if (report !== null) this.#memory.forget(name);
+      if (names.length === 0) return;
+      this.#memory.together((known) => {
+        for (const name of names) {
+          if ((known.get(name)?.ending ?? null) !== null) this.#memory.forget(name);
         }
       });
     });
@@ -129,8 +121,9 @@ export class SimulatedComputeElement implements ComputeElement {
 
   readLog(name: string, part: { head: number; tail: number }): Promise<CeLog | null> {
     return this.#answered(() => {
-      if (this.#memory.find(name) === undefined) return null;
-      const log = Buffer.from(this.#memory.log(name) ?? '');
+      const job = this.#memory.jobs().get(name);
+      if (job === undefined) return null;
+      const log = Buffer.from(job.ending === null ? '' : logOf(job.ending, job.task));
       const head = log.subarray(0, part.head);
       const tail = log.subarray(Math.max(head.length, log.length - part.tail));
       return { size: log.length, head, tail };
@@ -157,24 +150,23 @@ export class SimulatedComputeElement implements ComputeElement {
   /** When each slot is free next (ms), the first one first. */
   #freeSlots(now: number): number[] {
     const { slots } = this.#options;
-    const ends = this.#memory.endsAfter(now).sort((a, b) => b - a);
-    const taken = ends.slice(0, slots).reverse();
+    const ends = Float64Array.from(this.#memory.endsAfter(now)).sort();
+    const taken = ends.subarray(Math.max(0, ends.length - slots));
     return [...Array.from({ length: slots - taken.length }, () => now), ...taken];
   }
 
   #take(
-    { name, wrapper }: CeJob,
+    { name, task }: Pick<CeJob, 'name' | 'task'>,
     known: RememberedJob | undefined,
     now: number,
     free: number[],
   ): CeSubmission {
     if (known !== undefined) {
-      const never = known.startedAt === NEVER;
-      return never
+      return isWithdrawn(known)
         ? { name, ceId: '', refused: 'the job was ended before it could start', withdrawn: true }
         : { name, ceId: idOf(name), refused: '' };
     }
-    const fate = this.#fateOf(name, wrapper);
+    const fate = this.#fateOf(task);
     if (fate.failure === 'submission') {
       this.#memory.noteInjected(name, 'submission');
       return { name, ceId: '', refused: 'the computing element has refused the job' };
@@ -182,10 +174,10 @@ export class SimulatedComputeElement implements ComputeElement {
     const perMs = this.#options.speed / 1000;
     const startedAt = Math.ceil(Math.max(now + fate.queueSeconds / perMs, free.shift() ?? now));
     const share = fate.failure === null ? 1 : fate.until;
-    const seconds = Math.min(fate.wallSeconds * share, wrapper.wallSeconds);
+    const seconds = Math.min(fate.wallSeconds * share, task.bundle.recipe.wallSeconds);
     const endedAt = Math.ceil(startedAt + seconds / perMs);
     insertSorted(free, endedAt);
-    this.#memory.add({ name, wrapper: wrapperText(wrapper), startedAt, endedAt });
+    this.#memory.add({ name, startedAt, endedAt, task, ending: null, fate });
     return { name, ceId: idOf(name), refused: '' };
   }
 
@@ -198,71 +190,62 @@ export class SimulatedComputeElement implements ComputeElement {
     return ((at - this.#memory.begin) / 1000) * this.#options.speed;
   }
 
-  #fateOf(name: string, wrapper: SimulatedWrapper): Fate {
-    const { variables } = wrapper;
-    const key = {
-      production: variables.FABRICA_PRODUCTION ?? name,
-      job: Number(variables.FABRICA_JOB ?? 0),
-      attempt: Number(variables.FABRICA_ATTEMPT ?? 1),
-      site: this.site,
-    };
-    const events = Number(variables.FABRICA_EVENTS ?? 0);
-    return fateOf(this.#options.profile, key, joinsFiles(wrapper) ? events * JOINING : events);
+  #fateOf(task: CeTask): Fate {
+    const { attempt, events, job } = task.job;
+    const key = { production: task.bundle.production, job, attempt, site: this.site };
+    return fateOf(this.#options.profile, key, joinsFiles(task) ? events * JOINING : events);
   }
 
-  /** What a job's wrapper would have done by now; null if it was ended before it began. */
-  async #conclusionOf(job: RememberedJob): Promise<Conclusion | null> {
-    const text = this.#memory.wrapper(job.name);
-    if (text === undefined) return null;
-    const { storages, bytesPerEvent } = this.#options;
-    const { startedAt, endedAt } = job;
-    const wrapper = parseWrapperText(text);
-    const fate = this.#fateOf(job.name, wrapper);
-    return concludeJob(
-      wrapper,
-      this.#lives(endedAt) ? fate : { ...fate, failure: 'lost' },
-      { startedAt, endedAt },
-      { storages, bytesPerEvent, site: this.site },
-    );
-  }
-
-  #conclude(job: RememberedJob, conclusion: Conclusion | null | undefined): void {
-    if (conclusion === null || conclusion === undefined) return;
-    this.#memory.conclude(job, {
-      endedAt: job.endedAt,
-      report: conclusion.report === null ? '' : wrapperReportText(conclusion.report),
-      payloadReport:
-        conclusion.events === null ? null : JSON.stringify({ events: conclusion.events }),
-      log: conclusion.log,
+  /** Does what the wrappers of these jobs would have done by now, and remembers how they have ended. */
+  async #conclude(over: readonly RememberedJob[]): Promise<void> {
+    const jobs = over.flatMap(({ endedAt, fate, name, task }) => {
+      if (task === null) return [];
+      const drawn = fate ?? this.#fateOf(task);
+      const told: Fate = this.#lives(endedAt) ? drawn : { ...drawn, failure: 'lost' };
+      return [{ name, task, endedAt, fate: told }];
     });
-    if (conclusion.failure !== null) this.#memory.noteInjected(job.name, conclusion.failure);
+    if (jobs.length === 0) return;
+    const endings = await concludeJobs(jobs, this.#options);
+    this.#memory.together(() => {
+      for (const [i, { endedAt, fate, name }] of jobs.entries()) {
+        const ending = endings[i];
+        if (ending === undefined || !this.#memory.conclude(name, ending, endedAt)) continue;
+        const failure = ending.how === 'failed' ? ending.failure : fate.failure;
+        if (failure !== null) this.#memory.noteInjected(name, failure);
+      }
+    });
+  }
+
+  /** What is told of a job at a time. */
+  #statusOf(name: string, job: RememberedJob | undefined, now: number): CeStatus {
+    if (job === undefined) return bare(name, 'unknown');
+    const { endedAt, ending, startedAt, task } = job;
+    if (ending === null && now < startedAt) return bare(name, 'queued');
+    if (ending === null) return { ...bare(name, 'running'), startedAt };
+    if (task === null || isWithdrawn(job)) return { ...bare(name, 'withdrawn'), endedAt };
+    const fate = job.fate ?? this.#fateOf(task);
+    const ended = { name, task, startedAt, endedAt, ending, fate };
+    return {
+      ...{ name, state: 'ended', ceId: idOf(name), startedAt, endedAt },
+      ...toldAtEnd(ended, this.#options),
+    };
   }
 
   /** True if the job has not started, and never will. */
   #withdraw(name: string, job: RememberedJob | undefined, now: number): boolean {
-    if (job !== undefined && job.startedAt !== NEVER) {
-      if (job.report !== null || job.startedAt <= now) return false;
+    if (job !== undefined) {
+      if (isWithdrawn(job)) return true;
+      if (job.ending !== null || job.startedAt <= now) return false;
       this.#memory.forget(name);
     }
-    if (job?.startedAt === NEVER) return true;
-    const never = { name, wrapper: '', startedAt: NEVER, endedAt: now };
-    this.#memory.add(never);
-    const told = { endedAt: now, report: '', payloadReport: null, log: '' };
-    this.#memory.conclude({ ...never, report: null, payloadReport: null }, told);
+    const ending = { how: 'withdrawn' } as const;
+    this.#memory.add({ name, startedAt: now, endedAt: now, task: null, ending, fate: null });
     return true;
   }
 
-  #kill(name: string, now: number): void {
-    const job = this.#memory.find(name);
-    if (this.#withdraw(name, job, now)) return;
-    if (job?.report === null) {
-      this.#memory.conclude(job, {
-        endedAt: Math.min(now, job.endedAt),
-        report: wrapperReportText(killed(job, now)),
-        payloadReport: null,
-        log: 'fabrica: ended by a signal in step payload\n',
-      });
-    }
+  #kill(name: string, job: RememberedJob | undefined, now: number): void {
+    if (this.#withdraw(name, job, now) || job?.ending !== null) return;
+    this.#memory.conclude(name, { how: 'killed', at: now }, Math.min(now, job.endedAt));
   }
 
   async #answered<T>(act: () => T | Promise<T>): Promise<T> {
@@ -278,53 +261,23 @@ export class SimulatedComputeElement implements ComputeElement {
 
 /** A job's end is news for this long, ms: it may come between a look and the wait for the next. */
 const JUST_NOW = 200;
-/** The start of a job that was ended before it was submitted. */
-const NEVER = -1;
-
 /** To join events takes so much of the time that it takes to make them. */
 const JOINING = 0.001;
 
 /** True for merges: they have inputs, and draw nothing. */
-function joinsFiles({ variables }: SimulatedWrapper): boolean {
-  return variables.FABRICA_INPUTS !== undefined && variables.FABRICA_SEED === '0';
-}
+const joinsFiles = ({ files, job }: CeTask): boolean => files.length > 0 && job.seed === 0;
+
+const isOver = (job: RememberedJob | undefined, now: number): job is RememberedJob =>
+  job?.ending === null && now >= job.endedAt;
+
+/** It was ended before it could start. */
+const isWithdrawn = ({ ending }: RememberedJob): boolean => ending?.how === 'withdrawn';
 
 const idOf = (name: string): string => `sim-${name}`;
-
-/** What is told of a job at a time. */
-function statusOf(name: string, job: RememberedJob | undefined, now: number): CeStatus {
-  if (job === undefined) return bare(name, 'unknown');
-  if (job.startedAt === NEVER) return { ...bare(name, 'withdrawn'), endedAt: job.endedAt };
-  if (job.report === null && now < job.startedAt) return bare(name, 'queued');
-  if (job.report === null) return { ...bare(name, 'running'), startedAt: job.startedAt };
-  return {
-    ...bare(name, 'ended'),
-    startedAt: job.startedAt,
-    endedAt: job.endedAt,
-    report: job.report === '' ? null : job.report,
-    payloadReport: job.payloadReport,
-  };
-}
 
 function bare(name: string, state: CeStatus['state']): CeStatus {
   const ceId = state === 'unknown' ? '' : idOf(name);
   return { name, state, ceId, startedAt: null, endedAt: null, report: null, payloadReport: null };
-}
-
-function killed(job: RememberedJob, now: number): WrapperReport {
-  return {
-    outcome: 'killed',
-    step: 'killed',
-    exitCode: null,
-    reason: 'ended by a signal',
-    node: '',
-    startedAt: job.startedAt,
-    endedAt: now,
-    wallSeconds: null,
-    cpuSeconds: null,
-    memoryMB: null,
-    outputs: [],
-  };
 }
 
 function insertSorted(times: number[], time: number): void {

@@ -1,208 +1,258 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
+import type { StageIn, StoredAt } from '../../domain/bundle.js';
 import { messageOf } from '../../domain/errors.js';
 import type { FailureClass } from '../../domain/failure-class.js';
-import type { WrapperOutputReport, WrapperReport } from '../compute/wrapper-report.js';
-import type { WrapperInput } from '../compute/wrapper.js';
-import type { StorageElement, StorageElements } from '../storage/storage-element.js';
+import { claimPath, lfnOf, physicalPath } from '../../domain/lfn.js';
+import type { CeTask } from '../compute/compute-element.js';
+import type { StorageElements } from '../storage/storage-element.js';
+import type { Ending } from './ending.js';
 import type { Fate } from './fate.js';
-import { SimulatedStorage } from './storage.js';
+import { firstAnswers } from './first-answers.js';
+import { SimulatedStorage, type Claim, type MadeFile } from './storage.js';
 import { SYMPTOMS, type Symptom } from './symptoms.js';
-import type { SimulatedWrapper } from './wrapper-memory.js';
 
-/** How a simulated job has ended: what its wrapper and payload have written. */
-export interface Conclusion {
-  /** Null: the wrapper has left no report. */
-  readonly report: WrapperReport | null;
-  readonly events: number | null;
-  readonly log: string;
-  /** What really befell it. */
-  readonly failure: FailureClass | null;
+/** A job whose time is over. */
+export interface JobAtEnd {
+  readonly name: string;
+  readonly task: CeTask;
+  readonly fate: Fate;
 }
 
 export interface ConclusionContext {
   readonly storages: StorageElements;
   /** Bytes of an output per event. */
   readonly bytesPerEvent: number;
-  readonly site: string;
 }
 
-/** Does what the job's wrapper would have done by its end: claims the attempt, looks at its inputs, stages its outputs out. Repeating it does no harm. */
-export async function concludeJob(
-  wrapper: SimulatedWrapper,
-  fate: Fate,
-  times: { startedAt: number; endedAt: number },
+/**
+ * Does what the wrappers of jobs would have done by their ends: claims the attempts, looks at their inputs, stages their outputs out. Answers in the
+ * order of the jobs. Repeating it does no harm.
+ */
+export async function concludeJobs(
+  jobs: readonly JobAtEnd[],
   context: ConclusionContext,
-): Promise<Conclusion> {
-  if (fate.failure === 'lost') {
-    return { report: null, events: null, log: 'Started.\n', failure: 'lost' };
-  }
-  const storages = new SimulatedStorages(context.storages);
-  const overWall = fate.wallSeconds > wrapper.wallSeconds;
-  const measured = {
-    ...times,
-    node: `${context.site.toLowerCase()}-${1 + (wrapper.name.length % 9)}.example.org`,
-    wallSeconds: overWall ? wrapper.wallSeconds : fate.wallSeconds,
-    cpuSeconds: fate.cpuSeconds,
-    memoryMB: fate.memoryMB,
-  };
-  const failed = (failure: FailureClass, symptom: Symptom): Conclusion => ({
-    failure,
-    report: {
-      ...measured,
-      outcome: 'failed',
-      step: symptom.step,
-      exitCode: symptom.exitCode,
-      reason: symptom.reason,
-      outputs: [],
-    },
-    events: null,
-    log: symptom.log,
-  });
-
-  if (!(await storages.claim(wrapper))) {
-    return failed('stage-out', {
-      ...SYMPTOMS['stage-out'],
-      reason: 'no storage takes the claim of this attempt',
-    });
-  }
-  for (const input of wrapper.stageIn) {
-    const complaint = await storages.complaintAbout(input);
-    if (complaint !== '') {
-      const failure = complaint.startsWith('input-corrupt') ? 'input-corrupt' : 'input-missing';
-      return failed(failure, { step: 'stage-in', exitCode: null, reason: complaint, log: '' });
-    }
-  }
-  const { failure } = fate;
-  if (failure !== null && failure in SYMPTOMS) {
-    return failed(failure, SYMPTOMS[failure as keyof typeof SYMPTOMS]);
-  }
-  if (overWall) return failed('wall-time', SYMPTOMS['wall-time']);
-  if (fate.memoryMB > wrapper.memoryMB) return failed('memory', SYMPTOMS.memory);
-
-  const events = Number(wrapper.variables.FABRICA_EVENTS ?? 0);
-  const staged = await storages.stageOut(wrapper, events * context.bytesPerEvent);
-  if (typeof staged === 'string') {
-    return failed('stage-out', { ...SYMPTOMS['stage-out'], reason: staged });
-  }
-  return {
-    report: {
-      ...measured,
-      outcome: 'done',
-      step: 'none',
-      exitCode: 0,
-      reason: '',
-      outputs: staged,
-    },
-    // A bad output shows by its events.
-    events: failure === 'bad-output' ? events - 1 : events,
-    failure,
-    log: `Simulated ${events} events with seed ${wrapper.variables.FABRICA_SEED ?? '-'}.\n`,
-  };
+): Promise<Ending[]> {
+  const conclusion = new JobsConclusion(context);
+  await conclusion.claim(jobs.filter(({ fate }) => fate.failure !== 'lost'));
+  await conclusion.stageIn(jobs.filter((job) => conclusion.runs(job)));
+  const good = jobs.filter((job) => conclusion.runs(job) && !conclusion.failsByFate(job));
+  await conclusion.stageOut(good);
+  return jobs.map((job) => conclusion.endingOf(job));
 }
 
-/** The storages as a wrapper reaches them: by url. */
-class SimulatedStorages {
-  readonly #storages: StorageElements;
+class JobsConclusion {
+  readonly #context: ConclusionContext;
+  readonly #failed = new Map<JobAtEnd, Ending>();
+  /** The storages that have taken a job's outputs. */
+  readonly #staged = new Map<JobAtEnd, string[]>();
+  readonly #destinations = new Map<CeTask['bundle'], readonly string[]>();
 
-  constructor(storages: StorageElements) {
-    this.#storages = storages;
+  constructor(context: ConclusionContext) {
+    this.#context = context;
   }
 
-  async claim(wrapper: SimulatedWrapper): Promise<boolean> {
-    for (const { storage, url } of wrapper.claims) {
-      const at = this.#at(storage, url);
-      if (at === null) continue;
-      try {
-        return await at.element.claim(at.path, wrapper.name);
-      } catch {
-        // The next one.
+  runs(job: JobAtEnd): boolean {
+    return job.fate.failure !== 'lost' && !this.#failed.has(job);
+  }
+
+  endingOf(job: JobAtEnd): Ending {
+    if (job.fate.failure === 'lost') return { how: 'lost' };
+    return this.#failed.get(job) ?? { how: 'done', storages: this.#staged.get(job) ?? [] };
+  }
+
+  async claim(jobs: readonly JobAtEnd[]): Promise<void> {
+    const fenced = jobs.filter((job) => this.#isFenced(job));
+    const claimed = await firstAnswers(
+      fenced,
+      (job, turn) =>
+        this.#at(this.#destinationsOf(job)[turn], () => ({
+          path: claimPath(job.task.bundle.recipe.claims, job.task.job),
+          holder: job.name,
+        })),
+      (storage, claims: readonly (Claim & StoredAt)[]) => this.#get(storage).claimAll(claims),
+    );
+    for (const [i, job] of fenced.entries()) {
+      if (claimed[i] === true) continue;
+      const reason = 'no storage takes the claim of this attempt';
+      this.#fail(job, 'stage-out', { ...SYMPTOMS['stage-out'], reason });
+    }
+  }
+
+  /** Looks at the inputs; one that several jobs share is looked at once. */
+  async stageIn(jobs: readonly JobAtEnd[]): Promise<void> {
+    const inputs = [...new Set(jobs.flatMap(inputsOf))];
+    const { storages } = this.#context;
+    const faults = await firstAnswers(
+      inputs,
+      (input, turn) => {
+        const there = input.replicas.filter(({ storage }) => storages.has(storage));
+        const replica = there[turn];
+        return replica === undefined ? undefined : { ...replica, input };
+      },
+      async (storage, replicas: readonly (StoredAt & { input: StageIn })[]) => {
+        const paths = replicas.map(({ path }) => path);
+        const found = await storages.get(storage).statAll(paths, { checksum: true });
+        return replicas.map(({ path, input }, i) => faultOf(path, input, found[i] ?? null));
+      },
+    );
+    const complaints = new Map<StageIn, string>();
+    for (const [i, input] of inputs.entries()) {
+      const fault = faults[i] ?? new Error('it has no replica');
+      if (fault !== GOOD) complaints.set(input, complaintOf(input, fault));
+    }
+    if (complaints.size === 0) return;
+    for (const job of jobs) {
+      const bad = inputsOf(job).find((input) => complaints.has(input));
+      if (bad === undefined) continue;
+      const reason = complaints.get(bad) ?? '';
+      const failure = reason.startsWith('input-corrupt') ? 'input-corrupt' : 'input-missing';
+      this.#fail(job, failure, { step: 'stage-in', exitCode: null, reason, log: '' });
+    }
+  }
+
+  /** True if the job fails by itself; notes how. */
+  failsByFate(job: JobAtEnd): boolean {
+    const { fate } = job;
+    const { memoryMB, wallSeconds } = job.task.bundle.recipe;
+    if (fate.failure !== null && fate.failure in SYMPTOMS) {
+      this.#fail(job, fate.failure, SYMPTOMS[fate.failure as keyof typeof SYMPTOMS]);
+    } else if (fate.wallSeconds > wallSeconds) {
+      this.#fail(job, 'wall-time', SYMPTOMS['wall-time']);
+    } else if (fate.memoryMB > memoryMB) {
+      this.#fail(job, 'memory', SYMPTOMS.memory);
+    }
+    return this.#failed.has(job);
+  }
+
+  /** Puts the outputs each at the first storage that takes it; of a job one of whose outputs finds no place, nothing is left. */
+  async stageOut(jobs: readonly JobAtEnd[]): Promise<void> {
+    const most = Math.max(0, ...jobs.map(({ task }) => task.bundle.recipe.outputs.length));
+    for (let index = 0; index < most; index++) {
+      const staging = jobs.filter(
+        (job) => job.task.bundle.recipe.outputs.length > index && this.runs(job),
+      );
+      const taken = await firstAnswers(
+        staging,
+        (job, turn) =>
+          this.#at(this.#destinationsOf(job)[turn], () => this.#output(job.task, index)),
+        (storage, files: readonly (MadeFile & StoredAt)[]) => this.#make(storage, files),
+      );
+      for (const [i, job] of staging.entries()) {
+        const storage = taken[i] ?? new Error('it has no destination');
+        if (typeof storage === 'string') this.#noteStaged(job, storage);
+        else await this.#giveUp(job, index, storage);
       }
     }
-    return wrapper.claims.length === 0;
   }
 
-  /** What is wrong with all replicas of an input, as a wrapper would tell it; empty if one is good. */
-  async complaintAbout(input: WrapperInput): Promise<string> {
-    let complaint = `input-missing: ${input.name}: it has no replica`;
-    for (const url of input.urls) {
-      for (const name of this.#storages.names()) {
-        const element = this.#storages.get(name);
-        const path = element.pathOf(url);
-        if (path === null) continue;
-        const fault = await faultOf(element, path, input);
-        if (fault === '') return '';
-        complaint = fault;
-      }
+  async #make(
+    storage: string,
+    files: readonly (MadeFile & StoredAt)[],
+  ): Promise<(string | Error)[]> {
+    const complaint = (error: unknown): Error => new Error(`${storage}: ${messageOf(error)}`);
+    try {
+      const failures = await this.#get(storage).makeAll(files);
+      return failures.map((failure) => (failure === null ? storage : complaint(failure)));
+    } catch (error) {
+      throw complaint(error);
     }
-    return complaint;
   }
 
-  /** The outputs, each at the first storage that takes it; or why one finds no place, and then nothing is left of the others. */
-  async stageOut(
-    wrapper: SimulatedWrapper,
-    bytes: number,
-  ): Promise<WrapperOutputReport[] | string> {
-    const staged: WrapperOutputReport[] = [];
-    for (const [index, { level, file, destinations }] of wrapper.outputs.entries()) {
-      let why = 'it has no destination';
-      const size = Math.max(1, Math.round(bytes));
-      const adler32 = contentOf(wrapper, level);
-      let output: WrapperOutputReport | null = null;
-      for (const { storage, url } of destinations) {
-        const at = this.#at(storage, url);
-        if (at === null) continue;
-        try {
-          await at.element.make(at.path, { size, adler32 });
-          output = { index, level, storage, size, url };
-          break;
-        } catch (error) {
-          why = `${storage}: ${messageOf(error)}`;
-        }
-      }
-      if (output === null) {
-        for (const one of staged) {
-          const at = this.#at(one.storage, one.url);
-          await at?.element.remove(at.path).catch(() => undefined);
-        }
-        return `${file}: ${why}`;
-      }
-      staged.push(output);
+  #noteStaged(job: JobAtEnd, storage: string): void {
+    const staged = this.#staged.get(job);
+    if (staged === undefined) this.#staged.set(job, [storage]);
+    else staged.push(storage);
+  }
+
+  async #giveUp(job: JobAtEnd, index: number, why: Error): Promise<void> {
+    const file = job.task.bundle.recipe.outputs[index]?.file ?? '';
+    const reason = `${file}: ${messageOf(why)}`;
+    this.#fail(job, 'stage-out', { ...SYMPTOMS['stage-out'], reason });
+    for (const [i, storage] of (this.#staged.get(job) ?? []).entries()) {
+      const { path } = this.#output(job.task, i);
+      await this.#get(storage)
+        .remove(path)
+        .catch(() => undefined);
     }
-    return staged;
   }
 
-  #at(storage: string, url: string): { element: SimulatedStorage; path: string } | null {
-    if (!this.#storages.has(storage)) return null;
-    const element = this.#storages.get(storage);
-    const path = element.pathOf(url);
-    return element instanceof SimulatedStorage && path !== null ? { element, path } : null;
+  #output(task: CeTask, index: number): MadeFile {
+    const size = Math.max(1, Math.round(task.job.events * this.#context.bytesPerEvent));
+    const level = task.bundle.recipe.outputs[index]?.level ?? '';
+    return { path: outputPath(task, index), size, adler32: contentOf(task, level) };
+  }
+
+  #fail(job: JobAtEnd, failure: FailureClass, symptom: Symptom): void {
+    this.#failed.set(job, { how: 'failed', failure, symptom });
+  }
+
+  /** An attempt without a storage to claim it on is not fenced. */
+  #isFenced({ task }: JobAtEnd): boolean {
+    const { storages } = this.#context;
+    return task.bundle.recipe.destinations.some((name) => storages.has(name));
+  }
+
+  #destinationsOf({ task: { bundle } }: JobAtEnd): readonly string[] {
+    const known = this.#destinations.get(bundle);
+    if (known !== undefined) return known;
+    const { storages } = this.#context;
+    const found = bundle.recipe.destinations.filter(
+      (name) => storages.has(name) && storages.get(name) instanceof SimulatedStorage,
+    );
+    this.#destinations.set(bundle, found);
+    return found;
+  }
+
+  #at<T>(storage: string | undefined, what: () => T): (T & { storage: string }) | undefined {
+    return storage === undefined ? undefined : { ...what(), storage };
+  }
+
+  #get(name: string): SimulatedStorage {
+    const storage = this.#context.storages.get(name);
+    if (storage instanceof SimulatedStorage) return storage;
+    throw new Error(`${name} is not simulated`);
   }
 }
 
-async function faultOf(
-  element: StorageElement,
+const inputsOf = ({ task }: JobAtEnd): readonly StageIn[] => [
+  ...task.bundle.recipe.payload,
+  ...task.files,
+  ...task.overlay,
+];
+
+/** What is told of an input that is as it should be. */
+const GOOD = 'good';
+
+/** What is wrong with a replica. */
+function faultOf(
   path: string,
-  input: WrapperInput,
-): Promise<string> {
-  try {
-    const found = await element.stat(path, { checksum: true });
-    if (found === null) return `input-missing: ${input.name}: ${path} is not there`;
-    if (found.size !== input.size || found.adler32 !== input.adler32) {
-      return `input-corrupt: ${input.name}: ${path} has ${found.size} bytes, adler32 ${found.adler32 ?? '-'}`;
-    }
-    return '';
-  } catch (error) {
-    return `input-missing: ${input.name}: ${messageOf(error)}`;
-  }
+  input: StageIn,
+  found: { readonly size: number; readonly adler32?: string } | null,
+): typeof GOOD | Error {
+  if (found === null) return new Error(`${path} is not there`);
+  if (found.size === input.size && found.adler32 === input.adler32) return GOOD;
+  return new CorruptReplica(`${path} has ${found.size} bytes, adler32 ${found.adler32 ?? '-'}`);
+}
+
+class CorruptReplica extends Error {}
+
+/** What is wrong with all replicas of an input, as a wrapper would tell it. */
+function complaintOf({ name }: StageIn, fault: Error): string {
+  const what = fault instanceof CorruptReplica ? 'input-corrupt' : 'input-missing';
+  return `${what}: ${name}: ${messageOf(fault)}`;
+}
+
+/** Where an output lies on the storage that has taken it. */
+export function outputPath({ bundle, job }: CeTask, index: number): string {
+  const output = bundle.recipe.outputs[index];
+  return output === undefined ? '' : physicalPath(bundle.epoch, lfnOf(output.naming, job));
 }
 
 /** A checksum that stands for the content: the same events of the same seed, or the same inputs, give the same. */
-function contentOf({ variables, stageIn }: SimulatedWrapper, level: string): string {
-  const { FABRICA_SEED, FABRICA_FIRST_EVENT, FABRICA_EVENTS } = variables;
+function contentOf({ bundle, files, job, overlay }: CeTask, level: string): string {
   const identity = [
-    level,
-    ...[FABRICA_SEED, FABRICA_FIRST_EVENT, FABRICA_EVENTS],
-    ...stageIn.map(({ adler32 }) => adler32),
+    ...[level, job.seed, job.firstEvent, job.events],
+    ...[...bundle.recipe.payload, ...files, ...overlay].map(({ adler32 }) => adler32),
   ];
-  return createHash('sha256').update(identity.join('/')).digest('hex').slice(0, 8);
+  return hash('sha256', identity.join('/'), 'hex').slice(0, 8);
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { FailureClass } from '../../domain/failure-class.js';
 
 /** A positive quantity that varies: log-normal, half of the values are below the median; `spread` is the sigma of its logarithm. */
@@ -68,9 +68,10 @@ export function fateOf(profile: FateProfile, key: FateKey, events: number): Fate
 
 function failureOf(failures: FateProfile['failures'], draw: number): FailureClass | null {
   let upTo = 0;
-  for (const [failure, rate] of Object.entries(failures) as [FailureClass, number][]) {
-    upTo += rate;
-    if (draw < upTo) return failure;
+  for (const failure in failures) {
+    // The keys of a plain record of classes.
+    upTo += failures[failure as FailureClass] ?? 0;
+    if (draw < upTo) return failure as FailureClass;
   }
   return null;
 }
@@ -83,6 +84,6 @@ function valueOf({ median, spread }: Distribution, first: number, second: number
 
 /** Up to eight independent numbers from 0 to 1 (1 excluded) that belong to a text. */
 function draws(text: string): (index: number) => number {
-  const bytes = createHash('sha256').update(text).digest();
-  return (index) => bytes.readUInt32BE(4 * index) / 2 ** 32;
+  const digits = hash('sha256', text, 'hex');
+  return (index) => Number.parseInt(digits.slice(8 * index, 8 * index + 8), 16) / 2 ** 32;
 }

@@ -1,4 +1,5 @@
 import type Database from 'better-sqlite3';
+import { asError } from '../../domain/errors.js';
 
 interface Write {
   /** Runs the work; answers how its promise is to be settled once the transaction is committed. */
@@ -58,6 +59,3 @@ export class SharedTransaction {
     }
   }
 }
-
-const asError = (error: unknown): Error =>
-  error instanceof Error ? error : new Error(String(error));

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { Readable } from 'node:stream';
@@ -7,7 +7,13 @@ import Database from 'better-sqlite3';
 import { Adler32, adler32 } from '../../domain/adler32.js';
 import type { Clock } from '../../domain/clock.js';
 import { FabricaError, messageOf } from '../../domain/errors.js';
-import type { Expected, Space, StorageElement, StoredFile } from '../storage/storage-element.js';
+import type {
+  BulkOptions,
+  Expected,
+  Space,
+  StorageElement,
+  StoredFile,
+} from '../storage/storage-element.js';
 import { checkForeignPath, checkStoragePath } from '../storage/storage-path.js';
 import { beginOf } from './begin.js';
 import { isOut, type Outage } from './outage.js';
@@ -20,7 +26,7 @@ export interface SimulatedStorageOptions {
   /** Bytes. */
   readonly capacity: number;
   readonly readOnly: boolean;
-  /** Each call takes this long, ms. */
+  /** Each call takes this long, ms, for however many files it is. */
   readonly slowness: number;
   /** For how many of its files, 0..1, it tells a wrong checksum. */
   readonly lies: number;
@@ -30,10 +36,19 @@ export interface SimulatedStorageOptions {
   readonly clock: Clock;
 }
 
-interface Row {
+/** A file of a simulated job: its size and checksum stand for its content. */
+export interface MadeFile extends Expected {
   readonly path: string;
-  readonly size: number;
-  readonly adler32: string;
+}
+
+/** The attempt that `holder` names claims a path. */
+export interface Claim {
+  readonly path: string;
+  readonly holder: string;
+}
+
+interface ListedRow extends Expected {
+  readonly path: string;
 }
 
 /** Trouble that somebody makes while it is used, by a change of its database; it comes on top of the configured one. */
@@ -107,17 +122,26 @@ export class SimulatedStorage implements StorageElement {
     storagePath: string,
     options: { checksum?: boolean } = {},
   ): Promise<StoredFile | null> {
-    await this.#answer(storagePath, checkForeignPath);
-    const row = this.#row(storagePath);
-    if (row === undefined) return null;
-    const { path: found, size } = row;
-    return options.checksum === true
-      ? { path: found, size, adler32: this.#told(row) }
-      : { path: found, size };
+    return (await this.statAll([storagePath], options))[0] ?? null;
+  }
+
+  async statAll(
+    paths: readonly string[],
+    { checksum = false, signal }: BulkOptions & { checksum?: boolean } = {},
+  ): Promise<(StoredFile | null)[]> {
+    await this.#answer(paths, checkForeignPath, signal);
+    return paths.map((one) => {
+      const row = this.#row(one);
+      if (row === undefined) return null;
+      const { size } = row;
+      return checksum
+        ? { path: one, size, adler32: this.#told(one, row.adler32) }
+        : { path: one, size };
+    });
   }
 
   async put(source: Readable, storagePath: string, expected: Expected): Promise<void> {
-    const trouble = await this.#answer(storagePath);
+    const trouble = await this.#answer([storagePath]);
     const { content, ...found } = await this.#received(source, storagePath);
     if (found.size !== expected.size || found.adler32 !== expected.adler32) {
       throw this.#failure(
@@ -126,7 +150,7 @@ export class SimulatedStorage implements StorageElement {
         `got ${found.size} bytes, adler32 ${found.adler32}, instead of ${expected.size} bytes, adler32 ${expected.adler32}`,
       );
     }
-    await this.#write(storagePath, expected, content, trouble);
+    await this.#write([{ ...expected, path: storagePath, content }], trouble);
   }
 
   async #received(
@@ -155,7 +179,7 @@ export class SimulatedStorage implements StorageElement {
   }
 
   async read(storagePath: string): Promise<Readable> {
-    await this.#answer(storagePath);
+    await this.#answer([storagePath]);
     const content = this.#content(storagePath);
     if (content === undefined) {
       throw this.#failure('FABRICA_STORAGE_UNREACHABLE', storagePath, 'has no such file');
@@ -179,7 +203,7 @@ export class SimulatedStorage implements StorageElement {
     if (!(source instanceof SimulatedStorage)) {
       return this.put(await source.read(sourcePath), storagePath, expected);
     }
-    const trouble = await this.#answer(storagePath);
+    const trouble = await this.#answer([storagePath]);
     const found = await source.stat(sourcePath);
     const row = source.#row(sourcePath);
     if (found === null || row === undefined) {
@@ -192,23 +216,29 @@ export class SimulatedStorage implements StorageElement {
         `got ${row.size} bytes, adler32 ${row.adler32}, from ${source.name}, instead of ${expected.size} bytes, adler32 ${expected.adler32}`,
       );
     }
-    await this.#write(storagePath, expected, source.#content(sourcePath) ?? null, trouble);
+    const content = source.#content(sourcePath) ?? null;
+    await this.#write([{ ...expected, path: storagePath, content }], trouble);
   }
 
-  /** Makes a file of a simulated job: its size and checksum stand for its content. */
-  async make(storagePath: string, file: Expected): Promise<void> {
-    await this.#write(storagePath, file, null, await this.#answer(storagePath));
+  /** Makes files of simulated jobs; answers for each why it could not, or null. Fails as a whole if it takes none. */
+  async makeAll(files: readonly MadeFile[]): Promise<(FabricaError | null)[]> {
+    const trouble = await this.#answer(files.map((file) => file.path));
+    this.#refuseWrites(files[0]?.path ?? '/', trouble);
+    return this.#writes.run(() => this.#add(files, trouble));
   }
 
-  /** Creates a claim; false if another holder has it. */
-  async claim(storagePath: string, holder: string): Promise<boolean> {
-    this.#refuseWrites(storagePath, await this.#answer(storagePath));
-    const content = Buffer.from(holder);
-    const checksum = adler32(content);
-    return this.#writes.run(() => {
-      this.#statements.claim.run(storagePath, content.length, checksum, content);
-      return this.#content(storagePath)?.equals(content) ?? false;
-    });
+  /** Creates claims; false for those that another holder has. */
+  async claimAll(claims: readonly Claim[]): Promise<boolean[]> {
+    const trouble = await this.#answer(claims.map((claim) => claim.path));
+    this.#refuseWrites(claims[0]?.path ?? '/', trouble);
+    return this.#writes.run(() =>
+      claims.map(({ path: claimed, holder }) => {
+        const content = Buffer.from(holder);
+        const { add } = this.#statements;
+        const { changes } = add.run(claimed, content.length, adler32(content), content);
+        return changes === 1 || (this.#content(claimed)?.equals(content) ?? false);
+      }),
+    );
   }
 
   /** The bytes of a file, null where only its size and checksum are kept; undefined if it is not there. */
@@ -217,20 +247,33 @@ export class SimulatedStorage implements StorageElement {
   }
 
   async remove(storagePath: string): Promise<'removed' | 'absent'> {
-    this.#refuseWrites(storagePath, await this.#answer(storagePath, checkForeignPath));
-    const { changes } = await this.#writes.run(() => this.#statements.remove.run(storagePath));
-    return changes === 1 ? 'removed' : 'absent';
+    return (await this.#remove([storagePath])) === 1 ? 'removed' : 'absent';
+  }
+
+  async removeAll(paths: readonly string[], { signal }: BulkOptions = {}): Promise<void> {
+    await this.#remove(paths, signal);
+  }
+
+  /** Returns how many of them there were. */
+  async #remove(paths: readonly string[], signal?: AbortSignal): Promise<number> {
+    const trouble = await this.#answer(paths, checkForeignPath, signal);
+    this.#refuseWrites(paths[0] ?? '/', trouble);
+    return this.#writes.run(() => {
+      let removed = 0;
+      for (const one of paths) removed += this.#statements.remove.run(one).changes;
+      return removed;
+    });
   }
 
   async removeTree(directory: string): Promise<void> {
     checkStoragePath(this.name, directory);
-    this.#refuseWrites(directory, await this.#answer(directory));
+    this.#refuseWrites(directory, await this.#answer([directory]));
     await this.#writes.run(() => this.#statements.removeTree.run(...below(directory)));
   }
 
   async *list(directory: string, begin = ''): AsyncIterable<StoredFile> {
-    await this.#answer(directory);
-    const page = this.#database.prepare<[string, string], Row>(
+    await this.#answer(directory === '/' ? [] : [directory]);
+    const page = this.#database.prepare<[string, string], ListedRow>(
       'select path, size, adler32 from files where path > ? and path < ? order by path limit 1000',
     );
     const [start, end] = below(directory);
@@ -245,35 +288,44 @@ export class SimulatedStorage implements StorageElement {
   }
 
   async space(): Promise<Space> {
-    const trouble = await this.#answer('/');
+    const trouble = await this.#answer([]);
     return { total: this.#options.capacity, free: Math.max(0, this.#room(trouble)) };
   }
 
   async check(): Promise<void> {
-    this.#refuseWrites('/', await this.#answer('/'));
+    this.#refuseWrites('/', await this.#answer([]));
   }
 
-  #row(storagePath: string): Row | undefined {
+  #row(storagePath: string): Expected | undefined {
     return this.#statements.row.get(storagePath);
   }
 
   async #write(
-    storagePath: string,
-    file: Expected,
-    content: Buffer | null,
+    files: readonly (MadeFile & { content?: Buffer | null })[],
     trouble: Trouble,
   ): Promise<void> {
-    this.#refuseWrites(storagePath, trouble);
-    await this.#writes.run(() => {
-      const known = this.#row(storagePath);
-      if (known !== undefined) {
-        if (known.size === file.size && known.adler32 === file.adler32) return;
-        throw this.#failure('FABRICA_STORAGE_EXISTS', storagePath, 'holds another file there');
+    this.#refuseWrites(files[0]?.path ?? '/', trouble);
+    const [failure] = await this.#writes.run(() => this.#add(files, trouble));
+    if (failure) throw failure;
+  }
+
+  /** Within a transaction; answers for each why it is not there. */
+  #add(
+    files: readonly (MadeFile & { content?: Buffer | null })[],
+    trouble: Trouble,
+  ): (FabricaError | null)[] {
+    const { add } = this.#statements;
+    let room = this.#room(trouble);
+    return files.map(({ path: made, size, adler32: checksum, content = null }) => {
+      if (size <= room && add.run(made, size, checksum, content).changes === 1) {
+        room -= size;
+        return null;
       }
-      if (file.size > this.#room(trouble)) {
-        throw this.#failure('FABRICA_STORAGE_FULL', storagePath, 'is full');
-      }
-      this.#statements.add.run(storagePath, file.size, file.adler32, content);
+      const known = this.#row(made);
+      if (known === undefined) return this.#failure('FABRICA_STORAGE_FULL', made, 'is full');
+      return known.size === size && known.adler32 === checksum
+        ? null
+        : this.#failure('FABRICA_STORAGE_EXISTS', made, 'holds another file there');
     });
   }
 
@@ -285,22 +337,27 @@ export class SimulatedStorage implements StorageElement {
   }
 
   /** The checksum, or for some files another one. */
-  #told(row: Row): string {
-    if (this.#options.lies === 0) return row.adler32;
-    const bytes = createHash('sha256').update(`${this.name}${row.path}`).digest();
-    if (bytes.readUInt32BE(0) / 2 ** 32 >= this.#options.lies) return row.adler32;
-    return row.adler32 === 'deadbeef' ? 'feedbeef' : 'deadbeef';
+  #told(storagePath: string, checksum: string): string {
+    if (this.#options.lies === 0) return checksum;
+    const digits = hash('sha256', `${this.name}${storagePath}`, 'hex');
+    if (Number.parseInt(digits.slice(0, 8), 16) / 2 ** 32 >= this.#options.lies) return checksum;
+    return checksum === 'deadbeef' ? 'feedbeef' : 'deadbeef';
   }
 
   /** Throws if it does not answer now; tells the trouble that it is in. */
-  async #answer(storagePath: string, check = checkStoragePath): Promise<Trouble> {
-    if (storagePath !== '/') check(this.name, storagePath);
+  async #answer(
+    paths: readonly string[],
+    check = checkStoragePath,
+    signal?: AbortSignal,
+  ): Promise<Trouble> {
+    for (const one of paths) check(this.name, one);
     const { outages, speed, clock } = this.#options;
     const trouble = this.#troubleNow();
     const slowness = this.#options.slowness + trouble.slowness;
     if (slowness > 0) await delay(slowness);
+    signal?.throwIfAborted();
     if (trouble.isOut === 1 || isOut(outages, ((clock.now() - this.#begin) / 1000) * speed)) {
-      throw this.#failure('FABRICA_STORAGE_UNREACHABLE', storagePath, 'does not answer');
+      throw this.#failure('FABRICA_STORAGE_UNREACHABLE', paths[0] ?? '/', 'does not answer');
     }
     return trouble;
   }
@@ -335,14 +392,13 @@ const NO_TROUBLE: Trouble = { readOnly: 0, isFull: 0, isOut: 0, slowness: 0 };
 
 function statementsOf(database: Database.Database) {
   return {
-    row: database.prepare<[string], Row>('select path, size, adler32 from files where path = ?'),
+    row: database.prepare<[string], Expected>('select size, adler32 from files where path = ?'),
     content: database
       .prepare<[string], Buffer | null>('select content from files where path = ?')
       .pluck(),
     used: database.prepare<[], number>('select used from room').pluck(),
     trouble: database.prepare<[], Trouble>('select readOnly, isFull, isOut, slowness from trouble'),
-    add: database.prepare('insert into files values (?, ?, ?, ?)'),
-    claim: database.prepare('insert into files values (?, ?, ?, ?) on conflict do nothing'),
+    add: database.prepare('insert into files values (?, ?, ?, ?) on conflict do nothing'),
     remove: database.prepare('delete from files where path = ?'),
     removeTree: database.prepare('delete from files where path > ? and path < ?'),
   };

@@ -3,9 +3,16 @@ import type { Dirent, Stats } from 'node:fs';
 import { constants, promises as fs } from 'node:fs';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
+import pMap from 'p-map';
 import { Adler32 } from '../../domain/adler32.js';
 import { FabricaError, messageOf } from '../../domain/errors.js';
-import type { Expected, Space, StorageElement, StoredFile } from './storage-element.js';
+import type {
+  BulkOptions,
+  Expected,
+  Space,
+  StorageElement,
+  StoredFile,
+} from './storage-element.js';
 import { checkForeignPath, checkStoragePath, isWithin } from './storage-path.js';
 
 /** What an unfinished write is called until it is whole: this, a unique part, `-`, and the name. */
@@ -14,6 +21,9 @@ export const PART_PREFIX = '.part-';
 const PROBE = /^\.part-[0-9a-f]{12}-check$/;
 /** Nobody still works with an older probe, ms. */
 const PROBE_LIFE = 60_000;
+
+/** Files that are worked on at once: the answers of a disk take longer than the work. */
+const AT_ONCE = 16;
 
 /** Bytes read at once. */
 const CHUNK = 1024 * 1024;
@@ -70,6 +80,13 @@ export class DirectoryStorage implements StorageElement {
     });
   }
 
+  statAll(
+    paths: readonly string[],
+    { checksum = false, signal }: BulkOptions & { checksum?: boolean } = {},
+  ): Promise<(StoredFile | null)[]> {
+    return pMap(paths, (one) => this.stat(one, { checksum }), { concurrency: AT_ONCE, signal });
+  }
+
   async put(source: Readable, storagePath: string, expected: Expected): Promise<void> {
     try {
       checkStoragePath(this.name, storagePath);
@@ -117,6 +134,10 @@ export class DirectoryStorage implements StorageElement {
       await this.#removeEmpty(path.dirname(storagePath));
       return 'removed';
     });
+  }
+
+  async removeAll(paths: readonly string[], { signal }: BulkOptions = {}): Promise<void> {
+    await pMap(paths, (one) => this.remove(one), { concurrency: AT_ONCE, signal });
   }
 
   async removeTree(directory: string): Promise<void> {

@@ -22,6 +22,11 @@ export interface Expected {
   readonly adler32: string;
 }
 
+/** Of work on many files. When the signal aborts, the work stops where it is and fails with its reason. */
+export interface BulkOptions {
+  readonly signal?: AbortSignal;
+}
+
 /**
  * One storage. Paths begin with `/` and never leave the root (`FABRICA_STORAGE_PATH`). Nothing is ever overwritten, and no file
  * is seen under its name before it is whole. Every method throws `FABRICA_STORAGE_UNREACHABLE` if the storage does not answer,
@@ -40,6 +45,12 @@ export interface StorageElement {
   /** The file, or null if there is none. With `checksum`, its adler32 as the storage computes it from what it holds. */
   stat(path: string, options?: { checksum?: boolean }): Promise<StoredFile | null>;
 
+  /** As `stat`, for many: an answer per path, in the same order. Fails as a whole if it fails for one. */
+  statAll(
+    paths: readonly string[],
+    options?: BulkOptions & { checksum?: boolean },
+  ): Promise<(StoredFile | null)[]>;
+
   /**
    * Writes a file. Afterwards it is durable under `path` with the expected size and checksum. If a file is there already: nothing
    * happens when it is the expected one, else `FABRICA_STORAGE_EXISTS`. If what arrived differs from what is expected, nothing is
@@ -55,6 +66,9 @@ export interface StorageElement {
 
   /** Afterwards the file is not there. Removing what is not there is no error. Empty parent directories go as well. */
   remove(path: string): Promise<'removed' | 'absent'>;
+
+  /** As `remove`, for many. Fails as a whole if it fails for one; others may be gone then. */
+  removeAll(paths: readonly string[], options?: BulkOptions): Promise<void>;
 
   /** Afterwards nothing is below the directory, nor the directory itself. */
   removeTree(directory: string): Promise<void>;

@@ -5,7 +5,8 @@ import { LARGEST_ANSWER, logText } from '../../../activities/log-text.js';
 import { unpack } from '../../../activities/packed.js';
 import { attemptRanges, type AttemptReport } from '../../../domain/bundle.js';
 import { jobFolder } from '../../../grid/compute/local-job.js';
-import { wrapperReportText, type WrapperReport } from '../../../grid/compute/wrapper-report.js';
+import type { WrapperReport } from '../../../grid/compute/wrapper-report.js';
+import { wrapperReportText } from '../../grid/compute/wrapper-report-text.js';
 import { SiteRoom } from './site-room.js';
 
 let room: SiteRoom;

@@ -6,7 +6,7 @@ import { configurationSchema } from '../../../domain/configuration.js';
 import { systemClock } from '../../../domain/clock.js';
 import { silentLog } from '../../../domain/log.js';
 import { LocalComputeElement } from '../../../grid/compute/local.js';
-import type { CeJob } from '../../../grid/compute/compute-element.js';
+import type { WrappedJob } from '../../../grid/compute/compute-element.js';
 import { prepareDirectoryStorage } from '../../../grid/storage/directory.js';
 import { createStorageElements } from '../../../grid/storage/storage-elements.js';
 import { jobOf } from '../../grid/compute/job-fixture.js';
@@ -57,7 +57,9 @@ export class SiteRoom {
 
   /** Jobs of production `p` from number 1, each a shell command, run to their ends. */
   async ran(commands: readonly string[]): Promise<BundleHandle> {
-    const jobs: CeJob[] = commands.map((command, i) => jobOf(`e1aaaaaa.p.${i + 1}.1`, command));
+    const jobs: WrappedJob[] = commands.map((command, i) =>
+      jobOf(`e1aaaaaa.p.${i + 1}.1`, command),
+    );
     await this.compute.submit(jobs);
     const names = jobs.map(({ name }) => name);
     for (;;) {

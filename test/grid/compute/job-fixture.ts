@@ -1,11 +1,11 @@
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
-import type { CeJob, CeStatus } from '../../../grid/compute/compute-element.js';
+import type { CeStatus, WrappedJob } from '../../../grid/compute/compute-element.js';
 import type { LocalComputeElement } from '../../../grid/compute/local.js';
 import { parseWrapperReport } from '../../../grid/compute/wrapper-report.js';
 import type { WrapperSpec } from '../../../grid/compute/wrapper.js';
 
 /** A job that runs a shell command, without claim, inputs and outputs. */
-export function jobOf(name: string, command: string): CeJob {
+export function jobOf(name: string, command: string): WrappedJob {
   const wrapper: WrapperSpec = {
     name,
     command: ['sh', '-c', command],
@@ -34,7 +34,8 @@ export async function allEnded(element: LocalComputeElement, names: string[]): P
 
 /** What a job's wrapper says of it. */
 export function outcomeOf({ report }: CeStatus): string {
-  return report === null ? 'no report' : parseWrapperReport(report).outcome;
+  if (report === null) return 'no report';
+  return (typeof report === 'string' ? parseWrapperReport(report) : report).outcome;
 }
 
 /** Fails after about four seconds. */

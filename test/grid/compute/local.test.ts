@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { wrapperScript } from '../../../grid/compute/wrapper.js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { CeJob, CeStatus } from '../../../grid/compute/compute-element.js';
+import type { CeStatus, WrappedJob } from '../../../grid/compute/compute-element.js';
 import { LAUNCHER, jobFolder } from '../../../grid/compute/local-job.js';
 import { LocalComputeElement } from '../../../grid/compute/local.js';
 import { allEnded, jobOf, outcomeOf, processesIn, readOr, until } from './job-fixture.js';
@@ -36,10 +36,10 @@ function open(slots = 2): LocalComputeElement {
   return element;
 }
 
-const jobsOf = (count: number, command: (index: number) => string): CeJob[] =>
+const jobsOf = (count: number, command: (index: number) => string): WrappedJob[] =>
   Array.from({ length: count }, (_, index) => jobOf(`e1.p.${index}.1`, command(index)));
 
-const namesOf = (jobs: readonly CeJob[]): string[] => jobs.map(({ name }) => name);
+const namesOf = (jobs: readonly WrappedJob[]): string[] => jobs.map(({ name }) => name);
 
 async function statusOf(element: LocalComputeElement, name: string): Promise<CeStatus> {
   const [status] = await element.poll([name]);

@@ -13,7 +13,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { wrapperScript } from '../../../grid/compute/wrapper.js';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { CeJob } from '../../../grid/compute/compute-element.js';
+import type { WrappedJob } from '../../../grid/compute/compute-element.js';
 import {
   CAME_SECOND,
   forbidStart,
@@ -72,7 +72,7 @@ function pilotsOf(place: string): number[] {
 }
 
 /** A job that notes when it begins and ends in `trace`. */
-const traced = (name: string, seconds: number): CeJob =>
+const traced = (name: string, seconds: number): WrappedJob =>
   jobOf(
     name,
     `echo "+ ${name}" >>${at('trace')}; sleep ${seconds}; echo "- ${name}" >>${at('trace')}`,
@@ -94,7 +94,7 @@ function mostAtOnce(): number {
 }
 
 /** Puts a job into the spool as a computing element does. */
-function lay(job: CeJob): Fed {
+function lay(job: WrappedJob): Fed {
   const place = jobFolder(spool(), job.name);
   mkdirSync(place, { recursive: true });
   writeFileSync(path.join(place, 'wrapper.sh'), wrapperScript(job.wrapper));

@@ -1,17 +1,16 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { CeJob, CeStatus } from '../../../grid/compute/compute-element.js';
-import {
-  parsePayloadReport,
-  parseWrapperReport,
-  type WrapperReport,
-} from '../../../grid/compute/wrapper-report.js';
+import type { WrapperReport } from '../../../grid/compute/wrapper-report.js';
+import type { JobRecipe } from '../../../domain/bundle.js';
 import {
   SimulatedComputeElement,
   type SimulatedComputeOptions,
 } from '../../../grid/simulated/compute.js';
+import { outputPath } from '../../../grid/simulated/conclusion.js';
 import { fateOf, type FateProfile } from '../../../grid/simulated/fate.js';
 import { SimulatedStorage } from '../../../grid/simulated/storage.js';
 import { storagesOf } from './storages-of.js';
@@ -62,35 +61,42 @@ const failing = (failures: FateProfile['failures']): Partial<SimulatedComputeOpt
   profile: { ...PROFILE, failures },
 });
 
-/** A job of 1000 events: an hour of simulated time, a second of the clock. */
-function jobOf(job: number, attempt = 1): CeJob {
-  const name = `e1.mc.${job}.${attempt}`;
-  const target = (file: string) => [{ storage: 'NEAR', url: near.url(file) }];
-  return {
-    name,
-    wrapper: {
-      name,
-      command: ['true'],
-      environment: '',
-      validation: [],
-      stageIn: [],
-      outputs: [
-        { level: 'mdst', file: 'out.root', destinations: target(`/mc/${job}.${attempt}.root`) },
-      ],
-      claims: target(`/.claims/${job}.${attempt}`),
-      wallSeconds: 7200,
-      memoryMB: 2000,
-      diskMB: 20_000,
-      variables: {
-        FABRICA_PRODUCTION: 'mc',
-        FABRICA_JOB: String(job),
-        FABRICA_ATTEMPT: String(attempt),
-        FABRICA_SEED: String(1000 + job),
-        FABRICA_FIRST_EVENT: '1',
-        FABRICA_EVENTS: '1000',
-      },
+type SimulatedJob = Pick<CeJob, 'name' | 'task'>;
+
+const RECIPE: JobRecipe = {
+  command: ['true'],
+  environment: '',
+  payload: [],
+  validation: [],
+  outputs: [
+    {
+      level: 'mdst',
+      file: 'out.root',
+      naming: { directory: '/mc/sub{sub}', file: '{index}.{task}.root' },
     },
+  ],
+  destinations: ['NEAR'],
+  claims: '/.claims',
+  wallSeconds: 7200,
+  memoryMB: 2000,
+  diskMB: 20_000,
+};
+
+/** A job of 1000 events: an hour of simulated time, a second of the clock. */
+function jobOf(job: number, attempt = 1, change: Partial<JobRecipe> = {}): SimulatedJob {
+  const order = { ...{ job, attempt, seed: 1000 + job }, firstEvent: 1, events: 1000, index: job };
+  const bundle = {
+    ...{ epoch: 'e1', production: 'mc', site: 'KMI' },
+    recipe: { ...RECIPE, ...change },
   };
+  const task = { bundle, job: order, files: [], overlay: [] };
+  return { name: `e1.mc.${job}.${attempt}`, task };
+}
+
+/** Where its output lies. */
+function pathOf(job: number, attempt = 1): string {
+  const { task } = jobOf(job, attempt);
+  return outputPath(task, 0);
 }
 
 async function statusOf(ce: SimulatedComputeElement, name: string): Promise<CeStatus> {
@@ -99,8 +105,14 @@ async function statusOf(ce: SimulatedComputeElement, name: string): Promise<CeSt
   return status;
 }
 
-const reportOf = async (ce: SimulatedComputeElement, name: string): Promise<WrapperReport> =>
-  parseWrapperReport((await statusOf(ce, name)).report ?? '');
+async function reportOf(ce: SimulatedComputeElement, name: string): Promise<WrapperReport> {
+  const { report } = await statusOf(ce, name);
+  if (report === null || typeof report === 'string') throw new Error(`${name} tells ${report}`);
+  return report;
+}
+
+const outcomeOf = (report: string | WrapperReport): string =>
+  typeof report === 'string' ? report : report.outcome;
 
 describe('a simulated computing element', () => {
   it('runs jobs as slots become free, in order, and remembers them in the next process', async () => {
@@ -152,9 +164,9 @@ describe('a simulated computing element', () => {
       memoryMB: 1000,
     });
     const path = near.pathOf(report.outputs[0]?.url ?? '') ?? '';
-    expect(await near.stat(path)).toMatchObject({ path: '/mc/1.1.root', size: 1_000_000 });
+    expect(await near.stat(path)).toMatchObject({ path: pathOf(1), size: 1_000_000 });
     const { payloadReport } = await statusOf(ce, 'e1.mc.1.1');
-    expect(parsePayloadReport(payloadReport ?? '')).toEqual({ events: 1000, problem: '' });
+    expect(payloadReport).toEqual({ events: 1000, problem: '' });
   });
 
   it('gives the same events the same content, wherever they are made', async () => {
@@ -162,9 +174,13 @@ describe('a simulated computing element', () => {
     await ce.submit([jobOf(1, 1), jobOf(1, 2), jobOf(2, 1)]);
     now = 5000;
     const sums: unknown[] = [];
-    for (const name of ['1.1', '1.2', '2.1']) {
-      await statusOf(ce, `e1.mc.${name}`);
-      sums.push((await near.stat(`/mc/${name}.root`, { checksum: true }))?.adler32);
+    for (const [job, attempt] of [
+      [1, 1],
+      [1, 2],
+      [2, 1],
+    ] as const) {
+      await statusOf(ce, `e1.mc.${job}.${attempt}`);
+      sums.push((await near.stat(pathOf(job, attempt), { checksum: true }))?.adler32);
     }
     expect(sums[0]).toBe(sums[1]);
     expect(sums[0]).not.toBe(sums[2]);
@@ -184,7 +200,7 @@ describe('a simulated computing element', () => {
     await ce.submit([jobOf(1)]);
     now = 1100;
     expect(await reportOf(ce, 'e1.mc.1.1')).toMatchObject({ outcome: 'failed', step, exitCode });
-    expect(await near.stat('/mc/1.1.root')).toBeNull();
+    expect(await near.stat(pathOf(1))).toBeNull();
   });
 
   it('refuses, loses or spoils jobs', async () => {
@@ -197,17 +213,17 @@ describe('a simulated computing element', () => {
     now = 3000;
     expect(await statusOf(loser, 'e1.mc.2.1')).toMatchObject({ state: 'ended', report: null });
     const { payloadReport } = await statusOf(spoiler, 'e1.mc.3.1');
-    expect(parsePayloadReport(payloadReport ?? '').events).toBe(999);
+    expect(payloadReport).toMatchObject({ events: 999 });
   });
 
   it('enforces the limits of a job', async () => {
     const ce = element();
-    const { name, wrapper } = jobOf(1);
-    await ce.submit([{ name, wrapper: { ...wrapper, wallSeconds: 1800 } }]);
-    const large = jobOf(2);
-    await ce.submit([{ ...large, wrapper: { ...large.wrapper, memoryMB: 900 } }]);
+    const long = jobOf(1, 1, { wallSeconds: 1800 });
+    await ce.submit([long]);
+    const large = jobOf(2, 1, { memoryMB: 900 });
+    await ce.submit([large]);
     now = 600;
-    expect(await reportOf(ce, name)).toMatchObject({ step: 'wall-limit', wallSeconds: 1800 });
+    expect(await reportOf(ce, long.name)).toMatchObject({ step: 'wall-limit', wallSeconds: 1800 });
     now = 1100;
     expect(await reportOf(ce, large.name)).toMatchObject({ step: 'memory-limit' });
   });
@@ -222,7 +238,7 @@ describe('a simulated computing element', () => {
     expect(late?.refused).toContain('ended before');
     now = 5000;
     await ce.poll(['e1.mc.1.1', 'e1.mc.2.1']);
-    expect(await near.stat('/mc/1.1.root')).toBeNull();
+    expect(await near.stat(pathOf(1))).toBeNull();
   });
 
   it('withdraws what has not started, and leaves alone what runs', async () => {
@@ -239,9 +255,76 @@ describe('a simulated computing element', () => {
     expect(late).toMatchObject({ ceId: '', withdrawn: true });
     now = 50_000;
     expect(await ce.slots()).toMatchObject({ running: 0, queued: 0 });
-    expect(await near.stat('/mc/2.1.root')).toBeNull();
+    expect(await near.stat(pathOf(2))).toBeNull();
     await ce.forget(names);
     expect(await statusOf(ce, 'e1.mc.2.1')).toMatchObject({ state: 'unknown' });
+  });
+
+  it('is one computing element for two processes at once', async () => {
+    const [one, other] = [element(), element()];
+    const names = ['e1.mc.1.1', 'e1.mc.2.1'];
+    const states = async (): Promise<string[][]> => {
+      const told = await Promise.all([one.poll(names), other.poll(names)]);
+      return told.map((statuses) => statuses.map(({ state }) => state));
+    };
+    await one.submit([jobOf(1)]);
+    await other.submit([jobOf(1), jobOf(2)]);
+    expect(await states()).toEqual(Array(2).fill(['queued', 'queued']));
+    expect(await one.slots()).toEqual(await other.slots());
+    now = 500;
+    await one.end(['e1.mc.2.1']);
+    expect(await reportOf(other, 'e1.mc.2.1')).toMatchObject({ outcome: 'killed' });
+    now = 1100;
+    expect(await states()).toEqual(Array(2).fill(['ended', 'ended']));
+    await other.forget(names);
+    expect(await states()).toEqual(Array(2).fill(['unknown', 'unknown']));
+  });
+
+  it('tells the same of a job in the process that has run it and in the next', async () => {
+    const ce = element(failing({ 'payload-error': 0.3, lost: 0.2, 'bad-output': 0.2 }));
+    const jobs = Array.from({ length: 30 }, (_, i) => jobOf(i + 1));
+    const names = jobs.map(({ name }) => name);
+    await ce.submit(jobs);
+    now = 60_000;
+    const told = await ce.poll(names);
+    const outcomes = told.map(({ report }) => (report === null ? 'lost' : outcomeOf(report)));
+    expect([...new Set(outcomes)].sort()).toEqual(['done', 'failed', 'lost']);
+    const next = element(failing({ 'payload-error': 0.3, lost: 0.2, 'bad-output': 0.2 }));
+    expect(await next.poll(names)).toEqual(told);
+    const part = { head: 0, tail: 1000 };
+    for (const name of names) {
+      expect(await next.readLog(name, part)).toEqual(await ce.readLog(name, part));
+    }
+  });
+
+  it('notes which failures befell jobs, and remembers nothing else of those that it has forgotten', async () => {
+    const ce = element(failing({ node: 1 }));
+    await ce.submit([jobOf(1), jobOf(2)]);
+    now = 5000;
+    const names = ['e1.mc.1.1', 'e1.mc.2.1'];
+    await ce.poll(names);
+    const rows = (table: string): unknown[] => {
+      const database = new Database(path.join(folder, 'KMI.db'), { readonly: true });
+      const found = database.prepare(`select * from ${table}`).all();
+      database.close();
+      return found;
+    };
+    expect([rows('jobs').length, rows('recipes').length]).toEqual([2, 1]);
+    await ce.forget(names);
+    expect([rows('jobs'), rows('recipes')]).toEqual([[], []]);
+    expect(rows('injected')).toEqual(names.map((name) => ({ name, failure: 'node' })));
+  });
+
+  it('has lost the jobs that a version with other tables remembered', async () => {
+    const database = new Database(path.join(folder, 'KMI.db'));
+    database.exec(`create table jobs (name text primary key, startedAt integer, endedAt integer, wrapper text);
+      create table endings (name text primary key, report text);
+      insert into jobs values ('e1.mc.1.1', 0, 1, '{}')`);
+    database.close();
+    const ce = element();
+    expect(await statusOf(ce, 'e1.mc.1.1')).toMatchObject({ state: 'unknown' });
+    await ce.submit([jobOf(2)]);
+    expect(await statusOf(element(), 'e1.mc.2.1')).toMatchObject({ state: 'queued' });
   });
 
   it('forgets ended jobs only', async () => {
@@ -290,7 +373,8 @@ describe('a simulated computing element', () => {
     for (const [i, { report }] of statuses.entries()) {
       const key = { production: 'mc', job: i + 1, attempt: 1, site: 'KMI' };
       const drawn = fateOf(profile, key, 1000).failure ?? 'none';
-      const shown = report === null ? 'lost' : STEPS[parseWrapperReport(report).step];
+      const shown =
+        report === null ? 'lost' : typeof report === 'string' ? report : STEPS[report.step];
       expect(shown).toBe(drawn);
     }
   });

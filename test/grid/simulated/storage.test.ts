@@ -9,6 +9,7 @@ import {
   TROUBLE_LASTS,
   type SimulatedStorageOptions,
 } from '../../../grid/simulated/storage.js';
+import type { Expected } from '../../../grid/storage/storage-element.js';
 import { failsWith, listed, put, storageConformance } from '../storage/conformance.js';
 
 let folder: string;
@@ -35,6 +36,15 @@ const storage = (name: string, change: Partial<SimulatedStorageOptions> = {}): S
     ...change,
   });
 
+/** Makes a file as a simulated job does. */
+async function make(target: SimulatedStorage, file: string, expected: Expected): Promise<void> {
+  const [failure] = await target.makeAll([{ ...expected, path: file }]);
+  if (failure) throw failure;
+}
+
+const claim = async (target: SimulatedStorage, file: string, holder: string): Promise<unknown> =>
+  (await target.claimAll([{ path: file, holder }]))[0];
+
 describe('a simulated storage', () => {
   storageConformance(() => ({ near: storage('NEAR'), far: storage('FAR') }));
 
@@ -47,8 +57,8 @@ describe('a simulated storage', () => {
   it('holds files of jobs whose content nobody has', async () => {
     const near = storage('NEAR');
     const file = { size: 5e8, adler32: '12345678' };
-    await near.make('/mc/a.root', file);
-    await near.make('/mc/a.root', file);
+    await make(near, '/mc/a.root', file);
+    await make(near, '/mc/a.root', file);
     expect(await near.stat('/mc/a.root', { checksum: true })).toMatchObject(file);
     expect(await near.space()).toEqual({ total: 1e9, free: 5e8 });
     await expect(near.read('/mc/a.root')).rejects.toEqual(failsWith('FABRICA_STORAGE_UNREACHABLE'));
@@ -68,15 +78,15 @@ describe('a simulated storage', () => {
       await delay(TROUBLE_LASTS + 5);
     };
     await change('readOnly = 1');
-    await expect(near.make('/a', file)).rejects.toEqual(failsWith('FABRICA_STORAGE_READONLY'));
+    await expect(make(near, '/a', file)).rejects.toEqual(failsWith('FABRICA_STORAGE_READONLY'));
     await change('readOnly = 0, isFull = 1');
-    await expect(near.make('/a', file)).rejects.toEqual(failsWith('FABRICA_STORAGE_FULL'));
+    await expect(make(near, '/a', file)).rejects.toEqual(failsWith('FABRICA_STORAGE_FULL'));
     expect(await near.space()).toMatchObject({ free: 0 });
     await change('isFull = 0, isOut = 1');
     await expect(near.stat('/a')).rejects.toEqual(failsWith('FABRICA_STORAGE_UNREACHABLE'));
     await change('isOut = 0, slowness = 50');
     const began = performance.now();
-    await near.make('/a', file);
+    await make(near, '/a', file);
     expect(performance.now() - began).toBeGreaterThan(40);
     await change('slowness = 0');
     database.close();
@@ -84,8 +94,24 @@ describe('a simulated storage', () => {
   });
 
   it('gives a claim to one', async () => {
-    expect(await storage('NEAR').claim('/claims/1.1', 'first')).toBe(true);
-    expect(await storage('NEAR').claim('/claims/1.1', 'second')).toBe(false);
+    expect(await claim(storage('NEAR'), '/claims/1.1', 'first')).toBe(true);
+    expect(await claim(storage('NEAR'), '/claims/1.1', 'second')).toBe(false);
+  });
+
+  it('takes what there is room for of many files, and tells of each other why not', async () => {
+    const near = storage('NEAR', { capacity: 10 });
+    const file = { size: 4, adler32: '12345678' };
+    await make(near, '/a', file);
+    const failures = await near.makeAll([
+      { ...file, path: '/a' },
+      { ...file, path: '/b' },
+      { ...file, path: '/c' },
+      { path: '/a', size: 1, adler32: '12345678' },
+    ]);
+    const codes = failures.map((failure) => failure?.code ?? null);
+    expect(codes).toEqual([null, null, 'FABRICA_STORAGE_FULL', 'FABRICA_STORAGE_EXISTS']);
+    expect((await listed(near, '/')).map((one) => one.path)).toEqual(['/a', '/b']);
+    expect(await near.space()).toEqual({ total: 10, free: 2 });
   });
 
   it('is full, or read-only', async () => {
@@ -123,7 +149,7 @@ describe('a simulated storage', () => {
       }
       return wrong;
     };
-    for (let i = 0; i < 200; i++) await liar.make(`/${i}`, { size: 1, adler32: '12345678' });
+    for (let i = 0; i < 200; i++) await make(liar, `/${i}`, { size: 1, adler32: '12345678' });
     const first = await told();
     expect(first.length).toBeGreaterThan(30);
     expect(first.length).toBeLessThan(95);

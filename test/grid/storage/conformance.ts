@@ -130,6 +130,34 @@ export function storageConformance(
     expect(await listed(near, '/')).toEqual([{ path: '/mcx', size: 1 }]);
   });
 
+  it('looks for many files at once, and removes many', async () => {
+    const { near } = storages();
+    const paths = Array.from({ length: 40 }, (_, i) => `/mc/sub0${i % 3}/${i}`);
+    for (const one of paths) await put(near, one, one);
+    const asked = [...paths, '/mc/none'];
+    const found = await near.statAll(asked, { checksum: true });
+    expect(found).toEqual([...paths.map((one) => ({ path: one, ...expectedOf(one) })), null]);
+    expect((await near.statAll(['/mc/none', '/mc/sub00/0']))[1]).toEqual({
+      path: '/mc/sub00/0',
+      size: '/mc/sub00/0'.length,
+    });
+    await near.removeAll([...paths.slice(1), '/mc/none']);
+    expect((await listed(near, '/')).map((file) => file.path)).toEqual(['/mc/sub00/0']);
+    expect(await near.statAll([])).toEqual([]);
+    await expect(near.statAll(['/mc/sub00/0', '/../a'])).rejects.toEqual(
+      failsWith('FABRICA_STORAGE_PATH'),
+    );
+  });
+
+  it('stops looking for many files when it is told to', async () => {
+    const { near } = storages();
+    await put(near, '/a', 'content');
+    const signal = AbortSignal.abort(new Error('not wanted'));
+    await expect(near.statAll(['/a'], { signal })).rejects.toThrow('not wanted');
+    await expect(near.removeAll(['/a'], { signal })).rejects.toThrow('not wanted');
+    expect(await near.stat('/a')).not.toBeNull();
+  });
+
   it('survives puts into directories that removals take away', async () => {
     const { near } = storages();
     await Promise.all(
