@@ -13,9 +13,11 @@ import { listStaging } from './inputs.js';
 import { killing } from './killing.js';
 import { stepping } from './next-step.js';
 import { placing } from './place.js';
+import { PlacementCases } from './placement-case.js';
 import { recovering } from './recover.js';
 import { registration } from './register.js';
 import { settling } from './settle.js';
+import { SharedGrid } from './shared-grid.js';
 import { spaceKeeping } from './space.js';
 import { staging } from './stages.js';
 import { repairing } from './sweep-repairs.js';
@@ -23,12 +25,13 @@ import { sweeping } from './sweeps.js';
 
 /** All control activities: the only ones that see the catalog. Queue `fabrica`. */
 export function createControlActivities(context: ControlContext) {
+  const cases = new PlacementCases(context, new SharedGrid(context.configuration.groups));
   return withWorkflowTasks(
     withFailures({
       ...registration(context),
       ...listStaging(context),
       ...stepping(context),
-      ...placing(context),
+      ...placing(context, cases),
       ...settling(context),
       ...staging(context),
       ...losingInputs(context),
