@@ -23,6 +23,7 @@ export const CONTROL_SUMMARIES: Summaries<ControlActivities> = {
   openBlock: ({ block }) => `open block ${block}`,
   bundleOrder: ({ bundle }) => `bundle ${bundle}: the whole order`,
   place: ({ block, stage }) => `place ${stage === 'merge' ? 'merges' : 'jobs'} of block ${block}`,
+  explainPlacement: ({ production }) => `why so little of ${production} runs`,
   settle: ({ bundle }) => `bundle ${bundle}: record what is reported`,
   closeStage: ({ block, stage }) => `block ${block}: all ${stage} jobs have ended`,
   filesToVerify: ({ block, stage }) => `block ${block}: what to verify after ${stage}`,

@@ -14,7 +14,7 @@ const MOST_DESTINATIONS = 4;
 
 /** What decides where the jobs of a stage of a block leave their outputs. */
 export interface OutputPlaces {
-  readonly block: BlockRow;
+  readonly block: Pick<BlockRow, 'home_storage'>;
   readonly stage: JobStage;
   readonly definition: Definition;
   readonly storages: readonly StorageRow[];

@@ -8,6 +8,7 @@ import type { ControlContext } from './context.js';
 import { payingDebts } from './debts.js';
 import { distributing } from './distribution.js';
 import { ending } from './ending.js';
+import { explaining } from './explain.js';
 import { losingInputs } from './input-losses.js';
 import { listStaging } from './inputs.js';
 import { killing } from './killing.js';
@@ -32,6 +33,7 @@ export function createControlActivities(context: ControlContext) {
       ...listStaging(context),
       ...stepping(context),
       ...placing(context, cases),
+      ...explaining(context, cases),
       ...settling(context),
       ...staging(context),
       ...losingInputs(context),

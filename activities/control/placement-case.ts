@@ -30,7 +30,7 @@ import type { SharedGrid } from './shared-grid.js';
 export interface Waiting {
   readonly production: ProductionRow;
   readonly definition: Definition;
-  readonly block: BlockRow;
+  readonly block: Pick<BlockRow, 'number' | 'home_storage' | 'counts' | 'jobs'>;
   readonly stage: JobStage;
 }
 
@@ -161,7 +161,7 @@ export class PlacementCases {
     { block, definition, production }: Waiting,
     { grid, lastMinute, open, sites }: SitesView,
   ): Promise<PlacementSite[]> {
-    const parts = grid.parts.get(production.id);
+    const parts = grid.parts.get(production.id) ?? null;
     const excluded = await exclusionsAt(db, production, this.#context.clock.now());
     const failing = await this.#failingAt(db, production, definition);
     return sites.map((site) => ({
@@ -171,7 +171,8 @@ export class PlacementCases {
       mine: open.get(site.name)?.mine ?? 0,
       closed: whyClosed(this.#context, site, definition, excluded),
       near: nearStorages(site).includes(block.home_storage),
-      part: parts?.get(site.name) ?? 0,
+      // Who shares nothing is not kept from anything.
+      part: parts === null ? Infinity : (parts.get(site.name) ?? 0),
       takes: roomThisMinute(
         this.#limits.get(site.name),
         jobsOf(lastMinute.filter((one) => one.site === site.name)),
@@ -213,11 +214,13 @@ export function isScouting(production: Pick<ProductionRow, 'state'>): boolean {
 /** Jobs of a production that wait, and that its further blocks will have. */
 async function backlogOf(db: Db, production: ProductionRow): Promise<number> {
   const { events, waiting } = await plannedWork(db, production.id);
+  // Nothing is planned before the scouts have measured what a job is.
+  if (production.estimate === null) return waiting;
   const unplanned = Math.max(0, production.events - events);
   return waiting + Math.ceil(unplanned / estimateOf(production).eventsPerJob);
 }
 
-function leftOf(block: BlockRow, jobSeconds: number | null): Parameters<typeof isTail>[0] {
+function leftOf(block: Waiting['block'], jobSeconds: number | null): Parameters<typeof isTail>[0] {
   const { jobs: counts } = countsOf(block);
   return {
     waiting: counts.Waiting ?? 0,
