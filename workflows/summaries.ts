@@ -61,6 +61,12 @@ export const CONTROL_SUMMARIES: Summaries<ControlActivities> = {
   command: ({ command }) => `${command.kind} by ${command.who}`,
   progress: () => 'how far is it',
   setSiteOverride: ({ site, state }) => `site ${site}: ${state ?? 'as policy says'}`,
+  queuedAt: ({ site }) => `what waits at ${site}`,
+  noteSiteWithdrawal: ({ productions, site }) =>
+    `${counted(
+      productions.reduce((sum, one) => sum + one.jobs, 0),
+      'job',
+    )} withdrawn from ${site}`,
   filesToAudit: ({ after }) => `what to audit, after file ${after}`,
   directoriesToAudit: () => 'where to look for unknown files',
   unknownPaths: ({ storage, paths }) =>

@@ -19,6 +19,7 @@ import { recovering } from './recover.js';
 import { registration } from './register.js';
 import { settling } from './settle.js';
 import { SharedGrid } from './shared-grid.js';
+import { siteWithdrawing } from './site-withdrawal.js';
 import { spaceKeeping } from './space.js';
 import { staging } from './stages.js';
 import { repairing } from './sweep-repairs.js';
@@ -43,6 +44,7 @@ export function createControlActivities(context: ControlContext) {
       ...bundleClosing(context),
       ...killing(context),
       ...commanding(context),
+      ...siteWithdrawing(context),
       ...auditing(context),
       ...recovering(context),
       ...spaceKeeping(context),
