@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Db } from './catalog.js';
+import { rowsOf } from './dialect.js';
 
 /** An attempt that was submitted to a site, and of which nobody has heard that it runs. */
 export interface QueuedAttempt {
@@ -20,4 +21,19 @@ export async function queuedAttempts(db: Db, site: string): Promise<QueuedAttemp
       and b.id = a.bundle and p.id = a.production_id
     order by a.bundle, a.job`.execute(db);
   return rows;
+}
+
+/** Sets which sites jobs of a production avoid from now on. */
+export async function avoidSites(
+  db: Db,
+  production: number,
+  jobs: readonly { readonly number: number; readonly avoid: string }[],
+): Promise<void> {
+  const rows = rowsOf(
+    jobs.map((job) => ({ ...job })),
+    { number: 'integer', avoid: 'text' },
+  );
+  await sql`
+    update jobs set avoid = r.avoid from ${rows} as r
+    where jobs.production_id = ${production} and jobs.number = r.number`.execute(db);
 }

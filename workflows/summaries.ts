@@ -61,6 +61,8 @@ export const CONTROL_SUMMARIES: Summaries<ControlActivities> = {
   command: ({ command }) => `${command.kind} by ${command.who}`,
   progress: () => 'how far is it',
   setSiteOverride: ({ site, state }) => `site ${site}: ${state ?? 'as policy says'}`,
+  judgeQueue: ({ attempts: waiting, bundle }) =>
+    `bundle ${bundle}: ${counted(attempts(waiting), 'job')} not started yet`,
   queuedAt: ({ site }) => `what waits at ${site}`,
   noteSiteWithdrawal: ({ productions, site }) =>
     `${counted(

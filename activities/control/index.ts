@@ -13,6 +13,7 @@ import { losingInputs } from './input-losses.js';
 import { listStaging } from './inputs.js';
 import { killing } from './killing.js';
 import { stepping } from './next-step.js';
+import { judgingQueues } from './overdue.js';
 import { placing } from './place.js';
 import { PlacementCases } from './placement-case.js';
 import { recovering } from './recover.js';
@@ -35,6 +36,7 @@ export function createControlActivities(context: ControlContext) {
       ...stepping(context),
       ...placing(context, cases),
       ...explaining(context, cases),
+      ...judgingQueues(context, cases),
       ...settling(context),
       ...staging(context),
       ...losingInputs(context),
