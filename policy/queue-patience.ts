@@ -30,6 +30,14 @@ export function queuePatience({ jobSeconds, slots, withdrawals }: QueuedJob): nu
 }
 
 /**
+ * When jobs that have waited for too long (s) and can not go elsewhere are looked at again, s from now: the rarer the longer they wait, so that a week
+ * costs some twenty looks.
+ */
+export function untilNextLook(waited: number): number {
+  return Math.max(1, waited / 4);
+}
+
+/**
  * How often a job has been withdrawn, at most: its attempts before this one that have not failed. What failed before a release counts as well, and lets it
  * wait longer only.
  */

@@ -140,9 +140,9 @@ async function withdrawOverdue(
   submittedAt: number | null,
 ): Promise<number> {
   const queuedSince = submittedAt ?? Date.now();
-  const { patience, withdraw } = await control.judgeQueue({ ...handle, attempts, queuedSince });
+  const { lookAgain, withdraw } = await control.judgeQueue({ ...handle, attempts, queuedSince });
   if (withdraw.length > 0) await withdrawnAtOnce({ ...handle, attempts: withdraw });
-  return Date.now() + 1000 * patience;
+  return Date.now() + 1000 * lookAgain;
 }
 
 /** What a silent site would have told; null once its lease is over. */

@@ -9,7 +9,7 @@ import { attemptRanges, attemptsOf, type AttemptRange } from '../../domain/bundl
 import { counted } from '../../domain/counted.js';
 import { formatDuration } from '../../domain/quantity.js';
 import { placeJobs } from '../../policy/placement.js';
-import { queuePatience, withdrawalsOf } from '../../policy/queue-patience.js';
+import { queuePatience, untilNextLook, withdrawalsOf } from '../../policy/queue-patience.js';
 import { productionFor, type BlockRef, type ControlContext } from './context.js';
 import type { PlacementCases } from './placement-case.js';
 
@@ -26,7 +26,7 @@ export interface QueueVerdict {
   /** Those that are to be withdrawn: another site would take them now. */
   readonly withdraw: readonly AttemptRange[];
   /** When to look again, s from now. */
-  readonly patience: number;
+  readonly lookAgain: number;
 }
 
 /** Jobs that wait in the queue of a site for too long. */
@@ -42,12 +42,12 @@ export function judgingQueues(context: ControlContext, cases: PlacementCases) {
       const production = await productionFor(context, db, input);
       const slots = configuration.sites.find(({ name }) => name === input.site)?.slots ?? 1;
       const { job_seconds: jobSeconds } = production;
-      const patience = queuePatience({ slots, jobSeconds, withdrawals: 0 });
+      const waited = (clock.now() - input.queuedSince) / 1000;
+      const lookAgain = untilNextLook(waited);
       if (production.state !== 'Active' && production.state !== 'Scouting') {
-        return { withdraw: [], patience };
+        return { withdraw: [], lookAgain };
       }
       const asked = new Set([...attemptsOf(input.attempts)].map(keyOf));
-      const waited = (clock.now() - input.queuedSince) / 1000;
       const overdue = (await openAttempts(db, input.bundle)).filter(
         (attempt) =>
           asked.has(keyOf(attempt)) &&
@@ -55,7 +55,7 @@ export function judgingQueues(context: ControlContext, cases: PlacementCases) {
           waited >= queuePatience({ slots, jobSeconds, withdrawals: withdrawalsOf(attempt) }),
       );
       const wanted = await wantedElsewhere(db, production, input, overdue);
-      if (wanted.length === 0) return { withdraw: [], patience };
+      if (wanted.length === 0) return { withdraw: [], lookAgain };
       await avoidSites(
         db,
         production.id,
@@ -74,7 +74,7 @@ export function judgingQueues(context: ControlContext, cases: PlacementCases) {
           data: { bundle: input.bundle, site: input.site, waited, overdue: overdue.length },
         });
       }
-      return { withdraw: attemptRanges(wanted), patience };
+      return { withdraw: attemptRanges(wanted), lookAgain };
     });
   }
 

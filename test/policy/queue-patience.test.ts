@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { queuePatience, withdrawalsOf } from '../../policy/queue-patience.js';
+import { queuePatience, untilNextLook, withdrawalsOf } from '../../policy/queue-patience.js';
 
 const job = { slots: 100, jobSeconds: 3600, withdrawals: 0 };
 
@@ -15,6 +15,13 @@ describe('queuePatience', () => {
       queuePatience({ ...job, jobSeconds: 10, withdrawals }) / 3600;
     expect([0, 1, 2, 3, 4, 5, 99].map(at)).toEqual([1, 2, 4, 8, 16, 16, 16]);
   });
+});
+
+it('a week of waiting costs some twenty looks', () => {
+  let waited = 3600;
+  let looks = 0;
+  for (; waited < 7 * 86_400; looks++) waited += untilNextLook(waited);
+  expect(looks).toBeLessThan(25);
 });
 
 it('attempts that have not failed were withdrawn', () => {

@@ -38,8 +38,8 @@ describe('jobs that wait at a site for too long', () => {
     const [first, [other]] = await filled();
     if (other === undefined) throw new Error('only one site was filled');
     await room.settle(other, room.report(other));
-    const { withdraw, patience } = await judge(first, 1.5);
-    expect(patience).toBe(3600);
+    const { withdraw, lookAgain } = await judge(first, 1.5);
+    expect(lookAgain).toBe(1350);
     expect(withdraw.length).toBeGreaterThan(0);
     const going = [...jobsOf(first.ranges)].filter(({ job }) =>
       withdraw.some((range) => job >= range.job && job < range.job + range.count),
