@@ -177,13 +177,15 @@ export async function openKeys(db: Db, bundle: BundleRow): Promise<AttemptKey[]>
 }
 
 /** Open attempts as they are sent to a site. */
-export type SentAttempt = JobOrder & Pick<OpenAttempt, 'level' | 'raised'>;
+export type SentAttempt = JobOrder &
+  Pick<OpenAttempt, 'level' | 'raised' | 'charged' | 'uncharged'>;
 
 /** The open attempts of a bundle, to be sent, in order of their jobs. */
 export async function sentAttempts(db: Db, bundle: BundleRow): Promise<SentAttempt[]> {
   if (bundle.open === 0) return [];
   const { rows } = await sql<SentAttempt>`
-    select a.job, a.attempt, j.seed, j.first_event as firstEvent, j.events, j.file_index as "index", j.level, j.raised
+    select a.job, a.attempt, j.seed, j.first_event as firstEvent, j.events, j.file_index as "index", j.level, j.raised,
+           j.charged, j.uncharged
     from attempts a join jobs j on j.production_id = a.production_id and j.number = a.job
     where a.bundle = ${bundle.id} and a.state in ('Submitted', 'Running')
     order by a.job`.execute(db);

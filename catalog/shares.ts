@@ -51,3 +51,17 @@ export async function claims(db: Db): Promise<ClaimRow[]> {
     throttle: throttle === null ? {} : (JSON.parse(throttle) as Definition['throttle']),
   }));
 }
+
+/** What tells these productions apart, by their numbers. */
+export async function productionsNamed(
+  db: Db,
+  ids: readonly number[],
+): Promise<Map<number, { production: string; group: string; priority: number }>> {
+  if (ids.length === 0) return new Map();
+  const rows = await db
+    .selectFrom('productions')
+    .select(['id', 'name as production', 'group_name as group', 'priority'])
+    .where('id', 'in', [...ids])
+    .execute();
+  return new Map(rows.map(({ id, ...row }) => [id, row]));
+}

@@ -113,6 +113,8 @@ export interface BundleOrder {
   readonly lease: number;
   /** The files of jobs that read some: merges, and jobs of productions with input or overlay. */
   readonly inputs: Packed<JobInputs>;
+  /** Jobs that have not started after this time (s) are looked at: another site may take them sooner. */
+  readonly queuePatience?: number;
   /** Its files are left out, for there are too many beside others: to be asked for before it is submitted. */
   readonly incomplete?: boolean;
 }
@@ -189,6 +191,8 @@ export interface BundleReport {
   /** Attempts that have begun to run, as far as that is news. */
   readonly begun: readonly AttemptRange[];
   readonly open: number;
+  /** Attempts that still wait there, after the time at which that was to be told. */
+  readonly overdue?: readonly AttemptRange[];
 }
 
 /** The end of several attempts of which nobody has told: the same for each. */

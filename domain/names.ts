@@ -55,6 +55,11 @@ export function sweepWorkflowId(storage: string): string {
   return `sweep/${storage}`;
 }
 
+/** Temporal's id of what withdraws jobs from a banned site: there is one at a time. */
+export function siteWithdrawalWorkflowId(site: string): string {
+  return `site/${site}/withdrawal`;
+}
+
 /** Task queues: one for workflows and control; per site one for submission and one for everything else; one per storage. */
 export const CONTROL_QUEUE = 'fabrica';
 export const siteQueue = (site: string): string => `site.${site}`;

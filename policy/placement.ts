@@ -1,167 +1,51 @@
-/** A site as `place` sees it. */
-export interface PlacementSite {
-  readonly name: string;
-  readonly slots: number;
-  /** Attempts of all productions that are submitted or running there. */
-  readonly open: number;
-  /** Those of this production. */
-  readonly mine: number;
-  /** Why nothing may go there (banned, not in the definition's list); empty if it may. */
-  readonly closed: string;
-  /** The block's home storage is near it. */
-  readonly near: boolean;
-  /** Jobs of this production that are its part of the site, as a fraction too. See `shareGrid`. */
-  readonly part: number;
-  /** Jobs that the site takes now beside its slots: Infinity, or what its limit per minute leaves. */
-  readonly takes: number;
-}
-
-export interface PlacementJob {
-  readonly job: number;
-  /** Sites where it failed by the site's fault, or shall be confirmed elsewhere. */
-  readonly avoid: readonly string[];
-  /** Sites near its input files: these first, where they have room. */
-  readonly prefers?: readonly string[];
-}
-
-export interface PlacementCase {
-  /** In order of their numbers. */
-  readonly jobs: readonly PlacementJob[];
-  /** All jobs of the production that wait, these ones and those that are not planned yet. */
-  readonly backlog: number;
-  readonly sites: readonly PlacementSite[];
-  /** Scouts and merges jump the queue: they may exceed the room by a fifth of the slots, and the part of their production. */
-  readonly urgent: boolean;
-  /** The production has had no more starts than are due to it: fractions of a job are rounded in its favour. See `StartBalance`. */
-  readonly owed: boolean;
-  /** Jobs that may go now by the limits of the production itself. */
-  readonly most: number;
-  /** Expected wall time of the jobs at the sites, of all productions, s; null if not known. */
-  readonly jobSeconds: number | null;
-}
+import type { PlacementCase, PlacementJob, PlacementSite } from './placement-case.js';
+import { siteRooms, type PassedOver } from './site-room.js';
+import { siteWeights } from './site-weight.js';
 
 export interface Placement {
   readonly bundles: readonly { readonly site: string; readonly jobs: readonly number[] }[];
-  /** What each site could not take, and why; for `fabrica show`. */
-  readonly passedOver: readonly { readonly site: string; readonly why: string }[];
+  /** What each site could not take, and why; for `fabrica explain`. */
+  readonly passedOver: readonly PassedOver[];
 }
 
-/** Jobs of one bundle at most: larger ones gain nothing (measured), and their reports grow. */
-export const LARGEST_BUNDLE = 1000;
-
-/** A queue at a site holds what its slots finish in this time, so that a report's round trip never leaves a slot idle. */
-const QUEUE_SECONDS = 5;
-
-/** Jobs that may be at a site: its slots, and its queue. */
-export function siteCapacity(slots: number, jobSeconds: number | null): number {
-  return slots + siteQueue(slots, jobSeconds);
-}
-
-/** Jobs that may wait at a site: a fifth of its slots or `QUEUE_SECONDS` of work, whichever is more. */
-function siteQueue(slots: number, jobSeconds: number | null): number {
-  const refill =
-    jobSeconds === null ? 0 : Math.ceil((slots * QUEUE_SECONDS) / Math.max(jobSeconds, 0.01));
-  return Math.max(Math.ceil(slots / 5), Math.min(refill, LARGEST_BUNDLE * 2));
-}
-
-/** More than its part of one site a production may have, if it has less of others. */
-const MOST_AT_SITE = 2;
-
-/**
- * The least room (jobs) that is filled: half of the queue, or of the production's part of it. Each bundle costs the same, however small it is, and
- * no slot idles while the other half of the queue lasts.
- */
-function leastRoom(queue: number, part: number): number {
-  return Math.max(1, Math.floor((Math.min(queue, LARGEST_BUNDLE) * part) / 2));
-}
-
-/** What a site can take of this production, jobs, or why it can take nothing. */
-function roomAt(site: PlacementSite, { jobSeconds, urgent }: PlacementCase): number | string {
-  if (site.closed !== '') return site.closed;
-  if (site.takes === 0) return 'its limit of jobs per minute is reached';
-  const queue = siteQueue(site.slots, jobSeconds);
-  const capacity = site.slots + queue;
-  if (urgent) {
-    const room = capacity + Math.ceil(site.slots / 5) - site.open;
-    return room > 0 ? room : `full: ${site.open} jobs for ${site.slots} slots`;
-  }
-  const most = Math.min(capacity, Math.max(1, Math.ceil(MOST_AT_SITE * site.part)));
-  const free = capacity - site.open;
-  const mine = most - site.mine;
-  const room = Math.min(free, mine);
-  if (room >= leastRoom(queue, Math.min(1, most / capacity))) return room;
-  if (free <= Math.max(0, room)) {
-    const enough = room <= 0 ? '' : ', its queue is more than half full';
-    return `full: ${site.open} jobs for ${site.slots} slots${enough}`;
-  }
-  return `its share is used: ${site.mine} jobs of ${most}`;
-}
-
-/** How many jobs more the production may have at all sites together; 0 while that is too few to send. */
-function budgetOf({ sites, jobSeconds, owed, urgent }: PlacementCase): number {
-  if (urgent) return Infinity;
-  const open = sites.filter((site) => site.closed === '');
-  const sum = (of: (site: PlacementSite) => number): number =>
-    open.reduce((total, site) => total + of(site), 0);
-  const capacity = sum((site) => siteCapacity(site.slots, jobSeconds));
-  const exact = sum((site) => site.part);
-  const part = owed ? Math.max(1, Math.ceil(exact)) : Math.floor(exact);
-  // It could have everything: only the rooms count.
-  if (part >= capacity) return Infinity;
-  const left = part - sum((site) => site.mine);
-  const queue = sum((site) => siteQueue(site.slots, jobSeconds));
-  return left >= leastRoom(queue, part / capacity) ? left : 0;
-}
+/** Jobs that may still be given to each site. */
+type Quotas = Map<string, number>;
 
 /**
  * Which jobs go where now. Never to a closed or full site, and not before half of the site's queue is free; at all sites together not more than the
- * production's parts of them. A production that could not fill the room is spread over the sites in proportion to it; of a larger one, these jobs
- * fill site after site, since others will fill the rest. Sites near the home storage come first; jobs go in runs of consecutive numbers, and to a
+ * production's parts of them. A production that could not fill the room is spread over the sites in proportion to it and to their speeds; of a larger one,
+ * these jobs fill site after site, since others will fill the rest. Sites near the home storage come first, those where much fails of late last, and
+ * with less. The last jobs of a block go to the fastest good sites with free slots, to several at once. Jobs go in runs of consecutive numbers, and to a
  * site near their input files as long as one has room. A job avoids the sites that it failed at as long as another open site exists at all.
  */
 export function placeJobs(input: PlacementCase): Placement {
-  const passedOver: { site: string; why: string }[] = [];
-  const rooms = new Map<string, number>();
+  const { budget, passedOver, rooms } = siteRooms(input);
   const openSites = input.sites.filter((site) => site.closed === '');
-  const budget = Math.min(budgetOf(input), input.most);
-  for (const site of input.sites) {
-    const room = roomAt(site, input);
-    if (typeof room === 'string') passedOver.push({ site: site.name, why: room });
-    else if (budget <= 0) {
-      passedOver.push({ site: site.name, why: 'the share of the production is used' });
-    } else rooms.set(site.name, Math.min(room, LARGEST_BUNDLE, budget, site.takes));
-  }
   const total = [...rooms.values()].reduce((sum, room) => sum + room, 0);
   if (total === 0 || input.jobs.length === 0) return { bundles: [], passedOver };
 
-  const near = (name: string): boolean => openSites.some((site) => site.name === name && site.near);
-  const avoided = avoidedSites(input.jobs);
-  const order = [...rooms.keys()].sort(
-    (a, b) =>
-      Number(avoided.has(a)) - Number(avoided.has(b)) ||
-      Number(near(b)) - Number(near(a)) ||
-      (rooms.get(b) ?? 0) - (rooms.get(a) ?? 0),
-  );
-  const fill = Math.min(1, Math.max(input.backlog, input.jobs.length) / total);
+  const sites = input.sites.filter(({ name }) => rooms.has(name));
+  const { order, quotas } = input.tail ? tailPlan(input, sites, rooms) : plan(input, sites, rooms);
   let left = budget;
-  const quota = new Map(order.map((name) => [name, Math.ceil((rooms.get(name) ?? 0) * fill)]));
   const placed = new Map<string, number[]>();
   const give = (job: number, site: string): void => {
     const jobs = placed.get(site);
     if (jobs === undefined) placed.set(site, [job]);
     else jobs.push(job);
-    quota.set(site, (quota.get(site) ?? 0) - 1);
-    rooms.set(site, (rooms.get(site) ?? 0) - 1);
+    for (const quota of quotas) quota.set(site, (quota.get(site) ?? 0) - 1);
+  };
+  const firstOf = (names: readonly string[]): string | undefined => {
+    for (const quota of quotas) {
+      const site = names.find((name) => (quota.get(name) ?? 0) > 0);
+      if (site !== undefined) return site;
+    }
+    return undefined;
   };
   for (const { job, avoid, prefers = [] } of input.jobs) {
     const nowhereElse = openSites.every((site) => avoid.includes(site.name));
     const allowed = order.filter((name) => nowhereElse || !avoid.includes(name));
     const preferred = prefers.length === 0 ? [] : allowed.filter((name) => prefers.includes(name));
-    const site =
-      preferred.find((name) => (quota.get(name) ?? 0) > 0) ??
-      preferred.find((name) => (rooms.get(name) ?? 0) > 0) ??
-      allowed.find((name) => (quota.get(name) ?? 0) > 0) ??
-      allowed.find((name) => (rooms.get(name) ?? 0) > 0);
+    const site = firstOf(preferred) ?? firstOf(allowed);
     if (site === undefined) continue;
     if (left-- <= 0) break;
     give(job, site);
@@ -169,6 +53,95 @@ export function placeJobs(input: PlacementCase): Placement {
   return {
     bundles: [...placed].map(([site, jobs]) => ({ site, jobs })),
     passedOver,
+  };
+}
+
+/** The sites in the order in which they get jobs, and how many at most: by the first of these, then by the next. */
+interface Plan {
+  readonly order: readonly string[];
+  readonly quotas: readonly Quotas[];
+}
+
+/** A site that is far from the home storage is as good as a near one at which a fifth more fails. */
+const FAR = 0.8;
+
+function plan(
+  input: PlacementCase,
+  sites: readonly PlacementSite[],
+  rooms: ReadonlyMap<string, number>,
+): Plan {
+  const weights = siteWeights(input.sites);
+  const room = ({ name }: PlacementSite): number => rooms.get(name) ?? 0;
+  const weight = ({ name }: PlacementSite): number => weights.get(name) ?? 1;
+  const merit = (site: PlacementSite): number => weight(site) * (site.near ? 1 : FAR);
+  const avoided = avoidedSites(input.jobs);
+  const order = [...sites].sort(
+    (a, b) =>
+      Number(avoided.has(a.name)) - Number(avoided.has(b.name)) ||
+      // Tenths of tenths: what is equal must not differ by a rounding.
+      Math.round(100 * merit(b)) - Math.round(100 * merit(a)) ||
+      Number(b.near) - Number(a.near) ||
+      room(b) - room(a),
+  );
+  const wanted = Math.max(input.backlog, input.jobs.length);
+  const sum = (of: (site: PlacementSite) => number): number =>
+    sites.reduce((total, site) => total + of(site), 0);
+  const speed = relativeSpeed(sites);
+  const value = (site: PlacementSite): number => room(site) * speed(site);
+  const fill = wanted / sum(value);
+  const quota = (site: PlacementSite): number =>
+    wanted >= sum(room)
+      ? room(site)
+      : Math.min(room(site), Math.ceil(value(site) * fill - ROUNDING));
+  return {
+    order: order.map(({ name }) => name),
+    quotas: [new Map(sites.map((site) => [site.name, quota(site)])), new Map(rooms)],
+  };
+}
+
+const ROUNDING = 1e-9;
+
+/** A site counts as at most so many times faster or slower than the mean: figures of speed are rough. */
+const MOST_SPEED = 2;
+
+function relativeSpeed(sites: readonly PlacementSite[]): (site: PlacementSite) => number {
+  const mean = sites.reduce((sum, { speed }) => sum + speed, 0) / sites.length;
+  return ({ speed }) =>
+    mean > 0 ? Math.min(MOST_SPEED, Math.max(1 / MOST_SPEED, speed / mean)) : 1;
+}
+
+/** The last jobs of a block go to so many sites at least, if they have slots: one that is slow or fails holds up a part only. */
+const TAIL_SITES = 4;
+
+/** A site with less weight gets nothing of a tail as long as another one has a free slot. */
+const RELIABLE = 0.8;
+
+function tailPlan(
+  input: PlacementCase,
+  sites: readonly PlacementSite[],
+  rooms: ReadonlyMap<string, number>,
+): Plan {
+  const weights = siteWeights(input.sites);
+  const weight = ({ name }: PlacementSite): number => weights.get(name) ?? 1;
+  const speed = relativeSpeed(sites);
+  const order = [...sites].sort(
+    (a, b) =>
+      Number(weight(b) >= RELIABLE) - Number(weight(a) >= RELIABLE) ||
+      weight(b) * speed(b) - weight(a) * speed(a) ||
+      Number(b.near) - Number(a.near),
+  );
+  const free = (site: PlacementSite): number =>
+    Math.max(0, Math.min(rooms.get(site.name) ?? 0, site.slots - site.open));
+  const each = Math.ceil(input.jobs.length / TAIL_SITES);
+  const quotas = (of: (site: PlacementSite) => number): Quotas =>
+    new Map(sites.map((site) => [site.name, of(site)]));
+  return {
+    order: order.map(({ name }) => name),
+    quotas: [
+      quotas((site) => (weight(site) >= RELIABLE ? Math.min(each, free(site)) : 0)),
+      quotas(free),
+      new Map(rooms),
+    ],
   };
 }
 

@@ -1,4 +1,4 @@
-import { siteCapacity } from './placement.js';
+import { siteCapacity } from './site-room.js';
 
 /** A production with jobs that wait, as the grid is divided. */
 export interface Claim {

@@ -5,6 +5,7 @@ import {
   CancellationScope,
   isCancellation,
   ParentClosePolicy,
+  patched,
   startChild,
   TimeoutFailure,
 } from '@temporalio/workflow';
@@ -33,6 +34,7 @@ import {
 } from './activities.js';
 import { labelsOf } from './labels.js';
 import { removeCondemned } from './removal.js';
+import { withdrawnAtOnce } from './withdrawal.js';
 
 /** What a flight tells its block each time something has been recorded. */
 export interface FlightNews {
@@ -66,6 +68,7 @@ export async function fly(
   let recorded: readonly AttemptRange[] = [];
   let closing: BundleClosing | null = null;
   let submittedAt: number | null = null;
+  let overdueAt: number | null = null;
   const running = new Set<number>();
   const forgotten = new Set<number>();
   let silent = false;
@@ -84,6 +87,7 @@ export async function fly(
     const answer = await submit(order, handle, priority);
     submittedAt = answer.submittedAt;
     silent = answer.silent;
+    overdueAt = overdueFrom(submittedAt, order.queuePatience);
     if (answer.reports !== NOTHING_PACKED || answer.untold !== null) {
       closing = await settle(answer.reports, answer.untold);
     }
@@ -95,6 +99,7 @@ export async function fly(
         attempts: open,
         recorded,
         running: attemptRanges([...attemptsOf(open)].filter((key) => running.has(key.job))),
+        ...(overdueAt === null ? {} : { overdueAt }),
       }),
     );
     if (report === null) {
@@ -111,12 +116,33 @@ export async function fly(
     for (const { job } of attemptsOf(report.begun)) running.add(job);
     for (const { job } of attemptsOf(recorded)) forgotten.add(job);
     closing = await settle(report.reports);
+    // Only a site that was told when to can answer so: no history from before comes here.
+    if (report.overdue !== undefined && patched('overdue-jobs')) {
+      overdueAt = await withdrawOverdue(handle, report.overdue, submittedAt);
+    }
   }
   closing ??= await settle(NOTHING_PACKED);
   if (closing === null) return;
   const left = { handle, closing, submittedAt, forgotten: [...forgotten] };
   if (silent) await leaveToTidying({ ...left, end: true });
   else await tidyUp(left);
+}
+
+/** When jobs have waited too long, ms; null for never. */
+function overdueFrom(submittedAt: number | null, patience: number | undefined): number | null {
+  return submittedAt === null || patience === undefined ? null : submittedAt + 1000 * patience;
+}
+
+/** Withdraws those jobs that another site would start sooner; their watch tells of it. Returns when to look again, ms. */
+async function withdrawOverdue(
+  handle: BundleHandle,
+  attempts: readonly AttemptRange[],
+  submittedAt: number | null,
+): Promise<number> {
+  const queuedSince = submittedAt ?? Date.now();
+  const { lookAgain, withdraw } = await control.judgeQueue({ ...handle, attempts, queuedSince });
+  if (withdraw.length > 0) await withdrawnAtOnce({ ...handle, attempts: withdraw });
+  return Date.now() + 1000 * lookAgain;
 }
 
 /** What a silent site would have told; null once its lease is over. */

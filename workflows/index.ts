@@ -6,4 +6,5 @@ export { janitor, payment } from './janitor.js';
 export { production } from './production.js';
 export { epochSweep, recovery } from './recovery.js';
 export { removal } from './removal.js';
+export { siteWithdrawal } from './site-withdrawal.js';
 export { sweep } from './sweep.js';

@@ -23,6 +23,7 @@ export const CONTROL_SUMMARIES: Summaries<ControlActivities> = {
   openBlock: ({ block }) => `open block ${block}`,
   bundleOrder: ({ bundle }) => `bundle ${bundle}: the whole order`,
   place: ({ block, stage }) => `place ${stage === 'merge' ? 'merges' : 'jobs'} of block ${block}`,
+  explainPlacement: ({ production }) => `why so little of ${production} runs`,
   settle: ({ bundle }) => `bundle ${bundle}: record what is reported`,
   closeStage: ({ block, stage }) => `block ${block}: all ${stage} jobs have ended`,
   filesToVerify: ({ block, stage }) => `block ${block}: what to verify after ${stage}`,
@@ -60,6 +61,14 @@ export const CONTROL_SUMMARIES: Summaries<ControlActivities> = {
   command: ({ command }) => `${command.kind} by ${command.who}`,
   progress: () => 'how far is it',
   setSiteOverride: ({ site, state }) => `site ${site}: ${state ?? 'as policy says'}`,
+  judgeQueue: ({ attempts: waiting, bundle }) =>
+    `bundle ${bundle}: ${counted(attempts(waiting), 'job')} not started yet`,
+  queuedAt: ({ site }) => `what waits at ${site}`,
+  noteSiteWithdrawal: ({ productions, site }) =>
+    `${counted(
+      productions.reduce((sum, one) => sum + one.jobs, 0),
+      'job',
+    )} withdrawn from ${site}`,
   filesToAudit: ({ after }) => `what to audit, after file ${after}`,
   directoriesToAudit: () => 'where to look for unknown files',
   unknownPaths: ({ storage, paths }) =>

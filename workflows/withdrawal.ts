@@ -33,7 +33,7 @@ export async function withdraw({ from, who, why, ...ref }: Withdrawal): Promise<
 }
 
 /** How many jobs that were; null if the site has not answered. */
-async function withdrawnAtOnce(handle: BundleHandle): Promise<number | null> {
+export async function withdrawnAtOnce(handle: BundleHandle): Promise<number | null> {
   try {
     return await withdrawingAt(handle.site, '4 seconds').withdrawJobs(handle);
   } catch (error) {
@@ -43,7 +43,7 @@ async function withdrawnAtOnce(handle: BundleHandle): Promise<number | null> {
 }
 
 /** Should the production go on meanwhile, its jobs are placed again: nothing is lost by it. */
-async function withdrawnInTheEnd(handle: BundleHandle): Promise<void> {
+export async function withdrawnInTheEnd(handle: BundleHandle): Promise<void> {
   try {
     await withdrawingAt(handle.site, '7 days').withdrawJobs(handle);
   } catch (error) {

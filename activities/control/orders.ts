@@ -17,6 +17,7 @@ import type { Definition } from '../../domain/definition.js';
 import type { StoredPayload } from '../../domain/payload.js';
 import { claimDirectory, outputNaming, physicalPath } from '../../domain/lfn.js';
 import { NOTHING_PACKED } from '../../domain/packed.js';
+import { queuePatience, withdrawalsOf } from '../../policy/queue-patience.js';
 import { pack } from '../packed.js';
 import type { ControlContext } from './context.js';
 import { estimateOf } from './estimates.js';
@@ -45,6 +46,7 @@ export async function orderOf(
     site: bundle.site,
     kind: bundle.kind,
     lease: site?.lease ?? GONE_LEASE,
+    ...(site === undefined ? {} : { queuePatience: patienceOf(site.slots, production, open) }),
     recipe: recipeOf(epoch, production, revision, bundle, {
       ...{ raised, level },
       paths: await sandboxPaths(db, storedPayloads(revision.definition)),
@@ -55,6 +57,16 @@ export async function orderOf(
         ? pack(await stageIns(db, production.id, bundle.site, open))
         : NOTHING_PACKED,
   };
+}
+
+/** That of the jobs that have been withdrawn least often. */
+function patienceOf(
+  slots: number,
+  { job_seconds: jobSeconds }: ProductionRow,
+  open: readonly SentAttempt[],
+): number {
+  const withdrawals = Math.min(...open.map(withdrawalsOf), Infinity);
+  return queuePatience({ slots, jobSeconds, withdrawals });
 }
 
 /** The outputs that a job of this kind makes: one merged file of its level, or all outputs of fabrication. */

@@ -48,6 +48,8 @@ export interface WatchInput extends BundleHandle {
   readonly recorded: readonly AttemptRange[];
   /** Attempts that are known to run already. */
   readonly running: readonly AttemptRange[];
+  /** From when on (ms) attempts that still wait are told of. */
+  readonly overdueAt?: number;
 }
 
 /** The longest time between two looks at a computing element, ms. */
@@ -144,6 +146,8 @@ export function createSiteActivities(context: SiteContext) {
           if (size > REPORT_SIZE) break;
         }
       }
+      const late = input.overdueAt !== undefined && clock.now() >= input.overdueAt;
+      const overdue = late ? waiting.filter((_, i) => statuses[i]?.state === 'queued') : [];
       const all = ended.size === keys.length;
       const urgency =
         failed >= MANY_FAILURES * keys.length ? REPORT_AFTER.failures : REPORT_AFTER.fewFailures;
@@ -157,6 +161,7 @@ export function createSiteActivities(context: SiteContext) {
         all ||
         size > REPORT_SIZE ||
         cancellationSignal.aborted ||
+        overdue.length > 0 ||
         (failed > 0 && waited >= urgency) ||
         (firstEnd !== null && waited >= patience) ||
         (started.length > 0 && firstEnd === null && clock.now() - begun >= REPORT_AFTER.least)
@@ -167,6 +172,9 @@ export function createSiteActivities(context: SiteContext) {
           reports: pack(reports),
           begun: attemptRanges(begin),
           open: keys.length - ended.size,
+          ...(overdue.length === 0
+            ? {}
+            : { overdue: attemptRanges(overdue.map(({ key }) => key)) }),
         };
       }
       const sooner = firstEnd === null ? LOOK : Math.max(50, Math.min(patience - waited, LOOK));

@@ -6,6 +6,7 @@ import { addCampaign } from './commands/campaign.js';
 import { addClean } from './commands/clean.js';
 import { addDebts } from './commands/debts.js';
 import { addDoctor } from './commands/doctor.js';
+import { addExplain } from './commands/explain.js';
 import { addFailures } from './commands/failures.js';
 import { addFiles } from './commands/files.js';
 import { addJanitor } from './commands/janitor.js';
@@ -36,7 +37,7 @@ const GROUPS: readonly (readonly [heading: string, add: readonly Add[]])[] = [
   ['Run the system:', [addUp, addWorker, addQuickstart, addDoctor]],
   ['Keep it safe:', [addBackup, addRestore, addRecover]],
   ['Make productions:', [addNew, addSchema, addSubmit]],
-  ['Look at them:', [addList, addShow, addWatch, addJobs, addJob, addFailures, addLog]],
+  ['Look at them:', [addList, addShow, addExplain, addWatch, addJobs, addJob, addFailures, addLog]],
   ['Look at data:', [addFiles, addReplicas, addAudit, addSweep, addDebts, addJanitor]],
   ['Work with campaigns:', [addCampaign]],
   ['Steer:', [addRequests, addChanges, addReprocess, addClean, addSite]],

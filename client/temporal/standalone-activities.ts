@@ -30,7 +30,7 @@ interface Call {
 export function standaloneActivities(client: Client) {
   return {
     /** On the control worker. */
-    control: async <N extends 'setSiteOverride' | 'listLive'>(
+    control: async <N extends 'setSiteOverride' | 'listLive' | 'explainPlacement'>(
       name: N,
       input: InputOf<ControlActivities[N]>,
       patience = PATIENCE,

@@ -8,6 +8,7 @@ import { Catalog } from '../../catalog/catalog.js';
 import { CatalogSqliteDialect } from '../../catalog/dialect.js';
 import { openCatalog } from '../../catalog/open.js';
 import { condemnLogs, expiredLogs, logsOfProduction } from '../../catalog/logs.js';
+import { attemptRanges, jobsOf } from '../../domain/bundle.js';
 import { getProduction } from '../../catalog/productions.js';
 import type { Tables } from '../../catalog/tables.js';
 import { listFailures } from '../../catalog/views/failure-list.js';
@@ -181,6 +182,26 @@ async function readInputs(room: ControlRoom): Promise<void> {
   }
 }
 
+/** A production whose jobs wait at a site for days, until another one has room. */
+async function leaveWaiting(room: ControlRoom): Promise<void> {
+  const ref = await room.register(
+    definition({ name: 'waiting', events: 1000, scouts: { jobs: 0 } }),
+  );
+  const { step } = await room.step(ref);
+  const block = step.do === 'run' ? (step.blocks[0] ?? 0) : 0;
+  await room.do.openBlock({ ...ref, block });
+  const { bundles } = await room.place(ref, block);
+  const [first, other] = bundles;
+  if (first === undefined || other === undefined) throw new Error('too few sites');
+  await room.settle(other, room.report(other));
+  await room.do.explainPlacement(ref);
+  const { withdraw } = await room.do.judgeQueue({
+    ...{ ...ref, block, bundle: first.bundle, site: first.site, queuedSince: 0 },
+    attempts: attemptRanges([...jobsOf(first.ranges)]),
+  });
+  expect(withdraw).not.toEqual([]);
+}
+
 describe('the statements of a production’s whole life', () => {
   it('never read a table of jobs, attempts, files or replicas from end to end, nor a list of rows more than once', async () => {
     const seen = new Map<string, CompiledQuery>();
@@ -206,6 +227,9 @@ describe('the statements of a production’s whole life', () => {
     await room.do.filesToVerify({ ...page, block: 1, stage: 'merge' });
     await room.do.openHandles({ ...ref, block: null });
     await room.do.unknownPaths({ ...ref, storage: 'KMI-DISK', paths: ['/a'] });
+    await room.do.explainPlacement(ref);
+    await room.do.queuedAt({ site: 'KMI' });
+    await leaveWaiting(room);
     const [copy] = await room.rows<{ storage: string; path: string }>(
       'select * from replicas where file_id > 0 limit 1',
     );

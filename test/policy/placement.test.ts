@@ -1,12 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  LARGEST_BUNDLE,
-  placeJobs,
-  siteCapacity,
-  type PlacementCase,
-  type PlacementSite,
-} from '../../policy/placement.js';
+import type { PlacementCase, PlacementSite } from '../../policy/placement-case.js';
+import { placeJobs } from '../../policy/placement.js';
+import { LARGEST_BUNDLE, siteCapacity } from '../../policy/site-room.js';
 
 const site = (name: string, more: Partial<PlacementSite> = {}): PlacementSite => ({
   name,
@@ -17,6 +13,8 @@ const site = (name: string, more: Partial<PlacementSite> = {}): PlacementSite =>
   near: false,
   part: Infinity,
   takes: Infinity,
+  failing: 0,
+  speed: 10,
   ...more,
 });
 
@@ -28,6 +26,7 @@ const given = (more: Partial<PlacementCase>): PlacementCase => ({
   owed: true,
   most: Infinity,
   jobSeconds: null,
+  tail: false,
   ...more,
 });
 
@@ -49,6 +48,8 @@ const cases = fc
             near: fc.boolean(),
             takes: fc.constant(Infinity),
             part: fc.oneof(fc.constant(Infinity), fc.double({ min: 0, max: 60, noNaN: true })),
+            failing: fc.oneof(fc.constant(0), fc.double({ min: 0, max: 1, noNaN: true })),
+            speed: fc.double({ min: 0, max: 50, noNaN: true }),
           })
           .map(({ others, ...rest }) => ({ name, open: others + rest.mine, ...rest })),
       ),
@@ -56,6 +57,7 @@ const cases = fc
     urgent: fc.boolean(),
     owed: fc.boolean(),
     most: fc.constant(Infinity),
+    tail: fc.boolean(),
     jobSeconds: fc.option(fc.double({ min: 0.001, max: 1e5, noNaN: true })),
   })
   .map(({ avoids, ...rest }) => ({
@@ -69,7 +71,7 @@ const capacityOf = (input: PlacementCase, one: PlacementSite): number =>
 
 /** No other production wants anything of these sites. */
 const alone = (sites: readonly PlacementSite[]): PlacementSite[] =>
-  sites.map((one) => ({ ...one, part: Infinity }));
+  sites.map((one) => ({ ...one, part: Infinity, failing: 0 }));
 
 describe('placeJobs', () => {
   it('gives a closed site nothing, and says why', () => {
@@ -77,14 +79,14 @@ describe('placeJobs', () => {
       given({ jobs: numbered(5), sites: [site('KMI', { closed: 'Banned: disk' }), site('PNNL')] }),
     );
     expect(placement.bundles.map((bundle) => bundle.site)).toEqual(['PNNL']);
-    expect(placement.passedOver).toEqual([{ site: 'KMI', why: 'Banned: disk' }]);
+    expect(placement.passedOver).toEqual([{ site: 'KMI', kind: 'closed', why: 'Banned: disk' }]);
   });
 
   it('gives a full site nothing, and says how full it is', () => {
     const placement = placeJobs(given({ jobs: numbered(5), sites: [site('KMI', { open: 12 })] }));
     expect(placement).toEqual({
       bundles: [],
-      passedOver: [{ site: 'KMI', why: 'full: 12 jobs for 10 slots' }],
+      passedOver: [{ site: 'KMI', kind: 'full', why: 'full: 12 jobs for 10 slots' }],
     });
   });
 
@@ -107,7 +109,7 @@ describe('placeJobs', () => {
     expect(at(2, 6).bundles[0]?.jobs).toHaveLength(4);
     expect(at(6, 6)).toEqual({
       bundles: [],
-      passedOver: [{ site: 'KMI', why: 'the share of the production is used' }],
+      passedOver: [{ site: 'KMI', kind: 'share', why: 'the share of the production is used' }],
     });
     expect(at(0, 0).bundles[0]?.jobs).toEqual([1]);
     const more = { jobs, sites: [site('KMI', { part: 3.2 })] };
@@ -136,7 +138,7 @@ describe('placeJobs', () => {
       expect((found.KMI ?? 0) + (found.UVic ?? 0)).toBe(8);
       expect(found.KMI ?? 0).toBeLessThanOrEqual(5);
       expect(sent.passedOver).toEqual([
-        { site: 'PNNL', why: 'its limit of jobs per minute is reached' },
+        { site: 'PNNL', kind: 'rate', why: 'its limit of jobs per minute is reached' },
       ]);
     }
   });
@@ -236,7 +238,11 @@ describe('placeJobs', () => {
     expect(placeJobs(given({ jobs, sites: [at(111)] }))).toEqual({
       bundles: [],
       passedOver: [
-        { site: 'KMI', why: 'full: 111 jobs for 100 slots, its queue is more than half full' },
+        {
+          site: 'KMI',
+          kind: 'full',
+          why: 'full: 111 jobs for 100 slots, its queue is more than half full',
+        },
       ],
     });
     expect(placeJobs(given({ jobs, sites: [at(110)] })).bundles[0]?.jobs).toHaveLength(10);
@@ -262,7 +268,7 @@ describe('placeJobs', () => {
     fc.assert(
       fc.property(cases, (input) => {
         const jobs = input.jobs.map(({ job }) => ({ job, avoid: [] }));
-        const { bundles } = placeJobs({ ...input, jobs, sites: alone(input.sites) });
+        const { bundles } = placeJobs({ ...input, tail: false, jobs, sites: alone(input.sites) });
         const room = input.sites
           .filter((one) => one.closed === '')
           .map((one) => {
@@ -281,4 +287,167 @@ describe('placeJobs', () => {
       }),
     );
   });
+});
+
+const countsOf = (input: PlacementCase): Record<string, number> =>
+  Object.fromEntries(placeJobs(input).bundles.map(({ site: name, jobs }) => [name, jobs.length]));
+
+describe('sites where the production fails', () => {
+  it('get less in proportion, and later', () => {
+    const sites = [site('KMI', { failing: 0.5, slots: 100 }), site('PNNL', { slots: 100 })];
+    const few = countsOf(given({ jobs: numbered(90), sites }));
+    expect(few).toEqual({ KMI: 30, PNNL: 60 });
+    const many = placeJobs(given({ jobs: numbered(500), sites }));
+    expect(many.bundles.map(({ jobs, site: name }) => [name, jobs.length])).toEqual([
+      ['PNNL', 120],
+      ['KMI', 60],
+    ]);
+  });
+
+  it('come after those far from the home storage if more than a fifth fails there, else before', () => {
+    const first = (failing: number): string | undefined =>
+      placeJobs(
+        given({ jobs: numbered(50), sites: [site('KMI', { near: true, failing }), site('PNNL')] }),
+      ).bundles[0]?.site;
+    expect(first(0.1)).toBe('KMI');
+    expect(first(0.4)).toBe('PNNL');
+  });
+
+  it('tell why they get no more', () => {
+    const bad = site('KMI', { slots: 100, open: 60, mine: 60, failing: 0.5 });
+    const placement = placeJobs(
+      given({ jobs: numbered(10), sites: [bad, site('PNNL', { open: 12 })] }),
+    );
+    expect(placement.passedOver[0]).toEqual({
+      site: 'KMI',
+      kind: 'failures',
+      why: 'many fail there: 60 jobs of 60',
+    });
+  });
+
+  it('are never left out by that alone', () => {
+    fc.assert(
+      fc.property(cases, (input) => {
+        const sites = input.sites.map((one) => ({ ...one, part: Infinity, open: 0, mine: 0 }));
+        const jobs = numbered(4 * LARGEST_BUNDLE);
+        const { bundles } = placeJobs({ ...input, sites, jobs });
+        const open = sites.filter(({ closed }) => closed === '').map(({ name }) => name);
+        expect(bundles.map((bundle) => bundle.site).sort()).toEqual(open.sort());
+      }),
+    );
+  });
+
+  it('get bundles as large as before, as long as there is more work than room', () => {
+    fc.assert(
+      fc.property(cases, (input) => {
+        const jobs = numbered(4 * LARGEST_BUNDLE);
+        const work = { ...input, tail: false, urgent: false, jobs, backlog: Infinity };
+        const worse = placeJobs(work);
+        const before = placeJobs({
+          ...work,
+          sites: input.sites.map((one) => ({ ...one, failing: 0, speed: 10 })),
+        });
+        const least = Math.min(...before.bundles.map((bundle) => bundle.jobs.length), Infinity);
+        // The last one may be what is left of the budget.
+        for (const { jobs: sent, site: name } of worse.bundles.slice(0, -1)) {
+          const same = before.bundles.find((bundle) => bundle.site === name);
+          const queue =
+            siteCapacity(siteOf(input, name).slots, input.jobSeconds) - siteOf(input, name).slots;
+          expect(sent.length).toBeGreaterThanOrEqual(
+            Math.min(least, same?.jobs.length ?? Infinity, Math.max(1, Math.floor(queue / 2))),
+          );
+        }
+      }),
+    );
+  });
+});
+
+function siteOf({ sites }: PlacementCase, name: string): PlacementSite {
+  const found = sites.find((one) => one.name === name);
+  if (found === undefined) throw new Error(`no site ${name}`);
+  return found;
+}
+
+describe('fast sites', () => {
+  it('get more of a production that could not fill the room', () => {
+    const sites = [site('KMI', { slots: 100, speed: 20 }), site('PNNL', { slots: 100 })];
+    expect(countsOf(given({ jobs: numbered(90), sites }))).toEqual({ KMI: 60, PNNL: 30 });
+  });
+
+  it('get no more of one that can', () => {
+    const sites = [site('KMI', { slots: 100, speed: 20 }), site('PNNL', { slots: 100 })];
+    expect(countsOf(given({ jobs: numbered(120), backlog: 240, sites }))).toEqual({ KMI: 120 });
+  });
+});
+
+describe('the last jobs of a block', () => {
+  const grid = [
+    site('KMI', { slots: 100, speed: 10 }),
+    site('PNNL', { slots: 100, speed: 20 }),
+    site('UVic', { slots: 100, speed: 30, failing: 0.6 }),
+    site('DESY', { slots: 100, speed: 30, open: 100 }),
+    site('CNAF', { slots: 100, speed: 15 }),
+    site('KEK', { slots: 100, speed: 12 }),
+    site('GRAZ', { slots: 100, speed: 5 }),
+  ];
+
+  it('go to the fastest sites that are good and have free slots, to several at once', () => {
+    const placement = placeJobs(given({ jobs: numbered(20), sites: grid, tail: true }));
+    expect(placement.bundles).toEqual([
+      { site: 'PNNL', jobs: [1, 2, 3, 4, 5] },
+      { site: 'CNAF', jobs: [6, 7, 8, 9, 10] },
+      { site: 'KEK', jobs: [11, 12, 13, 14, 15] },
+      { site: 'KMI', jobs: [16, 17, 18, 19, 20] },
+    ]);
+  });
+
+  it('take single free slots, and a queue only where none is free', () => {
+    const sites = [
+      site('KMI', { slots: 100, open: 99, mine: 99 }),
+      site('PNNL', { slots: 100, open: 100, speed: 50 }),
+    ];
+    const placed = placeJobs(given({ jobs: numbered(3), sites, tail: true }));
+    expect(placed.bundles[0]).toEqual({ site: 'KMI', jobs: [1] });
+    expect(placed.bundles[1]).toEqual({ site: 'PNNL', jobs: [2, 3] });
+  });
+
+  it('start at once as long as there are free slots for all of them', () => {
+    fc.assert(
+      fc.property(cases, fc.integer({ min: 1, max: 40 }), (input, count) => {
+        const sites = alone(input.sites);
+        const free = sites
+          .filter(({ closed }) => closed === '')
+          .reduce((sum, one) => sum + Math.max(0, one.slots - one.open), 0);
+        const jobs = numbered(Math.min(count, free));
+        const { bundles } = placeJobs({ ...input, urgent: false, tail: true, sites, jobs });
+        expect(bundles.flatMap((bundle) => bundle.jobs)).toHaveLength(jobs.length);
+        for (const bundle of bundles) {
+          const { open, slots } = siteOf({ ...input, sites }, bundle.site);
+          expect(open + bundle.jobs.length).toBeLessThanOrEqual(slots);
+        }
+      }),
+    );
+  });
+});
+
+it('equal sites get equal parts, and the same case has the same answer', () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 12 }),
+      fc.integer({ min: 1, max: 400 }),
+      fc.boolean(),
+      (many, count, tail) => {
+        const sites = Array.from({ length: many }, (_, i) => site(`S${i}`, { slots: 50 }));
+        const input = given({ jobs: numbered(count), sites, tail: tail && count < 100 });
+        const sent = placeJobs(input);
+        expect(placeJobs(input)).toEqual(sent);
+        const sizes = sent.bundles.map(({ jobs }) => jobs.length);
+        expect(sizes.reduce((sum, one) => sum + one, 0)).toBe(Math.min(count, 60 * many));
+        const even = Math.ceil(count / many);
+        if (!input.tail) {
+          expect(Math.max(...sizes)).toBeLessThanOrEqual(Math.min(60, even));
+        }
+      },
+    ),
+  );
 });

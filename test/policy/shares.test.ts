@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { placeJobs, siteCapacity } from '../../policy/placement.js';
+import { placeJobs } from '../../policy/placement.js';
+import { siteCapacity } from '../../policy/site-room.js';
 import { StartBalance } from '../../policy/start-balance.js';
 import { shareGrid, type Claim, type GroupShares } from '../../policy/shares.js';
 
@@ -81,11 +82,13 @@ function starts(claims: readonly Claim[], { from = 0, to }: { from?: number; to:
         backlog: Infinity,
         sites: grid.map(({ name, slots, open }) => ({
           ...{ name, slots, open: open.length, closed: '', near: false },
+          ...{ failing: 0, speed: 10 },
           mine: open.filter(({ production }) => production === one.production).length,
           takes: Infinity,
           part: parts.get(one.production)?.get(name) ?? 0,
         })),
         urgent: false,
+        tail: false,
         most: Infinity,
         owed: balance.correction(one.production) >= 1,
         jobSeconds,

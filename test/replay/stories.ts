@@ -3,6 +3,8 @@ import Database from 'better-sqlite3';
 import { auditProduction } from '../../client/temporal/audit-run.js';
 import { runJanitor } from '../../client/temporal/janitor-run.js';
 import { requestOf, type ProductionRequest } from '../../client/temporal/request.js';
+import { withdrawFromSite } from '../../client/temporal/site-withdrawal-run.js';
+import { standaloneActivities } from '../../client/temporal/standalone-activities.js';
 import { sweepStorage } from '../../client/temporal/sweep-run.js';
 import { adler32 } from '../../domain/adler32.js';
 import type { Configuration } from '../../domain/configuration.js';
@@ -78,6 +80,19 @@ export const STORIES: readonly Story[] = [
       await endsAs(system, 'cancelled', 'Cancelled');
       await ask(system, 'cancelled', { kind: 'clean' });
       await endsAs(system, 'cancelled', 'Cleaned');
+      return system;
+    },
+  },
+  {
+    name: 'banned',
+    types: [...ofProduction, 'siteWithdrawal'],
+    async happens(system) {
+      await running(system, 'banned');
+      const word = { site: 'KMI', who: 'me', why: 'CVMFS' };
+      const ban = { ...word, state: 'Banned', until: null } as const;
+      await standaloneActivities(system.client).control('setSiteOverride', ban);
+      await withdrawFromSite(system.client, word);
+      await endsAs(system, 'banned', 'Completed');
       return system;
     },
   },

@@ -1,10 +1,9 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowUpdateFailedError, type WorkflowHandle } from '@temporalio/client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { CommandAnswer } from '../../domain/command.js';
 import { smallProduction, startSystem, until, type TestSystem } from './running-system.js';
+import { startedJobs, untilStarted } from './started-jobs.js';
 
 let fabrica: TestSystem;
 beforeAll(async () => {
@@ -51,22 +50,6 @@ const attemptStates = (production: string) =>
     return Object.fromEntries(rows.map(({ attempts, state }) => [state, attempts]));
   });
 
-/** How many jobs of a production have started at the sites, whether anybody has noticed or not. */
-function startedJobs(production: string): number {
-  const sites = path.join(fabrica.folder, 'sites');
-  const start = new RegExp(`\\.${production}\\.[^/]+/wrapper\\.started$`);
-  return readdirSync(sites, { recursive: true })
-    .filter((file) => start.test(String(file)))
-    .filter((file) => /^\d/.test(readFileSync(path.join(sites, String(file)), 'utf8'))).length;
-}
-
-/** Until some have: before the first of them ends, others wait at each site. */
-async function untilStarted(production: string): Promise<void> {
-  for (const end = Date.now() + 20_000; Date.now() < end && startedJobs(production) === 0;) {
-    await sleep(20);
-  }
-}
-
 /** Jobs of some seconds, more than there are slots. */
 const long = (name: string, seconds: number, events = 400) =>
   smallProduction(name, {
@@ -77,13 +60,13 @@ const long = (name: string, seconds: number, events = 400) =>
 
 test('a pause withdraws what waits at the sites, and what runs goes on; after a resume all is made', async () => {
   const handle = await fabrica.start(long('paused', 2, 300));
-  await untilStarted('paused');
+  await untilStarted(fabrica, 'paused');
   const asked = Date.now();
   const answer = await ask(handle, 'pause', { reason: 'the storage is full', by: 'me@here' });
   expect(Date.now() - asked).toBeLessThan(5000);
   expect(answer).toMatchObject({ outcome: 'done', from: 'Active', state: 'Stopped' });
   expect(answer.message).toMatch(WITHDRAWN);
-  const started = startedJobs('paused');
+  const started = startedJobs(fabrica, 'paused');
   const { jobs } = await until(
     handle,
     (progress) => (progress.jobs.Running ?? 0) + (progress.jobs.Submitted ?? 0) === 0,
@@ -185,7 +168,7 @@ test('a production that is finished early starts no more jobs, and completes wit
 
 test('an amendment takes a site away: what has not started there goes elsewhere', async () => {
   const handle = await fabrica.start(long('amended', 1.5, 200));
-  await untilStarted('amended');
+  await untilStarted(fabrica, 'amended');
   const [kept = ''] = fabrica.configuration.sites.map(({ name }) => name);
   const answer = await ask(handle, 'amend', { set: { sites: [kept], tolerance: 0.01 } });
   expect(answer).toMatchObject({ outcome: 'done' });

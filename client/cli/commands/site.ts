@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
 import { listSites, type SiteSummary } from '../../../catalog/views/site-list.js';
+import { withdrawalText } from '../../../domain/withdrawal.js';
+import type { SiteWithdrawn } from '../../../workflows/site-withdrawal.js';
 import { formatDuration } from '../../../domain/quantity.js';
 import { EXIT, type ExitCode } from '../exit-code.js';
 import { duration, examples, textArgument, type Invocation } from '../invocation.js';
@@ -33,7 +35,7 @@ export function addSite(program: Command, invocation: Invocation): void {
     );
   site
     .command('ban')
-    .description('give a site no more jobs; those that run there go on')
+    .description('give a site no more jobs, withdraw those that wait there; those that run go on')
     .argument('<name>', 'name of the site')
     .option('--why <text>', 'for the event log and for colleagues')
     .option('--until <duration>', 'for so long, e.g. 2h (default: until unban)', duration)
@@ -73,15 +75,30 @@ async function override(
   const input = { site: name, who, ...change };
   const { standaloneActivities } = await import('../../temporal/standalone-activities.js');
   await standaloneActivities(client).control('setSiteOverride', input);
-  const after = (await sitesOf(session)).filter((one) => one.site === name);
+  const [after] = (await sitesOf(session)).filter((one) => one.site === name);
+  if (change.state === null) {
+    const text = `Nobody's word is on ${name} any more; it is ${after?.state ?? 'unknown'}.`;
+    session.answer({ site: after ?? null }, text);
+    return EXIT.ok;
+  }
+  const { withdrawFromSite } = await import('../../temporal/site-withdrawal-run.js');
+  const waits = (after?.open ?? 0) > 0;
+  const withdrawn = waits
+    ? await withdrawFromSite(client, { site: name, who, why: change.why })
+    : { jobs: 0, silent: false };
   const until = change.until === null ? 'until it is unbanned' : `until ${timeText(change.until)}`;
   session.answer(
-    { site: after[0] ?? null },
-    change.state === null
-      ? `Nobody's word is on ${name} any more; it is ${after[0]?.state ?? 'unknown'}.`
-      : `${name} gets no more jobs ${until}.`,
+    { site: after ?? null, withdrawn: withdrawn?.jobs ?? null, silent: withdrawn?.silent ?? null },
+    `${name} gets no more jobs ${until}${withdrawnText(name, withdrawn)}.`,
   );
   return EXIT.ok;
+}
+
+/** What has become of the jobs that waited there; null if nobody has told in time. */
+function withdrawnText(site: string, withdrawn: SiteWithdrawn | null): string {
+  if (withdrawn === null) return '; what waits there is being withdrawn';
+  const { jobs, silent } = withdrawn;
+  return jobs === 0 && !silent ? '' : `; ${withdrawalText(jobs, silent ? [site] : [])}`;
 }
 
 function siteTable(sites: readonly SiteSummary[], session: Session): string {

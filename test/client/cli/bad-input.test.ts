@@ -124,6 +124,8 @@ describe('a command line that is wrong', () => {
   it.each([
     [['lisst'], /unknown command 'lisst'.*list/],
     [['show'], /missing required argument 'name'/],
+    [['explain'], /missing required argument 'name'/],
+    [['explain', 'mumu', 'tautau'], /too many arguments/],
     [['job', 'mumu', 'x'], /whole number/],
     [['reprioritize', 'mumu', '0'], /from 1 to 10/],
     [['list', '--state', 'Lost'], /Allowed choices are New/],
@@ -143,6 +145,7 @@ describe('a command line that is wrong', () => {
   it.each([
     [['replicas', ''], 'No production is named "".'],
     [['show', 'a\nb\u001b[31m'], 'No production is named "a\\nb\\u001b[31m".'],
+    [['explain', 'a\nb\u001b[31m'], 'No production is named "a\\nb\\u001b[31m".'],
     [['jobs', 'say "hi"'], 'No production is named "say \\"hi\\"".'],
     [['site', 'ban', 'K\nX'], 'No site is named "K\\nX"; there are KMI'],
     [['li\nst'], String.raw`unknown command 'li\nst' (Did you mean list?)`],
@@ -253,6 +256,7 @@ describe('surroundings that are wrong', () => {
     await emptyCatalog(folder);
     for (const argv of [
       ['show', 'mumu'],
+      ['explain', 'mumu'],
       ['watch', 'mumu'],
       ['pause', 'mumu'],
       ['audit', 'mumu'],

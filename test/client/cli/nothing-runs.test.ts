@@ -83,6 +83,8 @@ describe('show and submit', () => {
     expect((await json('show', 'mumu')).obstacles).toMatchObject([
       { kind: 'sites', resources: [{ name: 'KMI', state: 'Banned' }, {}, {}] },
     ]);
+    const { out: explained } = await run('explain', 'mumu');
+    expect(explained).toMatch(/^- Banned: KMI \(Banned by .* until .*: CVMFS is broken\)/m);
     const again = await json('submit', 'ee.yaml');
     expect(again).toMatchObject({
       outcome: 'registered',
@@ -99,6 +101,12 @@ describe('show and submit', () => {
     const { out } = await run('show', 'mumu');
     expect(out).toContain('Nothing runs: no `fabrica up` runs on the state directory');
     expect((await json('show', 'mumu')).obstacles).toMatchObject([{ kind: 'processes' }]);
+
+    const { because, sites } = await json('explain', 'mumu');
+    expect((because as string[])[0]).toMatch(
+      /^Nothing runs: no `fabrica up` runs .* Start `fabrica up`/,
+    );
+    expect(sites).toHaveLength(3);
 
     const address = await lonelyServer();
     const shown = await json('show', 'mumu', '--address', address);

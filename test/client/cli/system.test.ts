@@ -72,6 +72,11 @@ describe('a production by the command line', () => {
     const shown = await json('show', 'mumu');
     expectDocumented('show', shown);
     for (const part of ['blocks', 'log']) expectDocumented('show', firstOf(shown[part]));
+    const explained = await json('explain', 'mumu');
+    expect(explained.because).toEqual([expect.stringContaining('It has ended, it is Completed')]);
+    expectDocumented('explain', explained);
+    expectDocumented('explain', explained.counts as object);
+    expectDocumented('explain', firstOf(explained.sites));
     const list = await json('list');
     expectDocumented('list', firstOf(list.productions));
     const jobs = await json('jobs', 'mumu', '--state', 'Done', '--limit', '3');
@@ -113,6 +118,11 @@ describe('a production by the command line', () => {
       'release of slow is refused: Stopped productions have no jobs to release',
     );
     expect((await json('show', 'slow')).waitsFor).toContain('fabrica resume slow');
+    const explained = await json('explain', 'slow');
+    expect(explained.because).toEqual([
+      expect.stringMatching(/^It is paused by .*@.*: lunch\. `fabrica resume slow` goes on\.$/),
+      ...(explained.because as string[]).slice(1),
+    ]);
     // The scouts may have ended meanwhile.
     expect((await json('resume', 'slow')).state).toMatch(/^(Scouting|Active)$/);
     const { log } = await json('show', 'slow');

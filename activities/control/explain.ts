@@ -1,0 +1,234 @@
+import { blocksOf, countsOf, type BlockRow } from '../../catalog/blocks.js';
+import { jobsInBackoff } from '../../catalog/back-off.js';
+import type { Db } from '../../catalog/catalog.js';
+import { unrecovered } from '../../catalog/epochs.js';
+import { eventsOf } from '../../catalog/events.js';
+import { getProduction, revisionOf, type ProductionRow } from '../../catalog/productions.js';
+import { allStorages, effectiveState, type SiteRow } from '../../catalog/resources.js';
+import { productionsNamed } from '../../catalog/shares.js';
+import { exclusionsAt } from '../../catalog/tallies.js';
+import type {
+  ExplainedCounts,
+  ExplainedShare,
+  ExplainedSite,
+  Explanation,
+  SiteObstruction,
+} from '../../domain/explanation.js';
+import { becauseOf } from '../../policy/explanation.js';
+import { placeJobs } from '../../policy/placement.js';
+import { siteRooms } from '../../policy/site-room.js';
+import { mayUse, type Exclusions } from './closed-sites.js';
+import type { ControlContext } from './context.js';
+import { destinationsAt, type OutputPlaces } from './destinations.js';
+import type { GatheredCase, PlacementCases, Ready, Waiting } from './placement-case.js';
+
+/** Entries of the event log in which the last change of state is looked for. */
+const LOOKED_AT = 100;
+
+/** Productions that are named beside the explained one. */
+const OTHERS_TOLD = 10;
+
+/** Why nothing, or so little, of a production runs: by the same decisions as `place` takes. */
+export function explaining(context: ControlContext, cases: PlacementCases) {
+  const { catalog, clock } = context;
+
+  /** Explains a production in any state; changes nothing. Throws `FABRICA_PRODUCTION_UNKNOWN`. */
+  async function explainPlacement(input: { production: string }): Promise<Explanation> {
+    return catalog.read(async (db) => {
+      const production = await getProduction(db, input.production);
+      const now = clock.now();
+      const { definition } = await revisionOf(db, production);
+      const blocks = (await blocksOf(db, production.id)).filter(isUnfinished);
+      const { block, ready, stage } = await nextToGo(db, production, blocks);
+      const waiting: Waiting = { production, definition, block, stage };
+      const gathered = await cases.gather(db, waiting, ready.why === '' ? ready.jobs : []);
+      const places = { ...waiting, storages: await allStorages(db), now };
+      const excluded = await exclusionsAt(db, production, now);
+      const sites = explainedSites(gathered, places, excluded);
+      const { counts, from } = await countsNow(db, production, blocks, gathered);
+      const share = await explainedShare(db, production, gathered, counts);
+      const { bundles } = placeJobs(gathered.case);
+      const takes = new Set(sites.flatMap((one) => (one.obstruction === null ? [one.site] : [])));
+      const goes = ready.why === '' && GOING.includes(production.state);
+      const restored = await unrecovered(db);
+      const because = becauseOf({
+        name: production.name,
+        state: production.state,
+        reason: production.reason,
+        by: await whoChanged(db, production),
+        heldForSites: production.held_for === 'sites',
+        finishing: production.finish === 'draining',
+        unrecovered: restored?.why ?? '',
+        counts,
+        backoffSeconds: from === null ? null : (from - now) / 1000,
+        companySeconds: ready.jobs.length > 0 && ready.why !== '' ? ready.wait / 1000 : null,
+        throttled: gathered.throttled,
+        next: goes
+          ? bundles
+              .filter(({ site }) => takes.has(site))
+              .map(({ jobs, site }) => ({ site, jobs: jobs.length }))
+          : [],
+        sites,
+        share,
+      });
+      const { group_name: group, name, priority, reason, state } = production;
+      return { production: name, state, reason, priority, group, because, counts, share, sites };
+    });
+  }
+
+  /** The first block with jobs that may go now; if there is none, the first with jobs that wait, or any. */
+  async function nextToGo(
+    db: Db,
+    production: ProductionRow,
+    blocks: readonly BlockRow[],
+  ): Promise<Pick<Waiting, 'block' | 'stage'> & { ready: Ready }> {
+    let first: Awaited<ReturnType<typeof nextToGo>> | null = null;
+    for (const block of blocks) {
+      const { jobs, merges } = countsOf(block);
+      if (block.state === 'Held' || (jobs.Waiting ?? 0) + (merges.Waiting ?? 0) === 0) continue;
+      const stage = (merges.Waiting ?? 0) > 0 ? 'merge' : 'events';
+      const found = {
+        block,
+        stage,
+        ready: await cases.ready(db, { block, production, stage }),
+      } as const;
+      if (found.ready.why === '') return found;
+      first ??= found;
+    }
+    return first ?? { block: blocks[0] ?? NO_BLOCK, stage: 'events', ready: NOTHING_READY };
+  }
+
+  /** Jobs and merges of blocks that are not finished; and when the first that is in its back-off may go, ms. */
+  async function countsNow(
+    db: Db,
+    production: ProductionRow,
+    blocks: readonly BlockRow[],
+    gathered: GatheredCase,
+  ): Promise<{ counts: ExplainedCounts; from: number | null }> {
+    const now = clock.now();
+    let waiting = 0;
+    let parked = 0;
+    let inBackoff = 0;
+    let from: number | null = null;
+    for (const block of blocks) {
+      const { jobs, merges } = countsOf(block);
+      parked += (jobs.Parked ?? 0) + (merges.Parked ?? 0);
+      const here = (jobs.Waiting ?? 0) + (merges.Waiting ?? 0);
+      waiting += here;
+      if (here === 0) continue;
+      const late = await jobsInBackoff(db, { production: production.id, block: block.number }, now);
+      inBackoff += late.jobs;
+      if (late.from !== null) from = Math.min(from ?? Infinity, late.from);
+    }
+    const atSites = gathered.case.sites.reduce((sum, { mine }) => sum + mine, 0);
+    const placeable = waiting - inBackoff;
+    return { counts: { waiting, placeable, inBackoff, atSites, parked }, from };
+  }
+
+  async function explainedShare(
+    db: Db,
+    production: ProductionRow,
+    { grid }: GatheredCase,
+    { atSites }: ExplainedCounts,
+  ): Promise<ExplainedShare | null> {
+    const sums = [...grid.parts].map(([id, parts]) => ({
+      id,
+      part: [...parts.values()].reduce((sum, one) => sum + one, 0),
+    }));
+    const mine = sums.find(({ id }) => id === production.id);
+    if (mine === undefined) return null;
+    const most = sums
+      .filter((one) => one !== mine)
+      .sort((a, b) => b.part - a.part || a.id - b.id)
+      .slice(0, OTHERS_TOLD);
+    const names = await productionsNamed(
+      db,
+      most.map(({ id }) => id),
+    );
+    const others = most.flatMap(({ id, part }) => {
+      const row = names.get(id);
+      return row === undefined ? [] : [{ ...row, part }];
+    });
+    return { part: mine.part, atSites, productions: sums.length, others };
+  }
+
+  function explainedSites(
+    gathered: GatheredCase,
+    places: OutputPlaces & Waiting,
+    excluded: Exclusions,
+  ): ExplainedSite[] {
+    const { rooms, passedOver } = siteRooms(gathered.case);
+    const over = new Map(passedOver.map((one) => [one.site, one]));
+    return gathered.case.sites.flatMap((one) => {
+      const row = gathered.sites.find(({ name }) => name === one.name);
+      if (row === undefined) return [];
+      const passed = over.get(one.name);
+      const nowhere = passed === undefined && destinationsAt(row, places).length === 0;
+      const obstruction =
+        passed?.kind === 'closed'
+          ? closedBy(row, places, excluded)
+          : (passed?.kind ?? (nowhere ? 'storage' : null));
+      return [
+        {
+          site: one.name,
+          state: effectiveState(row, places.now),
+          slots: one.slots,
+          open: one.open,
+          mine: one.mine,
+          part: Number.isFinite(one.part) ? one.part : null,
+          room: nowhere ? 0 : (rooms.get(one.name) ?? 0),
+          obstruction,
+          why:
+            obstruction === 'banned'
+              ? banOf(row)
+              : (passed?.why ?? (nowhere ? 'no storage takes its outputs' : '')),
+          near: one.near,
+          failing: one.failing,
+          speed: one.speed,
+        },
+      ];
+    });
+  }
+
+  /** Which of the reasons of `whyClosed` it is. */
+  function closedBy(
+    site: SiteRow,
+    { definition, now }: Pick<OutputPlaces, 'definition' | 'now'>,
+    excluded: Exclusions,
+  ): SiteObstruction {
+    if (site.epoch !== catalog.epoch) return 'epoch';
+    const state = effectiveState(site, now);
+    if (state === 'Banned' || state === 'Probing') return 'banned';
+    if (!mayUse(definition, site)) return 'unlisted';
+    return excluded.has(site.name) ? 'left-out' : 'banned';
+  }
+
+  function banOf(site: SiteRow): string {
+    const now = clock.now();
+    const { override_by: by, override_reason: reason, override_until: until } = site;
+    const state = effectiveState(site, now);
+    // A person's word that has expired is not whose ban it is.
+    if (site.override === null || (until !== null && until <= now)) return `${state} by Fabrica`;
+    const end = until === null ? '' : ` until ${new Date(until).toISOString().slice(0, 16)}Z`;
+    return `${state} by ${by ?? ''}${end}${reason === null || reason === '' ? '' : `: ${reason}`}`;
+  }
+
+  return { explainPlacement };
+}
+
+/** States in which jobs are placed. */
+const GOING: readonly string[] = ['Active', 'Scouting'];
+
+/** A block that has something left to do. */
+function isUnfinished({ state }: BlockRow): boolean {
+  return state !== 'Finished' && state !== 'Discarded';
+}
+
+const NO_BLOCK = { number: -1, home_storage: '', counts: '{}', jobs: 0 };
+const NOTHING_READY: Ready = { jobs: [], why: '', wait: 0 };
+
+/** Who has brought it into its present state; empty if that is long ago. */
+async function whoChanged(db: Db, { id, state }: ProductionRow): Promise<string> {
+  const events = await eventsOf(db, id, LOOKED_AT);
+  return events.find(({ what }) => what.endsWith(`-> ${state}`))?.who ?? '';
+}

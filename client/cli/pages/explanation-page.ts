@@ -1,0 +1,71 @@
+import type { ExplainedShare, ExplainedSite, Explanation } from '../../../domain/explanation.js';
+import { stateStyle } from '../style.js';
+import { facts, type Cell } from '../table.js';
+import { counted, grouped } from '../text.js';
+import type { PageLook } from './production-page.js';
+
+/** Sites that a person is shown; the others are counted. */
+const MOST_SITES = 30;
+
+/** Why so little of a production runs, for a person: what keeps it, its figures, and its sites. */
+export function explanationPage(explanation: Explanation, look: PageLook): string {
+  const { because, sites } = explanation;
+  return [
+    head(explanation, look),
+    because.map((sentence) => `- ${sentence}`).join('\n'),
+    siteTable(sites, look),
+  ]
+    .filter((part) => part !== '')
+    .join('\n\n');
+}
+
+function head(explanation: Explanation, look: PageLook): string {
+  const { counts, group, priority, production, reason, share, state } = explanation;
+  const pairs: [string, Cell][] = [
+    ['production', { text: production, paint: look.style.bold }],
+    ['state', { text: state, paint: stateStyle(look.style, state) }],
+    ['reason', reason],
+    ['jobs', countsOf(counts)],
+    ['share', `${shareOf(share)}priority ${priority}, group ${group}`],
+  ];
+  return facts(pairs, look);
+}
+
+function countsOf(counts: Explanation['counts']): string {
+  const { atSites, inBackoff, parked, waiting } = counts;
+  const late = inBackoff === 0 ? '' : ` (${grouped(inBackoff)} in their back-off)`;
+  return `${grouped(waiting)} wait${late}, ${grouped(atSites)} at sites, ${grouped(parked)} parked`;
+}
+
+function shareOf(share: ExplainedShare | null): string {
+  if (share === null) return '';
+  const among = `among ${counted(share.productions, 'production')}`;
+  return `${grouped(Math.round(share.part))} jobs of the grid ${among}, `;
+}
+
+/** Those with room first, then those that the production may use, the largest first. */
+function siteTable(sites: readonly ExplainedSite[], look: PageLook): string {
+  if (sites.length === 0) return '';
+  const rank = ({ obstruction }: ExplainedSite): number =>
+    obstruction === null ? 0 : obstruction === 'unlisted' ? 2 : 1;
+  const order = [...sites].sort((a, b) => rank(a) - rank(b) || b.slots - a.slots);
+  const rows = order
+    .slice(0, MOST_SITES)
+    .map((one): Cell[] => [
+      one.site,
+      { text: one.state, paint: stateStyle(look.style, one.state) },
+      one.slots,
+      one.open,
+      one.mine,
+      one.part === null ? null : Math.round(one.part),
+      one.room,
+      one.near ? 'yes' : '',
+      one.why,
+    ]);
+  const title = [
+    ...['site', 'state', 'slots', 'jobs', 'its own', 'its part', 'room', 'near'],
+    'passed over',
+  ];
+  const rest = order.length - rows.length;
+  return look.table(title, rows) + (rest > 0 ? `\n... and ${counted(rest, 'more site')}` : '');
+}

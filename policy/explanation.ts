@@ -1,0 +1,240 @@
+import { counted, grouped } from '../domain/counted.js';
+import type {
+  ExplainedCounts,
+  ExplainedShare,
+  ExplainedSite,
+  SiteObstruction,
+} from '../domain/explanation.js';
+import { formatDuration } from '../domain/quantity.js';
+import type { ProductionState } from '../domain/states/production.js';
+
+/** What is known of a production whose jobs do not start. */
+export interface ExplanationCase {
+  readonly name: string;
+  readonly state: ProductionState;
+  readonly reason: string;
+  /** Who has brought it into its state; empty if nobody knows. */
+  readonly by: string;
+  /** It is held because no site takes its jobs. */
+  readonly heldForSites: boolean;
+  /** A person has had it finish early. */
+  readonly finishing: boolean;
+  /** Why nothing may run before `fabrica recover`; empty if it may. */
+  readonly unrecovered: string;
+  readonly counts: ExplainedCounts;
+  /** Until the first job in its back-off may go, s; null if none is. */
+  readonly backoffSeconds: number | null;
+  /** Until jobs that have failed go although too few others have joined them, s; null if they do not wait. */
+  readonly companySeconds: number | null;
+  /** Which limit of the production lets nothing go; empty if none does. */
+  readonly throttled: string;
+  /** Jobs that go when it is looked for room the next time, by site. */
+  readonly next: readonly { readonly site: string; readonly jobs: number }[];
+  readonly sites: readonly ExplainedSite[];
+  readonly share: ExplainedShare | null;
+}
+
+/** Sites that a sentence names. */
+const SITES_TOLD = 5;
+
+/** Why nothing or so little of a production runs: sentences for people, the most important first. */
+export function becauseOf(known: ExplanationCase): string[] {
+  const restored = known.unrecovered;
+  return [
+    ...(restored === ''
+      ? []
+      : [`Nothing runs since a restore: ${restored}. Run \`fabrica recover\`.`]),
+    ...stateSentences(known),
+  ];
+}
+
+function stateSentences(known: ExplanationCase): string[] {
+  const { by, name, reason, state } = known;
+  const why = reason === '' ? '' : `: ${reason}`;
+  switch (state) {
+    case 'New':
+      return [
+        'Its workflow has not begun; if that takes long, `fabrica doctor` tells why.',
+        ...parked(known),
+      ];
+    case 'Scouting':
+      return ['It scouts: all other jobs start after the verdict.', ...placement(known)];
+    case 'AwaitingApproval':
+      return [
+        `Its scouts are good, and it waits for a person: \`fabrica resume ${name}\` or \`fabrica cancel ${name}\`.`,
+      ];
+    case 'Rejected':
+      return [`Its scouts have failed${why}. \`fabrica failures ${name}\` tells more.`];
+    case 'Active':
+      return placement(known);
+    case 'Stopped':
+      return [
+        `It is paused${by === '' ? '' : ` by ${by}`}${why}. \`fabrica resume ${name}\` goes on.`,
+        ...running(known),
+        ...parked(known),
+      ];
+    case 'Held':
+      return known.heldForSites
+        ? [
+            'It is held because no site takes its jobs, and goes on by itself when one does.',
+            ...closed(known.sites),
+            ...running(known),
+          ]
+        : [
+            `It is held${why}. \`fabrica release ${name}\` goes on.`,
+            ...running(known),
+            ...parked(known),
+          ];
+    case 'Completing':
+      return ['All its jobs are done: it is being audited.'];
+    case 'Cancelling':
+      return ['It is being cancelled: its jobs end, and what they have left is removed.'];
+    case 'Cleaning':
+      return ['It is being cleaned: its files are removed.'];
+    case 'Completed':
+    case 'Cancelled':
+    case 'Cleaned':
+    case 'Archived':
+      return [`It has ended, it is ${state}${why}.`];
+  }
+}
+
+/** Of a production whose jobs may go: what keeps them. */
+function placement(known: ExplanationCase): string[] {
+  const { counts, finishing, throttled } = known;
+  if (counts.waiting === 0) return [...nothingWaits(known), ...parked(known)];
+  const idle = known.next.length === 0;
+  return [
+    ...(finishing ? ['It is being finished: no more jobs that make events start.'] : []),
+    ...backoff(known),
+    ...(known.companySeconds === null
+      ? []
+      : [
+          `Jobs that have failed wait for others to go with, ${formatDuration(known.companySeconds)} more at most.`,
+        ]),
+    ...(throttled === '' ? [] : [`A limit of its own is reached: ${throttled}.`]),
+    ...(idle ? [] : [`With the next look go ${places(known.next)}.`]),
+    ...(idle && counts.placeable > 0 ? noRoom(known) : []),
+    ...closed(known.sites),
+    ...mistrusted(known.sites),
+    ...shared(known.share),
+    ...parked(known),
+  ];
+}
+
+function nothingWaits({ counts, finishing, name }: ExplanationCase): string[] {
+  if (counts.atSites > 0) {
+    return [`No job waits: ${counted(counts.atSites, 'job')} of it are at sites.`];
+  }
+  if (counts.parked > 0) return [];
+  const what = finishing ? 'is being finished' : 'verifies, merges or distributes its blocks';
+  return [`No job waits: it ${what}, \`fabrica show ${name}\` tells which.`];
+}
+
+function running({ counts }: ExplanationCase): string[] {
+  return counts.atSites === 0
+    ? []
+    : [`${counted(counts.atSites, 'job')} at sites ${counts.atSites === 1 ? 'goes' : 'go'} on.`];
+}
+
+function backoff({ backoffSeconds, counts }: ExplanationCase): string[] {
+  if (counts.inBackoff === 0 || backoffSeconds === null) return [];
+  const next = `the first may go in ${formatDuration(Math.max(0, backoffSeconds))}`;
+  const all = counts.placeable === 0;
+  const jobs = all
+    ? `Every waiting job (${grouped(counts.inBackoff)})`
+    : `${grouped(counts.inBackoff)} of ${counted(counts.waiting, 'waiting job')}`;
+  return [
+    `${jobs} ${all || counts.inBackoff === 1 ? 'is' : 'are'} in the back-off after a failure; ${next}.`,
+  ];
+}
+
+/** What a site that the production may use is passed over for, as `3 full`. */
+const FEATURES: Readonly<Partial<Record<SiteObstruction, string>>> = {
+  full: 'full',
+  rate: 'at their limit of jobs per minute',
+  share: 'where its share is used',
+  failures: 'where many of its jobs fail',
+  storage: 'without a storage that takes its outputs',
+};
+
+function noRoom({ sites }: ExplanationCase): string[] {
+  const usable = sites.filter(({ obstruction }) => obstruction === null || obstruction in FEATURES);
+  if (usable.length === 0) {
+    const told = sites.slice(0, SITES_TOLD).map(({ site, why }) => `${site} (${why})`);
+    return [`No site takes its jobs: ${listed(told, sites.length)}.`];
+  }
+  const found = Object.entries(FEATURES).flatMap(([obstruction, text]) => {
+    const count = usable.filter((site) => site.obstruction === obstruction).length;
+    return count === 0 ? [] : [`${grouped(count)} ${text}`];
+  });
+  if (found.length === 0) {
+    return [
+      'Sites have room, but its waiting jobs avoid them: they have failed there, and another one is open.',
+    ];
+  }
+  return [
+    `Of ${counted(usable.length, 'site')} that it may use none takes more of it now: ${found.join(', ')}.`,
+  ];
+}
+
+function places(next: ExplanationCase['next']): string {
+  const all = next.reduce((sum, { jobs }) => sum + jobs, 0);
+  const told = next.slice(0, SITES_TOLD).map(({ jobs, site }) => `${grouped(jobs)} to ${site}`);
+  return `${counted(all, 'job')}: ${listed(told, next.length)}`;
+}
+
+function closed(sites: readonly ExplainedSite[]): string[] {
+  const banned = sites.filter(({ obstruction }) => obstruction === 'banned');
+  const leftOut = sites.filter(({ obstruction }) => obstruction === 'left-out');
+  const earlier = sites.filter(({ obstruction }) => obstruction === 'epoch');
+  const named = (some: readonly ExplainedSite[]): string =>
+    listed(
+      some.slice(0, SITES_TOLD).map(({ site, why }) => `${site} (${why})`),
+      some.length,
+    );
+  return [
+    ...(banned.length === 0 ? [] : [`Banned: ${named(banned)}.`]),
+    ...(leftOut.length === 0
+      ? []
+      : [`Left out because too many of its jobs failed there: ${named(leftOut)}.`]),
+    ...(earlier.length === 0 ? [] : [`Not tidied up after a restore: ${named(earlier)}.`]),
+  ];
+}
+
+/** From this share of failures on a site is told of. */
+const MANY = 0.1;
+
+function mistrusted(sites: readonly ExplainedSite[]): string[] {
+  const some = sites.filter(
+    ({ failing, obstruction }) =>
+      failing >= MANY && obstruction !== 'left-out' && obstruction !== 'unlisted',
+  );
+  if (some.length === 0) return [];
+  const told = some
+    .slice(0, SITES_TOLD)
+    .map(({ failing, site }) => `${site} (${Math.round(100 * failing)} %)`);
+  return [`Less goes to where its jobs fail of late: ${listed(told, some.length)}.`];
+}
+
+function shared(share: ExplainedShare | null): string[] {
+  if (share === null || share.productions < 2) return [];
+  const others = share.others.slice(0, SITES_TOLD).map(({ production }) => production);
+  return [
+    `It shares the grid with ${listed(others, share.productions - 1)}: its part is ${counted(Math.round(share.part), 'job')}, it has ${grouped(share.atSites)} at sites.`,
+  ];
+}
+
+function parked({ counts, name }: ExplanationCase): string[] {
+  if (counts.parked === 0) return [];
+  const are = counts.parked === 1 ? 'job is' : 'jobs are';
+  return [
+    `${grouped(counts.parked)} ${are} parked: \`fabrica failures ${name}\` tells why, \`fabrica release ${name}\` tries again.`,
+  ];
+}
+
+/** The first of a list, and how many there are besides. */
+function listed(first: readonly string[], all: number): string {
+  const rest = all - first.length;
+  return rest > 0 ? `${first.join(', ')} and ${grouped(rest)} more` : first.join(', ');
+}

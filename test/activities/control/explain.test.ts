@@ -1,0 +1,114 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Explanation } from '../../../domain/explanation.js';
+import { codeOf, ControlRoom, definition, failing, type Ref } from './control-room.js';
+
+let room: ControlRoom;
+beforeEach(async () => {
+  room = await ControlRoom.open();
+});
+afterEach(() => room.close());
+
+const explain = (ref: Ref): Promise<Explanation> =>
+  room.do.explainPlacement({ production: ref.production });
+
+/** A production without scouts, and its first block. */
+async function running(more: Parameters<typeof definition>[0] = {}) {
+  const ref = await room.register(definition({ events: 1000, ...more, scouts: { jobs: 0 } }));
+  const { step } = await room.step(ref);
+  const block = step.do === 'run' ? (step.blocks[0] ?? 0) : 0;
+  await room.do.openBlock({ ...ref, block });
+  return { ref, block };
+}
+
+const ask = (ref: Ref, kind: 'pause' | 'cancel') =>
+  room.do.command({ ...ref, command: { kind, who: 'ann@host', why: 'lunch' } });
+
+const ban = (site: string) =>
+  room.do.setSiteOverride({
+    ...{ site, state: 'Banned', who: 'ann@host', why: 'CVMFS is broken' },
+    until: room.clock.now() + 3_600_000,
+  });
+
+describe('the explanation of a production', () => {
+  it('tells what the next placement does, and then does nothing of it', async () => {
+    const { ref, block } = await running();
+    const before = await room.dump();
+    const told = await explain(ref);
+    expect(await room.dump()).toEqual(before);
+    const { bundles } = await room.place(ref, block);
+    const sent = bundles.map((order) => `${room.report(order).length} to ${order.site}`);
+    expect(told.because[0]).toBe(
+      `With the next look go ${told.counts.waiting === 100 ? '' : '?'}${bundles.flatMap((order) => room.report(order)).length} jobs: ${sent.join(', ')}.`,
+    );
+    expect(told).toMatchObject({ state: 'Active', counts: { waiting: 100, inBackoff: 0 } });
+  });
+
+  it('tells that its sites are full, once they are', async () => {
+    const { ref, block } = await running();
+    await room.place(ref, block);
+    await expect(room.place(ref, block)).rejects.toThrow('no site or no storage has room');
+    const told = await explain(ref);
+    expect(told.because[0]).toMatch(
+      /^Of 3 sites that it may use none takes more of it now: 3 full/,
+    );
+    expect(told.sites.every(({ mine, why }) => mine > 0 && why.startsWith('full: '))).toBe(true);
+    expect(told.counts.atSites).toBe(told.sites.reduce((sum, { mine }) => sum + mine, 0));
+  });
+
+  it('tells whose ban it is, until when, and which sites are not in the definition', async () => {
+    const { ref } = await running({ sites: ['KMI', 'PNNL'] });
+    await ban('KMI');
+    const { because, sites } = await explain(ref);
+    const of = (name: string) => sites.find(({ site }) => site === name);
+    const why = `Banned by ann@host until ${new Date(room.clock.now() + 3_600_000).toISOString().slice(0, 16)}Z: CVMFS is broken`;
+    expect(of('KMI')).toMatchObject({ state: 'Banned', obstruction: 'banned', why, room: 0 });
+    expect(of('UVic')).toMatchObject({ obstruction: 'unlisted', why: 'not in the definition' });
+    expect(of('PNNL')).toMatchObject({ obstruction: null, why: '' });
+    expect(because).toContain(`Banned: KMI (${why}).`);
+  });
+
+  it('tells its own limits and its back-off', async () => {
+    const { ref, block } = await running({ throttle: { maxRunningJobs: 3 } });
+    const { bundles } = await room.place(ref, block);
+    expect((await explain(ref)).because[0]).toContain('throttle.maxRunningJobs: 3 jobs');
+    const [order] = bundles;
+    if (order === undefined) throw new Error('nothing was placed');
+    await room.settle(order, room.report(order, failing()));
+    const told = await explain(ref);
+    expect(told.counts.inBackoff).toBe(room.report(order).length);
+    expect(told.because.join()).toMatch(/in the back-off after a failure; the first may go in 1m/);
+  });
+
+  it('tells with whom it shares the grid', async () => {
+    const { ref, block } = await running();
+    const other = await running({ name: 'ee', priority: 9 });
+    await room.place(ref, block);
+    const { because, share, sites } = await explain(ref);
+    expect(share).toMatchObject({
+      productions: 2,
+      others: [{ production: 'ee', priority: 9 }],
+    });
+    expect(because.at(-1)).toMatch(/^It shares the grid with ee: its part is \d+ jobs?, it has/);
+    expect(sites.every(({ part }) => part !== null)).toBe(true);
+    expect((await explain(other.ref)).share?.part).toBeGreaterThan(share?.part ?? 0);
+  });
+
+  it('tells who has paused it; and works to its end and for the unknown', async () => {
+    const { ref } = await running();
+    await ask(ref, 'pause');
+    const paused = await explain(ref);
+    expect(paused.because[0]).toBe(
+      'It is paused by ann@host: lunch. `fabrica resume mumu` goes on.',
+    );
+    expect(paused.share).toBeNull();
+    await ask(ref, 'cancel');
+    expect((await explain(ref)).state).toBe('Cancelling');
+    const done = await room.register(definition({ name: 'done' }));
+    expect((await explain(done)).because).toHaveLength(1);
+    await room.complete(done);
+    await room.change(`update productions set state = 'Completed' where name = 'done'`);
+    expect((await explain(done)).because[0]).toMatch(/^It has ended, it is Completed/);
+    const unknown = await explain({ ...ref, production: 'nobody' }).catch(codeOf);
+    expect(unknown).toBe('FABRICA_PRODUCTION_UNKNOWN');
+  });
+});

@@ -1,0 +1,152 @@
+import { describe, expect, it } from 'vitest';
+import type { ExplainedSite } from '../../domain/explanation.js';
+import { becauseOf, type ExplanationCase } from '../../policy/explanation.js';
+
+const site = (name: string, more: Partial<ExplainedSite> = {}): ExplainedSite => ({
+  site: name,
+  state: 'Active',
+  slots: 10,
+  open: 0,
+  mine: 0,
+  part: null,
+  room: 0,
+  obstruction: null,
+  why: '',
+  near: false,
+  failing: 0,
+  speed: 10,
+  ...more,
+});
+
+const full = (name: string): ExplainedSite =>
+  site(name, { obstruction: 'full', why: 'full: 12 jobs for 10 slots' });
+
+const told = (more: Partial<ExplanationCase> = {}): string[] =>
+  becauseOf({
+    name: 'mumu',
+    state: 'Active',
+    reason: '',
+    by: '',
+    heldForSites: false,
+    finishing: false,
+    unrecovered: '',
+    counts: { waiting: 100, placeable: 100, inBackoff: 0, atSites: 0, parked: 0 },
+    backoffSeconds: null,
+    companySeconds: null,
+    throttled: '',
+    next: [],
+    sites: [full('KMI'), full('PNNL')],
+    share: null,
+    ...more,
+  });
+
+const counts = { waiting: 100, placeable: 100, inBackoff: 0, atSites: 0, parked: 0 };
+
+describe('why so little of a production runs', () => {
+  it('is first that nothing may run before a recovery', () => {
+    expect(told({ unrecovered: 'the catalog was restored' })[0]).toBe(
+      'Nothing runs since a restore: the catalog was restored. Run `fabrica recover`.',
+    );
+  });
+
+  it('is who has paused it and why', () => {
+    const stopped = { state: 'Stopped', by: 'ann@host', reason: 'the storage is full' } as const;
+    expect(told({ ...stopped, counts: { ...counts, atSites: 1, parked: 2 } })).toEqual([
+      'It is paused by ann@host: the storage is full. `fabrica resume mumu` goes on.',
+      '1 job at sites goes on.',
+      '2 jobs are parked: `fabrica failures mumu` tells why, `fabrica release mumu` tries again.',
+    ]);
+  });
+
+  it('is what it is held for, and who must do something', () => {
+    const held = { state: 'Held', reason: '30 of the last 40 attempts failed' } as const;
+    expect(told(held)[0]).toContain('30 of the last 40 attempts failed. `fabrica release mumu`');
+    expect(told({ ...held, heldForSites: true })[0]).toContain('goes on by itself when one does');
+  });
+
+  it('is the verdict of the scouts that is not there yet', () => {
+    expect(told({ state: 'Scouting' })[0]).toContain('It scouts');
+  });
+
+  it('is the back-off of all its jobs, or of some', () => {
+    const all = { ...counts, placeable: 0, inBackoff: 100 };
+    expect(told({ counts: all, backoffSeconds: 40 })[0]).toBe(
+      'Every waiting job (100) is in the back-off after a failure; the first may go in 40 s.',
+    );
+    const some = { ...counts, placeable: 60, inBackoff: 40 };
+    expect(told({ counts: some, backoffSeconds: 90 })[0]).toBe(
+      '40 of 100 waiting jobs are in the back-off after a failure; the first may go in 1m 30s.',
+    );
+  });
+
+  it('is company that failed jobs wait for', () => {
+    expect(told({ companySeconds: 7 })[0]).toContain('7 s more at most');
+  });
+
+  it('is a limit of its own', () => {
+    expect(told({ throttled: 'throttle.maxRunningJobs: 3 jobs are at sites' })[0]).toBe(
+      'A limit of its own is reached: throttle.maxRunningJobs: 3 jobs are at sites.',
+    );
+  });
+
+  it('is that its sites have no room, and why', () => {
+    const sites = [
+      full('KMI'),
+      site('PNNL', { obstruction: 'share', why: 'its share is used: 4 jobs of 4' }),
+      site('UVic', { obstruction: 'storage', why: 'no storage takes its outputs' }),
+      site('DESY', { obstruction: 'unlisted', why: 'not in the definition' }),
+    ];
+    expect(told({ sites })[0]).toBe(
+      'Of 3 sites that it may use none takes more of it now: 1 full, 1 where its share is used, 1 without a storage that takes its outputs.',
+    );
+  });
+
+  it('is that no site takes its jobs, and whose ban it is', () => {
+    const sites = [
+      site('KMI', { obstruction: 'banned', why: 'Banned by ann: disk' }),
+      site('PNNL', { obstruction: 'left-out', why: '9 of 10 attempts failed there' }),
+    ];
+    expect(told({ sites })).toEqual([
+      'No site takes its jobs: KMI (Banned by ann: disk), PNNL (9 of 10 attempts failed there).',
+      'Banned: KMI (Banned by ann: disk).',
+      'Left out because too many of its jobs failed there: PNNL (9 of 10 attempts failed there).',
+    ]);
+  });
+
+  it('is its share of the grid', () => {
+    const others = [{ production: 'ee', group: 'mc', priority: 9, part: 90 }];
+    const share = { part: 9.7, atSites: 10, productions: 3, others };
+    expect(told({ share }).at(-1)).toBe(
+      'It shares the grid with ee and 1 more: its part is 10 jobs, it has 10 at sites.',
+    );
+    expect(told({ share: { ...share, productions: 1, others: [] } }).join()).not.toContain('share');
+  });
+
+  it('is nothing if jobs go with the next look', () => {
+    const sites = [site('KMI', { room: 12, failing: 0.3 }), full('PNNL')];
+    expect(told({ sites, next: [{ site: 'KMI', jobs: 12 }] })).toEqual([
+      'With the next look go 12 jobs: 12 to KMI.',
+      'Less goes to where its jobs fail of late: KMI (30 %).',
+    ]);
+  });
+
+  it('is that nothing waits', () => {
+    const nothing = { ...counts, waiting: 0, placeable: 0 };
+    expect(told({ counts: { ...nothing, atSites: 7 } })[0]).toContain('7 jobs of it are at sites');
+    expect(told({ counts: nothing })[0]).toContain('verifies, merges or distributes');
+    expect(told({ counts: { ...nothing, parked: 1 } })).toEqual([
+      '1 job is parked: `fabrica failures mumu` tells why, `fabrica release mumu` tries again.',
+    ]);
+  });
+
+  it.each(['Completed', 'Cancelled', 'Cleaned', 'Archived'] as const)('is its end: %s', (state) => {
+    expect(told({ state })).toEqual([`It has ended, it is ${state}.`]);
+  });
+
+  it.each(['New', 'AwaitingApproval', 'Rejected', 'Completing', 'Cancelling', 'Cleaning'] as const)(
+    'is its state: %s',
+    (state) => {
+      expect(told({ state })).toHaveLength(1);
+    },
+  );
+});
