@@ -1,23 +1,18 @@
 import { sql } from 'kysely';
 import type { Db } from './catalog.js';
 
-/** The activity of a workflow that makes a change, by what the history of the run has of it. */
-export type Author = {
+/** The activity of a workflow that makes a change, as Temporal names it. */
+export interface Author {
   readonly workflowId: string;
   readonly runId: string;
-} & (
-  | {
-      /** Activities of a run are numbered in the order in which it schedules them. */
-      readonly activity: number;
-    }
-  | {
-      /** A local activity: the event with which the workflow task began that has called it. */
-      readonly workflowTask: number;
-    }
-);
+  /** Activities of a run are numbered in the order in which it schedules them. */
+  readonly activity: number;
+}
 
 /** The last activity of a workflow that has changed the catalog, and when. */
-export type LastChange = Author & { readonly at: number };
+export interface LastChange extends Author {
+  readonly at: number;
+}
 
 /** Counts a change, in its transaction: by this number it is known which of two copies of a catalog is the older one. */
 export async function countChange(db: Db, author: Author | null, now: number): Promise<void> {

@@ -29,6 +29,8 @@ export interface ArchivedLogs extends StoredAt {
 export interface ArchiveAnswer {
   readonly archived: ArchivedLogs | null;
   readonly lost: string;
+  /** The site has forgotten what it was to forget as well. */
+  readonly done?: true;
 }
 
 /** What the log of an attempt is called in the archive of its bundle. */

@@ -89,10 +89,12 @@ function plan(
   const speed = relativeSpeed(sites);
   const value = (site: PlacementSite): number => room(site) * speed(site);
   const fill = wanted / sum(value);
+  const worthwhile = (site: PlacementSite): number =>
+    Math.min(site.slots, Math.ceil(WORTHWHILE_SECONDS / (input.jobSeconds ?? Infinity)));
   const quota = (site: PlacementSite): number =>
     wanted >= sum(room)
       ? room(site)
-      : Math.min(room(site), Math.ceil(value(site) * fill - ROUNDING));
+      : Math.min(room(site), Math.max(worthwhile(site), Math.ceil(value(site) * fill - ROUNDING)));
   return {
     order: order.map(({ name }) => name),
     quotas: [new Map(sites.map((site) => [site.name, quota(site)])), new Map(rooms)],
@@ -100,6 +102,12 @@ function plan(
 }
 
 const ROUNDING = 1e-9;
+
+/**
+ * A bundle costs the system a tenth of a second, however few jobs it has: where jobs are spread, those that a site gets take a hundred times as
+ * long together, as long as each has a slot.
+ */
+const WORTHWHILE_SECONDS = 10;
 
 /** A site counts as at most so many times faster or slower than the mean: figures of speed are rough. */
 const MOST_SPEED = 2;

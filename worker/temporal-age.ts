@@ -1,6 +1,6 @@
 import type { NativeConnection } from '@temporalio/worker';
 import type { Catalog } from '../catalog/catalog.js';
-import { lastChange, type Author, type LastChange } from '../catalog/changes.js';
+import { lastChange, type LastChange } from '../catalog/changes.js';
 import { beginEpoch, unrecovered } from '../catalog/epochs.js';
 import type { Clock } from '../domain/clock.js';
 
@@ -32,50 +32,30 @@ interface Server {
   readonly namespace: string;
 }
 
-/** Whether Temporal knows what has called this activity. A run that it has forgotten after the retention it has known. */
+/** Whether Temporal has scheduled this activity. A run that it has forgotten after the retention it has known. */
 async function knows(last: LastChange, server: Server & { clock: Clock }): Promise<boolean> {
-  try {
-    return 'activity' in last
-      ? await hasScheduled(last, last.activity, server)
-      : await hasBegun(last, last.workflowTask, server);
-  } catch (error) {
-    if ((error as { code?: unknown }).code !== NOT_FOUND) throw error;
-    return server.clock.now() - last.at > (await retentionOf(server));
-  }
-}
-
-/** Whether an activity with this number, or a later one, has been scheduled. */
-async function hasScheduled(run: Author, activity: number, server: Server): Promise<boolean> {
+  const { clock, connection, namespace } = server;
   let nextPageToken: Uint8Array | undefined;
   for (let page = 0; page < PAGES; page++) {
-    const answer = await server.connection.workflowService.getWorkflowExecutionHistoryReverse({
-      namespace: server.namespace,
-      execution: { workflowId: run.workflowId, runId: run.runId },
-      ...(nextPageToken === undefined ? {} : { nextPageToken }),
-    });
-    for (const { activityTaskScheduledEventAttributes: scheduled } of answer.history?.events ??
-      []) {
-      // They are numbered in the order in which they are scheduled.
-      if (scheduled) return Number(scheduled.activityId) >= activity;
+    try {
+      const answer = await connection.workflowService.getWorkflowExecutionHistoryReverse({
+        namespace,
+        execution: { workflowId: last.workflowId, runId: last.runId },
+        ...(nextPageToken === undefined ? {} : { nextPageToken }),
+      });
+      for (const { activityTaskScheduledEventAttributes: scheduled } of answer.history?.events ??
+        []) {
+        // They are numbered in the order in which they are scheduled.
+        if (scheduled) return Number(scheduled.activityId) >= last.activity;
+      }
+      if (answer.nextPageToken.length === 0) return false;
+      nextPageToken = answer.nextPageToken;
+    } catch (error) {
+      if ((error as { code?: unknown }).code !== NOT_FOUND) throw error;
+      return clock.now() - last.at > (await retentionOf(server));
     }
-    if (answer.nextPageToken.length === 0) return false;
-    nextPageToken = answer.nextPageToken;
   }
   return false;
-}
-
-/**
- * Whether the workflow task has begun with this event of the history. What it has called may be done, and yet not be in the history, when the
- * control process ended within it; and the two events of a task that is tried again come into the history only when it is completed.
- */
-async function hasBegun(run: Author, event: number, server: Server): Promise<boolean> {
-  const { pendingWorkflowTask, workflowExecutionInfo } =
-    await server.connection.workflowService.describeWorkflowExecution({
-      namespace: server.namespace,
-      execution: { workflowId: run.workflowId, runId: run.runId },
-    });
-  const events = Number(workflowExecutionInfo?.historyLength ?? 0);
-  return events + (pendingWorkflowTask ? 2 : 0) >= event;
 }
 
 /** ms. */

@@ -1,19 +1,12 @@
 import {
   ActivityCancellationType,
-  ActivityFailure,
-  ApplicationFailure,
-  isCancellation,
   proxyActivities,
-  proxyLocalActivities,
-  workflowInfo,
   type ActivityOptions,
-  type LocalActivityOptions,
 } from '@temporalio/workflow';
 import type { ControlActivities } from '../activities/control/index.js';
 import type { SiteIoActivities, SubmissionActivities } from '../activities/site/index.js';
 import type { StorageActivities } from '../activities/storage/index.js';
 import { CONTROL_QUEUE, siteIoQueue, siteQueue, storageQueue } from '../domain/names.js';
-import type { WorkflowTask } from '../domain/workflow-task.js';
 import {
   CONTROL_SUMMARIES,
   SITE_IO_SUMMARIES,
@@ -54,84 +47,8 @@ const CONTROL: ActivityOptions = {
   retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '30s' },
 };
 
-/** Reads and writes of the catalog: short, repeated until they succeed or are refused. */
-const repeated = summarized<ControlActivities>(CONTROL, CONTROL_SUMMARIES);
-
-/** What every bundle and every round of a block asks for, and never waits for anything else than the catalog. */
-const FREQUENT = [
-  ...(['settle', 'closeBundle', 'progress'] as const),
-  ...(['openBlock', 'closeStage', 'advanceBlock', 'finishBlock'] as const),
-  ...(['filesToVerify', 'planMergeJobs', 'planTransfers', 'recordCopies'] as const),
-  ...(['storagesToMeasure', 'recordSpace'] as const),
-  ...(['condemnLeftovers', 'planRemovals', 'confirmRemovals'] as const),
-] satisfies readonly (keyof ControlActivities)[];
-
-/**
- * The same. The frequent ones are tried once as local activities, which cost the server next to nothing; one that fails then becomes an
- * activity of the queue, whose repetitions write no history. A process that ends within a workflow task leaves what was done in it out of
- * the history, and the next one does it again: each of them must bear that, whatever came after it.
- */
-export const control: ControlActivities = {
-  ...repeated,
-  ...triedLocally(
-    {
-      startToCloseTimeout: '5s',
-      scheduleToStartTimeout: '5s',
-      retry: { maximumAttempts: 1 },
-    },
-    FREQUENT,
-  ),
-};
-
-function triedLocally<K extends keyof ControlActivities>(
-  options: LocalActivityOptions,
-  names: readonly K[],
-): Pick<ControlActivities, K> {
-  const proxies = proxyLocalActivities(options);
-  const calls = names.map((name) => [
-    name,
-    async (...args: never[]): Promise<unknown> => {
-      try {
-        return await inTurn<unknown>(async () => {
-          const task: WorkflowTask = { workflowTask: workflowInfo().historyLength };
-          const summary = lineOf(CONTROL_SUMMARIES[name], args);
-          const answer: unknown = await proxies[name]?.executeWithOptions({ summary }, [
-            ...args,
-            task,
-          ]);
-          return answer;
-        });
-      } catch (error) {
-        if (isCancellation(error) || isRefusal(error)) throw error;
-        return (repeated[name] as (...given: never[]) => Promise<unknown>)(...args);
-      }
-    },
-  ]);
-  // As with `summarized`.
-  return Object.fromEntries(calls) as Pick<ControlActivities, K>;
-}
-
-/** The end of the last local activity of this workflow. */
-let lastTurn: Promise<unknown> = Promise.resolve();
-
-/**
- * Local activities of a workflow go one after the other. Of those that run at the same time the one that ends first goes on first, but in
- * a replay the one that began first does: what they do next would come in another order than in the history.
- */
-function inTurn<T>(run: () => Promise<T>): Promise<T> {
-  const mine = lastTurn.then(run);
-  lastTurn = mine.catch(() => undefined);
-  return mine;
-}
-
-/** A failure that no repetition would change. */
-function isRefusal(error: unknown): boolean {
-  return (
-    error instanceof ActivityFailure &&
-    error.cause instanceof ApplicationFailure &&
-    error.cause.nonRetryable === true
-  );
-}
+/** Reads and writes of the catalog: short, repeated until they succeed or are refused. Repetitions write no history. */
+export const control = summarized<ControlActivities>(CONTROL, CONTROL_SUMMARIES);
 
 const { command, register, validateDefinition } = CONTROL_SUMMARIES;
 type Awaited = 'command' | 'register' | 'validateDefinition';

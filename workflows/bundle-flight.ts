@@ -225,25 +225,27 @@ async function tidy(
   { handle, closing, submittedAt, forgotten }: Omit<TidyingInput, 'end'>,
   patience: number | undefined,
 ): Promise<void> {
-  const answer = closing.logs.length === 0 ? NO_LOGS : await archive(handle, closing, patience);
   const gone = new Set(forgotten);
-  const left = [...attemptsOf(closing.attempts)].filter(({ job }) => !gone.has(job));
-  if (left.length > 0) {
-    const attempts = attemptRanges(left);
-    await endingAt(handle.site, patience).forgetJobs({ ...handle, attempts });
+  const left = attemptRanges([...attemptsOf(closing.attempts)].filter(({ job }) => !gone.has(job)));
+  const { done, ...answer } =
+    closing.logs.length === 0 ? NO_LOGS : await archive(handle, closing, left, patience);
+  if (left.length > 0 && done !== true) {
+    await endingAt(handle.site, patience).forgetJobs({ ...handle, attempts: left });
   }
   await control.closeBundle({ ...handle, ...answer, submittedAt });
 }
 
 const NO_LOGS: ArchiveAnswer = { archived: null, lost: '' };
 
+/** Has the site archive the logs and then, in the same activity, forget what is left of the bundle there. */
 async function archive(
   handle: BundleHandle,
   { logs, archive: order }: BundleClosing,
+  forget: readonly AttemptRange[],
   patience: number | undefined,
 ): Promise<ArchiveAnswer> {
   try {
-    const input = { ...handle, attempts: logs, archive: order };
+    const input = { ...handle, attempts: logs, archive: order, forget };
     return await archivingAt(handle.site, patience).archiveLogs(input);
   } catch (error) {
     if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;

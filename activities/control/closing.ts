@@ -23,7 +23,8 @@ export function bundleClosing(context: ControlContext) {
    * bundle that is cleared already stays as it is.
    */
   async function closeBundle(
-    input: BlockRef & ArchiveAnswer & { bundle: number; submittedAt: number | null },
+    input: BlockRef &
+      Pick<ArchiveAnswer, 'archived' | 'lost'> & { bundle: number; submittedAt: number | null },
   ): Promise<void> {
     await catalog.write(async (db) => {
       const production = await productionFor(context, db, input);

@@ -1,6 +1,5 @@
 import { withFailures } from '../application-failure.js';
 import { auditing } from './audit.js';
-import { withWorkflowTasks } from './author.js';
 import { clearing } from './clearing.js';
 import { bundleClosing } from './closing.js';
 import { commanding } from './commands.js';
@@ -29,32 +28,30 @@ import { sweeping } from './sweeps.js';
 /** All control activities: the only ones that see the catalog. Queue `fabrica`. */
 export function createControlActivities(context: ControlContext) {
   const cases = new PlacementCases(context, new SharedGrid(context.configuration.groups));
-  return withWorkflowTasks(
-    withFailures({
-      ...registration(context),
-      ...listStaging(context),
-      ...stepping(context),
-      ...placing(context, cases),
-      ...explaining(context, cases),
-      ...judgingQueues(context, cases),
-      ...settling(context),
-      ...staging(context),
-      ...losingInputs(context),
-      ...distributing(context),
-      ...clearing(context),
-      ...ending(context),
-      ...bundleClosing(context),
-      ...killing(context),
-      ...commanding(context),
-      ...siteWithdrawing(context),
-      ...auditing(context),
-      ...recovering(context),
-      ...spaceKeeping(context),
-      ...payingDebts(context),
-      ...sweeping(context),
-      ...repairing(context),
-    }),
-  );
+  return withFailures({
+    ...registration(context),
+    ...listStaging(context),
+    ...stepping(context),
+    ...placing(context, cases),
+    ...explaining(context, cases),
+    ...judgingQueues(context, cases),
+    ...settling(context),
+    ...staging(context),
+    ...losingInputs(context),
+    ...distributing(context),
+    ...clearing(context),
+    ...ending(context),
+    ...bundleClosing(context),
+    ...killing(context),
+    ...commanding(context),
+    ...siteWithdrawing(context),
+    ...auditing(context),
+    ...recovering(context),
+    ...spaceKeeping(context),
+    ...payingDebts(context),
+    ...sweeping(context),
+    ...repairing(context),
+  });
 }
 
 export type ControlActivities = ReturnType<typeof createControlActivities>;

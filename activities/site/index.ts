@@ -240,12 +240,14 @@ export function createSiteActivities(context: SiteContext) {
     return { ended };
   }
 
-  /** Puts logs of the bundle on a storage, before the site forgets them. */
+  /** Puts logs of the bundle on a storage, and has the site forget them. Where that fails it is done again: the archive is found where it is. */
   async function archive(input: ArchiveInput): Promise<ArchiveAnswer> {
     const { sleep } = Context.current();
     const answer = await archiveLogs(input, { compute, storages, clock, sleep });
     if (answer.lost !== '') log.warn({ bundle: input.bundle, why: answer.lost }, 'logs are lost');
-    return answer;
+    if (input.forget === undefined) return answer;
+    await compute.forget([...attemptsOf(input.forget)].map((key) => nameOf(input, key)));
+    return { ...answer, done: true };
   }
 
   /** The end of a job's log, or its beginning; null if the site has none (any more). */

@@ -1,6 +1,6 @@
 import { Adler32 } from '../../domain/adler32.js';
 import { attemptRanges, attemptsOf, type BundleHandle } from '../../domain/bundle.js';
-import type { AttemptKey } from '../../domain/bundle.js';
+import type { AttemptKey, AttemptRange } from '../../domain/bundle.js';
 import type { Clock } from '../../domain/clock.js';
 import { messageOf } from '../../domain/errors.js';
 import {
@@ -31,6 +31,8 @@ export interface ArchiveContext {
 
 export interface ArchiveInput extends BundleHandle {
   readonly archive: ArchiveOrder;
+  /** What the site is to forget when the logs are archived, or lost; left out: nothing. */
+  readonly forget?: readonly AttemptRange[];
 }
 
 /**

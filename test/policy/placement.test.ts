@@ -102,6 +102,19 @@ describe('placeJobs', () => {
     expect(siteCapacity(10, 0)).toBe(10 + 2 * LARGEST_BUNDLE);
   });
 
+  it('spreads few jobs over the sites, but not so thinly that their bundles cost more than they gain', () => {
+    const sites = Array.from({ length: 10 }, (_, i) => site(`S${i}`, { slots: 100 }));
+    const sizes = (jobSeconds: number | null): number[] =>
+      placeJobs(given({ jobs: numbered(100), sites, jobSeconds })).bundles.map(
+        ({ jobs }) => jobs.length,
+      );
+    expect(sizes(3600)).toEqual(Array.from({ length: 10 }, () => 10));
+    expect(sizes(null)).toEqual(Array.from({ length: 10 }, () => 10));
+    expect(sizes(0.2)).toEqual([50, 50]);
+    // Never more than can start at once.
+    expect(sizes(0.001)).toEqual([100]);
+  });
+
   it('lets a production have its part of the sites and no more, but one job at least', () => {
     const jobs = numbered(100);
     const at = (mine: number, part: number) =>
