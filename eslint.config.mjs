@@ -137,6 +137,11 @@ export default tseslint.config(
       allowTypeImports: true,
       message: 'workflows/ import types of activities only.',
     },
+    {
+      group: ['@temporalio/workflow'],
+      importNames: ['proxyLocalActivities', 'scheduleLocalActivity'],
+      message: 'Bursts of them can not be replayed: docs/adr/0021-no-local-activities.md.',
+    },
   ]),
   restricted('worker'),
   restricted('client'),

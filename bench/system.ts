@@ -74,6 +74,10 @@ export async function withSystem<T>(
     clock: systemClock,
     log: silentLog,
   });
+  const end = (): void => {
+    void running.stop().finally(() => process.exit(1));
+  };
+  for (const signal of SIGNALS) process.once(signal, end);
   const connection = await Connection.connect({ address: running.address });
   const catalog = await openCatalogReadOnly({ file: catalogFile });
   try {
@@ -82,6 +86,10 @@ export async function withSystem<T>(
   } finally {
     await catalog.close();
     await connection.close();
+    for (const signal of SIGNALS) process.off(signal, end);
     await running.stop();
   }
 }
+
+/** Whoever ends a bench ends its system. */
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;

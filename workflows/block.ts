@@ -65,6 +65,15 @@ export async function block(input: BlockInput): Promise<BlockOutcome> {
   );
 }
 
+/** Why a block tells its production how far it is: some jobs have ended, none runs any more, or the block is at its end. */
+type Occasion = 'some' | 'idle' | 'end';
+
+function liveBlocks({ blocks }: ProductionProgress): number {
+  const { Discarded = 0, Finished = 0, Planned = 0 } = blocks;
+  const all = Object.values(blocks).reduce((sum, one) => sum + one, 0);
+  return all - Discarded - Finished - Planned;
+}
+
 /** Requests of people in one run; its history is not endless. */
 const MOST_REOPENINGS = 100;
 
@@ -89,10 +98,10 @@ class Flights {
   /** What ended the first flight that failed; the others go on to their ends. */
   failure: Error | null = null;
   readonly #priority: number;
-  readonly #tell: (progress: ProductionProgress, always: boolean) => void;
+  readonly #tell: (progress: ProductionProgress, occasion: Occasion) => void;
   #latest: ProductionProgress | null = null;
 
-  constructor(priority: number, tell: (progress: ProductionProgress, always: boolean) => void) {
+  constructor(priority: number, tell: (progress: ProductionProgress, occasion: Occasion) => void) {
     this.#priority = priority;
     this.#tell = tell;
   }
@@ -113,7 +122,7 @@ class Flights {
       this.remnants ||= news.remnants;
       this.badInputs ||= news.badInputs;
       this.#latest = news.progress;
-      this.#tell(news.progress, false);
+      this.#tell(news.progress, 'some');
     })
       .catch((error: unknown) => {
         this.failure ??= error instanceof Error ? error : new Error(String(error));
@@ -121,7 +130,7 @@ class Flights {
       .finally(() => {
         this.flying--;
         // What is shown while nothing runs shall not be of a time when something did.
-        if (this.flying === 0 && this.#latest !== null) this.#tell(this.#latest, true);
+        if (this.flying === 0 && this.#latest !== null) this.#tell(this.#latest, 'idle');
       });
   }
 }
@@ -178,8 +187,8 @@ class BlockLife {
    */
   async runJobs(stage: 'events' | 'merge', inherited: readonly BundleOrder[]): Promise<number> {
     let reprocessed = 0;
-    const flights = new Flights(this.#priority, (progress, always) => {
-      void this.tell(progress, always);
+    const flights = new Flights(this.#priority, (progress, occasion) => {
+      void this.tell(progress, occasion);
     });
     for (const order of inherited) flights.launch(order);
     while (true) {
@@ -303,7 +312,7 @@ class BlockLife {
     await control.condemnLeftovers(this.ref);
     await removeCondemned(this.ref, this.ref.block);
     await control.finishBlock(this.ref);
-    await this.tell(await control.progress(this.ref), true);
+    await this.tell(await control.progress(this.ref), 'end');
     return FINISHED;
   }
 
@@ -320,13 +329,18 @@ class BlockLife {
     return failed;
   }
 
-  /** Shows the progress here, and sends it to the production when a twentieth more is done, or at the end. */
-  async tell(progress: ProductionProgress, always: boolean): Promise<void> {
+  /**
+   * Shows the progress here, and sends it to the production: at the end, when a twentieth more of the production is done, and when no job runs. Of
+   * many blocks that go on at once, each time others tell, two or so: each signal costs the production a workflow task.
+   */
+  async tell(progress: ProductionProgress, occasion: Occasion): Promise<void> {
     setCurrentDetails(detailsOf(progress));
     const { made, merged, distributed, asked } = progress.events;
     const share = Math.floor((20 * (made + merged + distributed)) / (3 * asked));
-    if (share === this.#toldShare && !always) return;
+    if (share === this.#toldShare && occasion === 'some') return;
     this.#toldShare = share;
+    const turns = Math.max(1, Math.ceil(liveBlocks(progress) / 2));
+    if (occasion !== 'end' && (this.ref.block + share) % turns !== 0) return;
     try {
       await getExternalWorkflowHandle(productionWorkflowId(this.ref.production)).signal(
         blockProgress,

@@ -5,7 +5,7 @@ import type { ProductionRow } from '../../catalog/productions.js';
 import { nearStorages, type SiteRow } from '../../catalog/resources.js';
 
 /** Files that the orders of one bundle may name: some 40 bytes each when packed, far below Temporal's limit of 2 MB. */
-export const FILES_OF_BUNDLE = 3000;
+export const FILES_OF_BUNDLE = 8000;
 /** Those of all orders that one answer carries. */
 export const FILES_OF_ANSWER = 8000;
 /** What the names of files may take of an answer, bytes. */

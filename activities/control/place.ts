@@ -53,7 +53,7 @@ export interface PlaceAnswer {
 }
 
 /** Merge bundles carry lists of files; this keeps them far below Temporal's limit. */
-const LARGEST_MERGE_BUNDLE = 20;
+const LARGEST_MERGE_BUNDLE = 50;
 
 /** The gate: which jobs go where, now. */
 export function placing(context: ControlContext, cases: PlacementCases) {

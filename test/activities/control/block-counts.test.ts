@@ -19,6 +19,14 @@ async function counts(block: number): Promise<{ kept: unknown; counted: unknown 
   });
 }
 
+/** Bundles that count other open attempts than they have. */
+async function miscounted(): Promise<unknown[]> {
+  return room.rows(`
+    select b.id, b.open, count(a.job) as attempts
+    from bundles b left join attempts a on a.bundle = b.id and a.state in ('Submitted', 'Running')
+    group by b.id having b.open <> count(a.job)`);
+}
+
 const running: Outcome = (job, order) => ({ ...good(job, order), state: 'running', outputs: [] });
 
 /** Ends of all kinds: each fifth job is too big, and is divided in the end. */
@@ -53,6 +61,7 @@ it('counts jobs on their way as a count of all of them would', async () => {
           await room.settle(order, room.report(order, last));
           const { kept, counted } = await counts(at.block);
           expect(kept).toEqual(counted);
+          expect(await miscounted()).toEqual([]);
           for (const state of Object.keys((kept as { jobs: object }).jobs)) seen.add(state);
         }
       }
@@ -62,4 +71,61 @@ it('counts jobs on their way as a count of all of them would', async () => {
     }
   }
   expect([...seen].sort()).toEqual(expect.arrayContaining(['Done', 'Running', 'Split', 'Waiting']));
+});
+
+it('counts merges on their way as a count of all jobs would', async () => {
+  const ref = await room.register(definition({ events: 200 }));
+  await room.scout(ref);
+  const answer = await room.step(ref);
+  const [block = 0] = answer.step.do === 'run' ? answer.step.blocks.slice(-1) : [];
+  const at = { ...ref, block };
+  await room.do.openBlock(at);
+  await room.runJobs(ref, block, 'events');
+  await room.do.closeStage({ ...at, stage: 'events' });
+  await room.do.planMergeJobs(at);
+  const seen = new Set<string>();
+  for (let round = 0; round < 20; round++) {
+    const { bundles, waiting } = await room.place(ref, block, 'merge').catch(() => {
+      room.clock.pass(60);
+      return { bundles: [], waiting: 1 };
+    });
+    if (bundles.length === 0 && waiting === 0) break;
+    expect(await miscounted()).toEqual([]);
+    for (const order of bundles) {
+      for (const last of [round === 0 ? failing({ step: 'wrapper' }) : running, good]) {
+        await room.settle(order, room.report(order, last));
+        const { kept, counted } = await counts(block);
+        expect(kept).toEqual(counted);
+        for (const state of Object.keys((kept as { merges: object }).merges)) seen.add(state);
+      }
+    }
+  }
+  expect([...seen].sort()).toEqual(expect.arrayContaining(['Done', 'Running', 'Waiting']));
+  expect(await miscounted()).toEqual([]);
+});
+
+it('has no open attempts left in any count when a bundle is ended, or its jobs are given up', async () => {
+  const ref = await room.register(definition({ events: 200 }));
+  await room.scout(ref);
+  const answer = await room.step(ref);
+  const [block = 0] = answer.step.do === 'run' ? answer.step.blocks.slice(-1) : [];
+  await room.do.openBlock({ ...ref, block });
+  const { bundles } = await room.place(ref, block);
+  const [one, other] = bundles;
+  if (one === undefined || other === undefined) throw new Error('two bundles are needed');
+  expect(await room.rows('select sum(open) as open from bundles')).not.toEqual([{ open: 0 }]);
+  await room.do.recordEnded({ ...ref, bundle: one.bundle, reason: 'ended' });
+  await room.do.command({
+    ...ref,
+    command: { kind: 'kill', select: { site: other.site }, who: 'me', why: '' },
+  });
+  const attempts = other.ranges.map(({ attempt, count, job }) => ({ attempt, count, job }));
+  const handle = { ...ref, block, bundle: other.bundle, site: other.site, attempts };
+  await room.do.recordKilled(handle);
+  expect(await miscounted()).toEqual([]);
+  expect(
+    await room.rows(
+      `select sum(open) as open from bundles where id in (${one.bundle}, ${other.bundle})`,
+    ),
+  ).toEqual([{ open: 0 }]);
 });
