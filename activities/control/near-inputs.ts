@@ -4,17 +4,14 @@ import type { PlaceableJob } from '../../catalog/jobs.js';
 import type { ProductionRow } from '../../catalog/productions.js';
 import { nearStorages, type SiteRow } from '../../catalog/resources.js';
 
-/** Files that the orders of one bundle may name: some 40 bytes each when packed, far below Temporal's limit of 2 MB. */
-export const FILES_OF_BUNDLE = 8000;
-/** Those of all orders that one answer carries. */
-export const FILES_OF_ANSWER = 8000;
+/** Files that the orders of one answer may name: some 40 bytes each when packed, far below Temporal's limit of 2 MB. */
+const FILES_OF_ANSWER = 8000;
 /** What the names of files may take of an answer, bytes. */
 export const LARGEST_ANSWER = 400_000;
 
-/** Jobs that can be placed together, with how many files each reads and the sites near all of its input. */
+/** Jobs that can be placed together, with the sites near all of the input of each. */
 export interface NearInputs {
   readonly jobs: readonly PlaceableJob[];
-  readonly files: ReadonlyMap<number, number>;
   readonly prefers: ReadonlyMap<number, readonly string[]>;
 }
 
@@ -30,10 +27,9 @@ export async function nearInputs(
     production.id,
     jobs.map(({ number }) => number),
   );
-  const files = new Map([...places].map(([job, one]) => [job, one.files]));
   let named = 0;
   const chosen = jobs.filter(({ number }, i) => {
-    named += files.get(number) ?? 0;
+    named += places.get(number)?.files ?? 0;
     return i === 0 || named <= FILES_OF_ANSWER;
   });
   const prefers = new Map<number, readonly string[]>();
@@ -44,5 +40,5 @@ export async function nearInputs(
       near.map(({ name }) => name),
     );
   }
-  return { jobs: chosen, files, prefers };
+  return { jobs: chosen, prefers };
 }

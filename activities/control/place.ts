@@ -32,7 +32,7 @@ import { whyNoSite } from './closed-sites.js';
 import { productionFor, type BlockRef, type ControlContext } from './context.js';
 import { destinationsAt } from './destinations.js';
 import { giveUpWaiting } from './finish.js';
-import { FILES_OF_BUNDLE, LARGEST_ANSWER } from './near-inputs.js';
+import { LARGEST_ANSWER } from './near-inputs.js';
 import { parkWithoutInputs } from './input-losses.js';
 import { orderOf, readsFiles } from './orders.js';
 import { isScouting, type PlacementCases } from './placement-case.js';
@@ -52,7 +52,7 @@ export interface PlaceAnswer {
   readonly waiting: number;
 }
 
-/** Merge bundles carry lists of files; this keeps them far below Temporal's limit. */
+/** Merges take long, and one site does those of a bundle. */
 const LARGEST_MERGE_BUNDLE = 50;
 
 /** The gate: which jobs go where, now. */
@@ -168,7 +168,7 @@ export function placing(context: ControlContext, cases: PlacementCases) {
       const chosen = numbers.flatMap((number) => byNumber.get(number) ?? []);
       const siteRow = gathered.sites.find((row) => row.name === site);
       if (siteRow === undefined) continue;
-      for (const group of bundleGroups(chosen, input.stage, gathered.files)) {
+      for (const group of bundleGroups(chosen, input.stage)) {
         const destinations = destinationsAt(siteRow, places, group[0]?.file_index);
         if (destinations.length === 0) continue;
         const bundle = {
@@ -244,24 +244,15 @@ function wait(why: string, milliseconds: number): ApplicationFailure {
 }
 
 /** Jobs that can share one order: of one kind, with the same limits, and merges of one level in small groups. */
-function bundleGroups(
-  jobs: readonly PlaceableJob[],
-  stage: JobStage,
-  files: ReadonlyMap<number, number>,
-): PlaceableJob[][] {
+function bundleGroups(jobs: readonly PlaceableJob[], stage: JobStage): PlaceableJob[][] {
   const groups = new Map<string, PlaceableJob[][]>();
-  const named = new Map<string, number>();
   const most = stage === 'merge' ? LARGEST_MERGE_BUNDLE : LARGEST_BUNDLE;
   for (const job of jobs) {
     const key = `${job.kind} ${job.raised} ${job.level ?? ''}`;
     const list = groups.get(key) ?? [];
     const last = list.at(-1);
-    const own = files.get(job.number) ?? 0;
-    const sum = (named.get(key) ?? 0) + own;
-    const full = last === undefined || last.length >= most || sum > FILES_OF_BUNDLE;
-    if (full) list.push([job]);
+    if (last === undefined || last.length >= most) list.push([job]);
     else last.push(job);
-    named.set(key, full ? own : sum);
     groups.set(key, list);
   }
   return [...groups.values()].flat();

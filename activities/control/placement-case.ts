@@ -45,8 +45,6 @@ export interface Ready {
 export interface GatheredCase {
   readonly case: PlacementCase;
   readonly jobs: readonly PlaceableJob[];
-  /** How many files each job reads. */
-  readonly files: ReadonlyMap<number, number>;
   readonly sites: readonly SiteRow[];
   readonly grid: GridShares;
   /** Which limit of the production lets nothing go; empty if none does. */
@@ -115,10 +113,10 @@ export class PlacementCases {
     const sites = await allSites(db);
     const merging = stage === 'merge';
     const scouting = isScouting(production);
-    const { files, jobs, prefers } =
+    const { jobs, prefers } =
       merging || readsFiles(production, definition)
         ? await nearInputs(db, production, ready, merging || scouting ? [] : sites)
-        : { files: NONE, jobs: ready, prefers: NONE };
+        : { jobs: ready, prefers: NONE };
     const urgent = merging || scouting;
     const lastMinute = await placedSince(db, now - 60_000);
     const open = withoutAside(await openAtSites(db, production.id), aside);
@@ -144,7 +142,6 @@ export class PlacementCases {
         tail: !urgent && isTail(leftOf(block, production.job_seconds)),
       },
       jobs,
-      files,
       sites,
       grid,
       throttled: throttle.why,

@@ -566,7 +566,7 @@ describe('files that a production reads', () => {
     const placed = await room.place(ref, block);
     for (const order of placed.bundles) {
       const files = unpack(order.inputs).reduce((sum, one) => sum + one.files.length, 0);
-      expect(files).toBeLessThanOrEqual(3000);
+      expect(files).toBeLessThanOrEqual(8000);
     }
     expect(bytes(placed.bundles)).toBeGreaterThan(100_000);
     expect(bytes(placed.bundles)).toBeLessThan(1_500_000);
