@@ -39,7 +39,7 @@ const SMALL_BLOCKS = 5;
 const PATIENCE = 1000;
 /** ms in which lists and campaigns must: a person looks at them all day. */
 const AT_ONCE = 200;
-const LOOKED_AT_ALL_DAY = ['list', 'list of a campaign', 'campaign list', 'campaign show'];
+const LOOKED_AT_ALL_DAY = ['list', 'list of a campaign', 'campaign list', 'campaign show', 'show'];
 
 const folder = mkdtempSync(path.join(tmpdir(), 'fabrica-scale-'));
 let catalog: Catalog;
