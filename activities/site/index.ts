@@ -102,8 +102,9 @@ export function createSiteActivities(context: SiteContext) {
   async function watchJobs(input: WatchInput): Promise<BundleReport> {
     // Beside the watch, which it must not hold up; its failure makes all of this be tried again.
     const [report, forgotten] = await Promise.allSettled([watched(input), forgetRecorded(input)]);
-    if (forgotten.status === 'rejected') throw forgotten.reason;
+    // A computing element that is silent forgets nothing either: that it is silent is what counts.
     if (report.status === 'rejected') throw report.reason;
+    if (forgotten.status === 'rejected') throw forgotten.reason;
     return report.value;
   }
 

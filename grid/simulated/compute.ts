@@ -250,7 +250,8 @@ export class SimulatedComputeElement implements ComputeElement {
 
   async #answered<T>(act: () => T | Promise<T>): Promise<T> {
     const { outages, clock } = this.#options;
-    if (!isOut(outages, this.#simulated(clock.now()))) return act();
+    const out = this.#memory.isOut() || isOut(outages, this.#simulated(clock.now()));
+    if (!out) return act();
     throw new FabricaError(
       'FABRICA_COMPUTE_SUBMISSION',
       `The computing element of site ${this.site} does not answer.`,

@@ -43,7 +43,9 @@ const SCHEMA = `
     name text primary key, startedAt integer not null, endedAt integer not null, recipe integer, own text not null, ending text
   ) without rowid;
   create table if not exists injected (name text primary key, failure text not null) without rowid;
-  create table if not exists retired (id integer primary key check (id = 1), epoch text not null);`;
+  create table if not exists retired (id integer primary key check (id = 1), epoch text not null);
+  create table if not exists trouble (id integer primary key check (id = 1), isOut integer not null);
+  insert into trouble values (1, 0) on conflict do nothing;`;
 
 /**
  * What a simulated computing element remembers, whatever becomes of its process: a database. This process keeps a copy of the jobs in it at hand,
@@ -141,6 +143,11 @@ export class JobMemory {
     return others.length;
   }
 
+  /** True while somebody has taken the computing element away, by a word in its database. */
+  isOut(): boolean {
+    return this.#statements.isOut.get() === 1;
+  }
+
   /** When the jobs end that have not ended by a time, in any order. */
   endsAfter(now: number): number[] {
     const ends: number[] = [];
@@ -232,6 +239,7 @@ function statementsOf(database: Database.Database) {
     forgetRecipe: database.prepare('delete from recipes where id = ?'),
     note: database.prepare('insert into injected values (?, ?) on conflict do nothing'),
     retired: database.prepare<[], string>('select epoch from retired').pluck(),
+    isOut: database.prepare<[], number>('select isOut from trouble').pluck(),
     retire: database.prepare('insert or replace into retired values (1, ?)'),
   };
 }

@@ -1,4 +1,6 @@
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import Database from 'better-sqlite3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { simulationSchema } from '../../domain/simulation.js';
 import { smallProduction, startSystem, type TestSystem } from './running-system.js';
@@ -17,11 +19,7 @@ beforeAll(async () => {
       simulation: simulationSchema.parse({ speed: SPEED, secondsPerEvent: { median: 720 } }),
       sites: [
         { ...site, name: GOOD, storages, compute: { kind: 'simulated', outages: [] } },
-        // It takes jobs, and has not a word for anybody from some seconds after its first use on.
-        {
-          ...{ ...site, name: BAD, storages, lease: 4 },
-          compute: { kind: 'simulated', outages: [{ from: 4 * SPEED }] },
-        },
+        { ...site, name: BAD, storages, lease: 4, compute: { kind: 'simulated', outages: [] } },
       ],
       storages: storages.map((name) => ({
         ...{ name, kind: 'simulated', area: site.area, outages: [] },
@@ -34,6 +32,26 @@ beforeAll(async () => {
 });
 afterAll(() => fabrica.end());
 
+/** What it remembers. */
+function memory(): Database.Database {
+  return new Database(path.join(fabrica.folder, 'sites', BAD, `${BAD}.db`));
+}
+
+/** The computing element has taken jobs; each takes seconds. */
+async function untilTaken(): Promise<void> {
+  const database = memory();
+  const jobs = database.prepare<[], number>('select count(*) from jobs').pluck();
+  for (let i = 0; i < 1000 && jobs.get() === 0; i++) await sleep(20);
+  database.close();
+}
+
+/** It has not a word for anybody from now on. */
+function silence(): void {
+  const database = memory();
+  database.prepare('update trouble set isOut = 1').run();
+  database.close();
+}
+
 test('jobs at a computing element that does not answer any more run elsewhere after the lease', async () => {
   const handle = await fabrica.start(
     smallProduction('unanswered', {
@@ -43,6 +61,8 @@ test('jobs at a computing element that does not answer any more run elsewhere af
       distribution: { copies: 1, areas: [] },
     }),
   );
+  await untilTaken();
+  silence();
   expect(await handle.result()).toMatchObject({ state: 'Completed' });
   const lost = await fabrica.catalog.read((db) =>
     db.selectFrom('attempts').select(['site', 'reason']).where('class', '=', 'lost').execute(),
