@@ -33,6 +33,13 @@ export interface ArchiveAnswer {
   readonly done?: true;
 }
 
+/** A bundle of which nothing is left at its site, and what became of its logs. */
+export interface ClearedBundle extends Pick<ArchiveAnswer, 'archived' | 'lost'> {
+  readonly bundle: number;
+  /** When its site had taken it, ms since 1970; null if that is not known. */
+  readonly submittedAt: number | null;
+}
+
 /** What the log of an attempt is called in the archive of its bundle. */
 export function logMember({ job, attempt }: AttemptKey): string {
   return `${job}.${attempt}.log`;

@@ -49,7 +49,7 @@ export interface Estimate {
  * A block yields at least so many merged files, or is a twentieth of the production if that is more: each block costs the same, however
  * large it is, and a production moves on in steps of a twentieth.
  */
-const BLOCK_JOBS = { least: 200, most: 10_000, mergedFiles: 5, share: 0.05 };
+const BLOCK_JOBS = { least: 200, most: 20_000, mergedFiles: 5, share: 0.05 };
 /** Events of a job where no scout has measured any. */
 const UNMEASURED = 1000;
 /** Below this a wall limit would kill jobs for a hiccup of the node. */

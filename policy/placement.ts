@@ -104,10 +104,10 @@ function plan(
 const ROUNDING = 1e-9;
 
 /**
- * A bundle costs the system a tenth of a second, however few jobs it has: where jobs are spread, those that a site gets take a hundred times as
+ * A bundle costs the system a tenth of a second, however few jobs it has: where jobs are spread, those that a site gets take hundreds of times as
  * long together, as long as each has a slot.
  */
-const WORTHWHILE_SECONDS = 10;
+const WORTHWHILE_SECONDS = 60;
 
 /** A site counts as at most so many times faster or slower than the mean: figures of speed are rough. */
 const MOST_SPEED = 2;

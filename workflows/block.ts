@@ -8,15 +8,17 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { CopyBatch } from '../activities/control/distribution.js';
+import type { CopiesMade, CopyBatch } from '../activities/control/distribution.js';
 import type { VerificationPage } from '../activities/control/verification.js';
-import type { CopyResult, StorageProblem } from '../activities/storage/index.js';
+import type { StorageProblem } from '../activities/storage/index.js';
 import type { BundleOrder } from '../domain/bundle.js';
+import type { ClearedBundle } from '../domain/log-archive.js';
 import { productionWorkflowId } from '../domain/names.js';
 import type { ProductionProgress } from '../domain/progress.js';
 import { control, storageAt } from './activities.js';
 import { fly, type FlightNews } from './bundle-flight.js';
 import { detailsOf } from './details.js';
+import { Gathering } from './gathering.js';
 import { makeAgain } from './make-again.js';
 import { blockProgress, lookAgain } from './messages.js';
 import { removeCondemned } from './removal.js';
@@ -99,11 +101,19 @@ class Flights {
   failure: Error | null = null;
   readonly #priority: number;
   readonly #tell: (progress: ProductionProgress, occasion: Occasion) => void;
+  readonly #cleared: Gathering<ClearedBundle>;
   #latest: ProductionProgress | null = null;
 
-  constructor(priority: number, tell: (progress: ProductionProgress, occasion: Occasion) => void) {
+  constructor(
+    { priority, ...ref }: BlockInput,
+    tell: (progress: ProductionProgress, occasion: Occasion) => void,
+  ) {
     this.#priority = priority;
     this.#tell = tell;
+    this.#cleared = new Gathering(
+      (bundles) => control.closeBundles({ ...ref, bundles }),
+      (waiting) => waiting === this.flying,
+    );
   }
 
   failed(): boolean {
@@ -117,13 +127,14 @@ class Flights {
 
   launch(order: BundleOrder): void {
     this.flying++;
-    fly(order, this.#priority, (news: FlightNews) => {
+    const heed = (news: FlightNews): void => {
       this.requeued += news.requeued;
       this.remnants ||= news.remnants;
       this.badInputs ||= news.badInputs;
       this.#latest = news.progress;
       this.#tell(news.progress, 'some');
-    })
+    };
+    fly(order, this.#priority, heed, (cleared) => this.#cleared.add(cleared))
       .catch((error: unknown) => {
         this.failure ??= error instanceof Error ? error : new Error(String(error));
       })
@@ -132,6 +143,12 @@ class Flights {
         // What is shown while nothing runs shall not be of a time when something did.
         if (this.flying === 0 && this.#latest !== null) this.#tell(this.#latest, 'idle');
       });
+  }
+
+  /** Until none is on its way any more; throws what has ended the first that failed. */
+  async landed(): Promise<void> {
+    await condition(() => this.flying === 0);
+    if (this.failure !== null) throw this.failure;
   }
 }
 
@@ -187,9 +204,7 @@ class BlockLife {
    */
   async runJobs(stage: 'events' | 'merge', inherited: readonly BundleOrder[]): Promise<number> {
     let reprocessed = 0;
-    const flights = new Flights(this.#priority, (progress, occasion) => {
-      void this.tell(progress, occasion);
-    });
+    const flights = this.#flights();
     for (const order of inherited) flights.launch(order);
     while (true) {
       flights.requeued = 0;
@@ -209,10 +224,7 @@ class BlockLife {
       await condition(() => flights.news() || this.#wakes > wakes || flights.flying === 0, {
         summary: 'jobs run',
       });
-      if (flights.failed()) {
-        await condition(() => flights.flying === 0);
-        throw flights.failure ?? new Error('a bundle failed');
-      }
+      if (flights.failed()) await flights.landed();
       if (flights.flying === 0 && !flights.news() && this.#wakes === wakes) break;
     }
     if (flights.remnants) await removeCondemned(this.ref, this.ref.block, '2 minutes');
@@ -221,7 +233,15 @@ class BlockLife {
 
   /** Ends what bundles have left undone, when no stage of the block is left that would. */
   async tidyUp(bundles: readonly BundleOrder[]): Promise<void> {
-    await Promise.all(bundles.map((order) => fly(order, this.#priority, () => undefined)));
+    const flights = this.#flights();
+    for (const order of bundles) flights.launch(order);
+    await flights.landed();
+  }
+
+  #flights(): Flights {
+    return new Flights({ ...this.ref, priority: this.#priority }, (progress, occasion) => {
+      void this.tell(progress, occasion);
+    });
   }
 
   /** Has the storages verify the files of a stage; returns how many jobs must run again. */
@@ -286,8 +306,19 @@ class BlockLife {
     while (true) {
       const plan = await control.planTransfers(this.ref);
       if (plan.held || plan.batches.length === 0) return plan;
-      const failed = await Promise.all(plan.batches.map((batch) => this.#copy(batch)));
-      if (failed.every((copies) => copies === 0)) continue;
+      let copying = plan.batches.length;
+      const made = new Gathering<CopiesMade, { failed: number }>(
+        (copies) => control.recordCopies({ ...this.ref, copies }),
+        (waiting) => waiting === copying,
+      );
+      const recorded = await Promise.all(
+        plan.batches.map(async (batch) => {
+          const { failed } = await made.add(await this.#copy(batch));
+          copying--;
+          return failed;
+        }),
+      );
+      if (recorded.every((failed) => failed === 0)) continue;
       if ((await this.verify('merge')) > 0) return 'lost outputs';
     }
   }
@@ -316,17 +347,14 @@ class BlockLife {
     return FINISHED;
   }
 
-  async #copy({ storage, files }: CopyBatch): Promise<number> {
-    let results: CopyResult[];
+  async #copy({ storage, files }: CopyBatch): Promise<CopiesMade> {
     try {
-      results = await storageAt(storage, '1 hour').copyFiles({ storage, files });
+      return { storage, results: await storageAt(storage, '1 hour').copyFiles({ storage, files }) };
     } catch (error) {
       if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
       const failure = error.cause?.message ?? error.message;
-      results = files.map((file) => ({ transfer: file.transfer, failure }));
+      return { storage, results: files.map(({ transfer }) => ({ transfer, failure })) };
     }
-    const { failed } = await control.recordCopies({ ...this.ref, storage, results });
-    return failed;
   }
 
   /**

@@ -20,7 +20,7 @@ import {
   type UntoldEnd,
 } from '../domain/bundle.js';
 import type { ErrorCode } from '../domain/errors.js';
-import type { ArchiveAnswer, BundleClosing } from '../domain/log-archive.js';
+import type { ArchiveAnswer, BundleClosing, ClearedBundle } from '../domain/log-archive.js';
 import { productionWorkflowId } from '../domain/names.js';
 import { NOTHING_PACKED, type Packed } from '../domain/packed.js';
 import type { ProductionProgress } from '../domain/progress.js';
@@ -44,6 +44,14 @@ export interface FlightNews {
   readonly progress: ProductionProgress;
 }
 
+/** Records that nothing of a bundle is left at its site. */
+export type Clear = (bundle: ClearedBundle) => Promise<void>;
+
+const clearAlone =
+  (handle: BundleHandle): Clear =>
+  (bundle) =>
+    control.closeBundles({ ...handle, bundles: [bundle] });
+
 /**
  * A bundle's way: submitted, watched, and each report settled, until none of its attempts is open; then tidied up. Submitting what has been
  * submitted before does nothing, so a flight may begin anew in any later life of its block. An order without attempts is only tidied up.
@@ -52,6 +60,7 @@ export async function fly(
   given: BundleOrder,
   priority: number,
   tell: (news: FlightNews) => void,
+  clear: Clear,
 ): Promise<void> {
   const order = given.incomplete === true ? await control.bundleOrder(given) : given;
   const handle: BundleHandle = {
@@ -125,7 +134,7 @@ export async function fly(
   if (closing === null) return;
   const left = { handle, closing, submittedAt, forgotten: [...forgotten] };
   if (silent) await leaveToTidying({ ...left, end: true });
-  else await tidyUp(left);
+  else await tidyUp(left, clear);
 }
 
 /** When jobs have waited too long, ms; null for never. */
@@ -185,7 +194,7 @@ export async function tidying(input: TidyingInput): Promise<void> {
     await control.noteLateRemnants(handle);
     await removeCondemned(handle, handle.block);
   }
-  await tidy(input, undefined);
+  await tidy(input, undefined, clearAlone(handle));
 }
 
 /** Starts a workflow that asks the site on for days; the block goes on without it. */
@@ -212,9 +221,9 @@ const TIDY_PATIENCE = 300;
  * The end of a bundle: its logs go to a storage, its site forgets what it still has of it, and the catalog learns of both. Logs that nobody
  * takes hold nothing up.
  */
-async function tidyUp(input: Omit<TidyingInput, 'end'>): Promise<void> {
+async function tidyUp(input: Omit<TidyingInput, 'end'>, clear: Clear): Promise<void> {
   try {
-    await tidy(input, TIDY_PATIENCE);
+    await tidy(input, TIDY_PATIENCE, clear);
   } catch (error) {
     if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
     await leaveToTidying({ ...input, end: false });
@@ -224,15 +233,16 @@ async function tidyUp(input: Omit<TidyingInput, 'end'>): Promise<void> {
 async function tidy(
   { handle, closing, submittedAt, forgotten }: Omit<TidyingInput, 'end'>,
   patience: number | undefined,
+  clear: Clear,
 ): Promise<void> {
   const gone = new Set(forgotten);
   const left = attemptRanges([...attemptsOf(closing.attempts)].filter(({ job }) => !gone.has(job)));
-  const { done, ...answer } =
+  const { archived, done, lost } =
     closing.logs.length === 0 ? NO_LOGS : await archive(handle, closing, left, patience);
   if (left.length > 0 && done !== true) {
     await endingAt(handle.site, patience).forgetJobs({ ...handle, attempts: left });
   }
-  await control.closeBundle({ ...handle, ...answer, submittedAt });
+  await clear({ bundle: handle.bundle, archived, lost, submittedAt });
 }
 
 const NO_LOGS: ArchiveAnswer = { archived: null, lost: '' };
@@ -309,6 +319,6 @@ export async function endBundle(handle: BundleHandle, reason: string): Promise<v
     const closing = await control.recordEnded({ ...handle, reason });
     if (closing === null) return;
     const forgotten = [...attemptsOf(handle.attempts)].map(({ job }) => job);
-    await tidyUp({ handle, closing, submittedAt: null, forgotten });
+    await tidyUp({ handle, closing, submittedAt: null, forgotten }, clearAlone(handle));
   });
 }

@@ -9,6 +9,8 @@ export interface RemovalInput {
   readonly production: string;
   /** Storages that did not answer: not asked again. */
   readonly failed: readonly string[];
+  /** What is removed, and not yet recorded. */
+  readonly gone: readonly RemovalBatch[];
 }
 
 /** Every round carries some hundred kB of paths through the history. */
@@ -18,12 +20,13 @@ const ROUNDS = 25;
  * Removes what is condemned of a whole production, with its debts: as `removeCondemned`, in runs of bounded length however many files
  * there are.
  */
-export async function removal({ failed, ...ref }: RemovalInput): Promise<void> {
-  const silent = [...failed];
+export async function removal({ epoch, production, ...begun }: RemovalInput): Promise<void> {
+  const ref = { epoch, production };
+  const rounds = new Rounds(ref, null, '10 minutes', begun);
   for (let round = 0; round < ROUNDS; round++) {
-    if (!(await removeSome(ref, null, silent, '10 minutes'))) return;
+    if (!(await rounds.next())) return;
   }
-  await continueAsNew<typeof removal>({ ...ref, failed: silent });
+  await continueAsNew<typeof removal>({ ...ref, failed: rounds.failed, gone: rounds.gone });
 }
 
 /** Removes what is condemned of a whole production, with its debts, in a workflow of its own. */
@@ -33,7 +36,7 @@ export async function removeAllCondemned(ref: {
 }): Promise<void> {
   await executeChild<typeof removal>('removal', {
     workflowId: `production/${ref.production}/removal`,
-    args: [{ epoch: ref.epoch, production: ref.production, failed: [] }],
+    args: [{ epoch: ref.epoch, production: ref.production, failed: [], gone: [] }],
     staticSummary: `removals of ${ref.production}`,
   });
 }
@@ -47,43 +50,54 @@ export async function removeCondemned(
   block: number,
   patience: Patience = '10 minutes',
 ): Promise<void> {
-  const failed: string[] = [];
-  while (await removeSome(ref, block, failed, patience));
+  const rounds = new Rounds(ref, block, patience, { failed: [], gone: [] });
+  while (await rounds.next());
 }
 
-/** One round; the storages that failed are added to `failed`. False if nothing was left to do. */
-async function removeSome(
-  ref: { epoch: string; production: string },
-  block: number | null,
-  failed: string[],
-  patience: Patience,
-): Promise<boolean> {
-  const { batches } = await control.planRemovals({ ...ref, block, except: failed });
-  if (batches.length === 0) return false;
-  const gone = await Promise.all(batches.map((batch) => removeBatch(ref, batch, patience)));
-  failed.push(...batches.filter((_, i) => gone[i] === false).map(({ storage }) => storage));
-  const confirmed = batches.filter((_, i) => gone[i] === true);
-  if (confirmed.length > 0) await control.confirmRemovals({ ...ref, batches: confirmed });
-  return true;
-}
+/** Removals of a block, or of a whole production, round by round. */
+class Rounds {
+  readonly failed: string[];
+  /** What the last round has removed: recorded with the next. */
+  gone: readonly RemovalBatch[];
+  readonly #ref: { readonly epoch: string; readonly production: string };
+  readonly #block: number | null;
+  readonly #patience: Patience;
 
-/** False if the storage did not answer: then it is a debt. */
-async function removeBatch(
-  ref: { epoch: string; production: string },
-  batch: RemovalBatch,
-  patience: Patience,
-): Promise<boolean> {
-  const { storage } = batch;
-  try {
-    await storageAt(storage, patience).removePage(batch);
-    return true;
-  } catch (error) {
-    if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
-    await control.recordDebt({
-      ...ref,
-      storage,
-      reason: error.cause?.message ?? error.message,
-    });
-    return false;
+  constructor(
+    ref: { epoch: string; production: string },
+    block: number | null,
+    patience: Patience,
+    begun: Pick<RemovalInput, 'failed' | 'gone'>,
+  ) {
+    this.#ref = ref;
+    this.#block = block;
+    this.#patience = patience;
+    this.failed = [...begun.failed];
+    this.gone = begun.gone;
+  }
+
+  /** False if nothing was left to do. */
+  async next(): Promise<boolean> {
+    const { failed, gone } = this;
+    const input = { ...this.#ref, block: this.#block, except: failed, gone };
+    const { batches } = await control.planRemovals(input);
+    const removed = await Promise.all(batches.map((batch) => this.#remove(batch)));
+    this.failed.push(...batches.filter((_, i) => !removed[i]).map(({ storage }) => storage));
+    this.gone = batches.filter((_, i) => removed[i]);
+    return batches.length > 0;
+  }
+
+  /** False if the storage did not answer: then it is a debt. */
+  async #remove(batch: RemovalBatch): Promise<boolean> {
+    const { storage } = batch;
+    try {
+      await storageAt(storage, this.#patience).removePage(batch);
+      return true;
+    } catch (error) {
+      if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
+      const reason = error.cause?.message ?? error.message;
+      await control.recordDebt({ ...this.#ref, storage, reason });
+      return false;
+    }
   }
 }

@@ -37,19 +37,21 @@ export const CONTROL_SUMMARIES: Summaries<ControlActivities> = {
   advanceBlock: ({ block, to }) => `block ${block}: ${to}`,
   reopenBlock: ({ block }) => `block ${block}: make lost outputs again`,
   planTransfers: ({ block }) => `block ${block}: plan copies`,
-  recordCopies: ({ storage, results }) =>
-    `record ${counted(results.length, 'copy', 'copies')} to ${storage}`,
+  recordCopies: ({ copies }) =>
+    `record ${counted(
+      copies.reduce((sum, { results }) => sum + results.length, 0),
+      'copy',
+      'copies',
+    )}`,
   condemnLeftovers: ({ block }) => `block ${block}: condemn what is not needed any more`,
-  planRemovals: ({ block }) =>
-    block === null ? 'what to remove' : `block ${block}: what to remove`,
-  confirmRemovals: ({ batches }) =>
-    `${counted(
-      batches.reduce((sum, { count }) => sum + count, 0),
-      'file',
-    )} gone`,
+  planRemovals: ({ block, gone }) => {
+    const files = gone.reduce((sum, { count }) => sum + count, 0);
+    const next = block === null ? 'what to remove' : `block ${block}: what to remove`;
+    return files === 0 ? next : `${counted(files, 'file')} gone; ${next}`;
+  },
   recordDebt: ({ storage }) => `${storage} does not answer: a debt`,
   finishBlock: ({ block }) => `block ${block} is finished`,
-  closeBundle: ({ bundle }) => `bundle ${bundle} is cleared`,
+  closeBundles: ({ bundles }) => `${counted(bundles.length, 'bundle')} cleared`,
   openHandles: () => 'which bundles are still at sites',
   recordKilled: ({ attempts: ended, bundle }) =>
     `bundle ${bundle}: ${counted(attempts(ended), 'job')} given up`,

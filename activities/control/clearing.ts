@@ -21,7 +21,7 @@ import {
 export type RemovalBatch = PackedBatch<PathToRemove>;
 
 /** Paths at once: some ten bytes each in the history. */
-const BATCH = 4_000;
+const BATCH = 10_000;
 
 /** Removing what is not needed any more, and knowing that it is gone. */
 export function clearing(context: ControlContext) {
@@ -56,12 +56,25 @@ export function clearing(context: ControlContext) {
     });
   }
 
-  /** The next things to remove: of a block, or of the whole production with its debts. Leaves out storages that have just failed. */
+  /**
+   * Records that storages have confirmed that nothing of `gone` is there any more, and tells the next things to remove: of a block, or of the whole
+   * production with its debts. Leaves out storages that have just failed.
+   */
   async function planRemovals(
-    input: ProductionRef & { block: number | null; except: readonly string[] },
+    input: ProductionRef & {
+      block: number | null;
+      except: readonly string[];
+      gone: readonly RemovalBatch[];
+    },
   ): Promise<{ batches: RemovalBatch[] }> {
-    return catalog.read(async (db) => {
+    const gone = input.gone.map(({ storage, files }) => ({
+      storage,
+      paths: unpack(files).map(({ path }) => path),
+    }));
+    const within = gone.length === 0 ? catalog.read.bind(catalog) : catalog.write.bind(catalog);
+    return within(async (db) => {
       const production = await productionFor(context, db, input);
+      for (const { storage, paths } of gone) await confirmRemoved(db, storage, paths);
       const list = await removals(db, production.id, {
         ...(input.block === null ? {} : { block: input.block }),
         debts: input.block === null,
@@ -71,20 +84,6 @@ export function clearing(context: ControlContext) {
       return {
         batches: packed(byStorage(list, ({ storage, ...file }) => ({ storage, file }))),
       };
-    });
-  }
-
-  /** The storages have confirmed that nothing of it is there any more. */
-  async function confirmRemovals(
-    input: ProductionRef & { batches: readonly RemovalBatch[] },
-  ): Promise<void> {
-    const gone = input.batches.map(({ storage, files }) => ({
-      storage,
-      paths: unpack(files).map(({ path }) => path),
-    }));
-    await catalog.write(async (db) => {
-      await productionFor(context, db, input);
-      for (const { storage, paths } of gone) await confirmRemoved(db, storage, paths);
     });
   }
 
@@ -116,5 +115,5 @@ export function clearing(context: ControlContext) {
     });
   }
 
-  return { condemnLeftovers, planRemovals, confirmRemovals, recordDebt, finishBlock };
+  return { condemnLeftovers, planRemovals, recordDebt, finishBlock };
 }

@@ -7,7 +7,7 @@ import { revisionOf, type ProductionRow } from '../../catalog/productions.js';
 import { allSites, allStorages, effectiveState, nearStorages } from '../../catalog/resources.js';
 import { attemptRanges, attemptsOf } from '../../domain/bundle.js';
 import { logLfn, physicalPath } from '../../domain/lfn.js';
-import type { ArchiveAnswer, BundleClosing } from '../../domain/log-archive.js';
+import type { BundleClosing, ClearedBundle } from '../../domain/log-archive.js';
 import { keepsLog } from '../../policy/log-keeping.js';
 import { productionFor, type BlockRef, type ControlContext } from './context.js';
 
@@ -19,51 +19,47 @@ export function bundleClosing(context: ControlContext) {
   const { catalog, clock } = context;
 
   /**
-   * Records where the logs of a bundle are, or that they are lost, and that its site has confirmed that nothing of it is left there. A
+   * Records of bundles where their logs are, or that they are lost, and that their sites have confirmed that nothing of them is left there. A
    * bundle that is cleared already stays as it is.
    */
-  async function closeBundle(
-    input: BlockRef &
-      Pick<ArchiveAnswer, 'archived' | 'lost'> & { bundle: number; submittedAt: number | null },
+  async function closeBundles(
+    input: BlockRef & { bundles: readonly ClearedBundle[] },
   ): Promise<void> {
     await catalog.write(async (db) => {
       const production = await productionFor(context, db, input);
-      const bundle = await getBundle(db, production.id, input.bundle);
-      if (bundle.cleared_at !== null || bundle.open > 0) return;
-      const now = clock.now();
-      if (input.archived !== null && bundle.log_file === null) {
-        const { scheme } = await revisionOf(db, production);
-        await insertLogArchive(
-          db,
-          bundle,
-          {
-            ...input.archived,
-            lfn: lfnOfLogs(scheme, bundle),
-            attempts: [...attemptsOf(input.archived.attempts)],
-          },
-          now,
-        );
-      }
-      if (input.lost !== '') {
-        await recordEvent(db, {
-          at: now,
-          who: 'fabrica',
-          production: production.id,
-          block: bundle.block,
-          what: `logs of bundle ${bundle.id} lost`,
-          why: input.lost,
-        });
-      }
-      await noteSubmission(db, bundle, input.submittedAt);
-      await db
-        .updateTable('bundles')
-        .set({ cleared_at: now })
-        .where('id', '=', bundle.id)
-        .execute();
+      for (const cleared of input.bundles) await closeBundle(db, production, cleared);
     });
   }
 
-  return { closeBundle };
+  async function closeBundle(
+    db: Db,
+    production: ProductionRow,
+    { archived, lost, submittedAt, ...cleared }: ClearedBundle,
+  ): Promise<void> {
+    const bundle = await getBundle(db, production.id, cleared.bundle);
+    if (bundle.cleared_at !== null || bundle.open > 0) return;
+    const now = clock.now();
+    if (archived !== null && bundle.log_file === null) {
+      const { scheme } = await revisionOf(db, production);
+      const lfn = lfnOfLogs(scheme, bundle);
+      const attempts = [...attemptsOf(archived.attempts)];
+      await insertLogArchive(db, bundle, { ...archived, lfn, attempts }, now);
+    }
+    if (lost !== '') {
+      await recordEvent(db, {
+        at: now,
+        who: 'fabrica',
+        production: production.id,
+        block: bundle.block,
+        what: `logs of bundle ${bundle.id} lost`,
+        why: lost,
+      });
+    }
+    await noteSubmission(db, bundle, submittedAt);
+    await db.updateTable('bundles').set({ cleared_at: now }).where('id', '=', bundle.id).execute();
+  }
+
+  return { closeBundles };
 }
 
 /** What is left to do for a bundle; null while attempts of it are open. */

@@ -30,6 +30,12 @@ import { byStorage, type StorageBatch } from './storage-batches.js';
 /** Copies to make, by the storage that gets them. */
 export type CopyBatch = StorageBatch<CopyOrder>;
 
+/** What became of copies to one storage. */
+export interface CopiesMade {
+  readonly storage: string;
+  readonly results: readonly CopyResult[];
+}
+
 /** A destination is given up for a file after so many failures. */
 const TRIES = 3;
 const BATCH = 100;
@@ -95,9 +101,9 @@ export function distributing(context: ControlContext) {
     });
   }
 
-  /** Records copies: good ones are replicas from now on. */
+  /** Records copies to several storages: good ones are replicas from now on. Tells how many have failed. */
   async function recordCopies(
-    input: BlockRef & { storage: string; results: readonly CopyResult[] },
+    input: BlockRef & { copies: readonly CopiesMade[] },
   ): Promise<{ failed: number }> {
     return catalog.write(async (db) => {
       const production = await productionFor(context, db, input);
@@ -105,20 +111,16 @@ export function distributing(context: ControlContext) {
       const waiting = new Map(
         (await transfersOf(db, key, 'Waiting', 100_000)).map((one) => [one.id, one]),
       );
-      const known = input.results.filter((result) => waiting.has(result.transfer));
+      const known = input.copies
+        .flatMap(({ results }) => results)
+        .filter((result) => waiting.has(result.transfer));
       await addReplicas(
         db,
         known.flatMap((result) => {
           const one = waiting.get(result.transfer);
-          return one === undefined || result.failure !== ''
-            ? []
-            : [
-                {
-                  file: one.file_id,
-                  storage: input.storage,
-                  path: physicalPath(catalog.epoch, one.lfn),
-                },
-              ];
+          if (one === undefined || result.failure !== '') return [];
+          const path = physicalPath(catalog.epoch, one.lfn);
+          return [{ file: one.file_id, storage: one.destination, path }];
         }),
         clock.now(),
       );
@@ -131,18 +133,23 @@ export function distributing(context: ControlContext) {
         })),
         clock.now(),
       );
-      const failed = known.filter((result) => result.failure !== '');
-      if (failed.length > 0) {
+      let failures = 0;
+      for (const { results, storage } of input.copies) {
+        const failed = results.filter(
+          ({ failure, transfer }) => failure !== '' && waiting.has(transfer),
+        );
+        failures += failed.length;
+        if (failed.length === 0) continue;
         await recordEvent(db, {
           at: clock.now(),
           who: 'fabrica',
           production: production.id,
           block: input.block,
-          what: `${failed.length} copies to ${input.storage} failed`,
+          what: `${failed.length} copies to ${storage} failed`,
           why: failed[0]?.failure ?? '',
         });
       }
-      return { failed: failed.length };
+      return { failed: failures };
     });
   }
 

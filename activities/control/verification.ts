@@ -10,17 +10,20 @@ export interface VerificationPage {
 
 /** Replicas in a page: some ten bytes each in the history. */
 export const VERIFIED_AT_ONCE = 4_000;
-/** Bytes of a page, for a storage may have to read all of them: some twenty minutes of work. */
+/** Bytes of a page on one storage, which may have to read all of them: some twenty minutes of work. The storages work side by side. */
 const MOST_BYTES = 200e9;
 
 /** The page that these replicas make, of which `VERIFIED_AT_ONCE` were asked for; they come in order of their files. */
 export function verificationPage(replicas: readonly ReplicaToVerify[]): VerificationPage {
-  let bytes = 0;
+  const bytes = new Map<string, number>();
+  let most = 0;
   let taken = 0;
-  for (const [i, { file, size }] of replicas.entries()) {
+  for (const [i, { file, size, storage }] of replicas.entries()) {
     // No file without all of its replicas.
-    if (bytes > MOST_BYTES && file !== replicas[i - 1]?.file) break;
-    bytes += size;
+    if (most > MOST_BYTES && file !== replicas[i - 1]?.file) break;
+    const there = (bytes.get(storage) ?? 0) + size;
+    bytes.set(storage, there);
+    most = Math.max(most, there);
     taken++;
   }
   const page = replicas.slice(0, taken);

@@ -85,7 +85,7 @@ describe('the payload files of productions', () => {
     await room.do.recordDebt({ ...ref, storage: 'KMI-DISK', reason: 'no route' });
     await room.do.recordEnd(ref);
     const due = async (): Promise<string[]> => {
-      const { batches } = await room.do.planRemovals({ ...ref, block: null, except: [] });
+      const { batches } = await room.do.planRemovals({ ...ref, block: null, except: [], gone: [] });
       return batches.flatMap((batch) => unpack(batch.files).map(({ path }) => path));
     };
     expect(await due()).toContain(path());

@@ -68,7 +68,7 @@ describe('estimate', () => {
     const jobsOf = (jobs: number): number =>
       estimate([], { ...RULES, events: 100 * jobs, eventsPerJob: 100, mergeEvents: 700 }).blockJobs;
     expect([100, 10_000, 100_000, 1_000_000, 10_000_000].map(jobsOf)).toEqual([
-      203, 504, 5005, 10_000, 10_000,
+      203, 504, 5005, 20_000, 20_000,
     ]);
   });
 
@@ -170,7 +170,7 @@ describe('estimate', () => {
             expect(Number.isSafeInteger(measured[count])).toBe(true);
             expect(measured[count]).toBeGreaterThanOrEqual(1);
           }
-          expect(measured.blockJobs).toBeLessThanOrEqual(10_000);
+          expect(measured.blockJobs).toBeLessThanOrEqual(20_000);
           if (given.eventsPerJob !== 'auto') {
             expect(measured.eventsPerJob).toBe(given.eventsPerJob);
             return;

@@ -110,7 +110,7 @@ describe('placeJobs', () => {
       );
     expect(sizes(3600)).toEqual(Array.from({ length: 10 }, () => 10));
     expect(sizes(null)).toEqual(Array.from({ length: 10 }, () => 10));
-    expect(sizes(0.2)).toEqual([50, 50]);
+    expect(sizes(1.2)).toEqual([50, 50]);
     // Never more than can start at once.
     expect(sizes(0.001)).toEqual([100]);
   });

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { condemnLogs, expiredLogs } from '../../../catalog/logs.js';
 import type { BundleOrder } from '../../../domain/bundle.js';
-import type { ArchivedLogs, BundleClosing } from '../../../domain/log-archive.js';
+import type { ArchivedLogs, BundleClosing, ClearedBundle } from '../../../domain/log-archive.js';
 import { ControlRoom, definition, failing, good, type Outcome, type Ref } from './control-room.js';
 
 let room: ControlRoom;
@@ -24,6 +24,11 @@ async function settled(outcome: Outcome): Promise<{ order: BundleOrder; closing:
   return { order, closing };
 }
 
+const close = (
+  order: BundleOrder,
+  end: Pick<ClearedBundle, 'archived' | 'lost' | 'submittedAt'>,
+): Promise<void> => room.do.closeBundles({ ...order, bundles: [{ bundle: order.bundle, ...end }] });
+
 const archiveOf = ({ archive, logs }: BundleClosing): ArchivedLogs => ({
   ...{ storage: archive.storages[0] ?? '', path: archive.path, size: 300, adler32: '0000abcd' },
   attempts: logs,
@@ -32,7 +37,7 @@ const archiveOf = ({ archive, logs }: BundleClosing): ArchivedLogs => ({
 async function closed(outcome: Outcome = oneFails): Promise<BundleOrder> {
   const { order, closing } = await settled(outcome);
   const archived = closing.logs.length === 0 ? null : archiveOf(closing);
-  await room.do.closeBundle({ ...order, archived, lost: '', submittedAt: 5 });
+  await close(order, { archived, lost: '', submittedAt: 5 });
   return order;
 }
 
@@ -57,7 +62,7 @@ describe('a bundle whose attempts have ended', () => {
     const order = (await room.place(ref, 0)).bundles[0]!;
     const answer = await room.settle(order, room.report(order, good).slice(0, 1));
     expect(answer.closing).toBeNull();
-    await room.do.closeBundle({ ...order, archived: null, lost: '', submittedAt: null });
+    await close(order, { archived: null, lost: '', submittedAt: null });
     expect((await bundles())[0]?.cleared_at).toBeNull();
   });
 
@@ -79,7 +84,7 @@ describe('a bundle whose attempts have ended', () => {
     ).toMatchObject([{ kind: 'log', state: 'Valid', size: 300, replica: 'Available' }]);
     const before = await room.dump();
     room.clock.pass(10);
-    await room.do.closeBundle({ ...order, archived: null, lost: 'no', submittedAt: 9 });
+    await close(order, { archived: null, lost: 'no', submittedAt: 9 });
     expect(await room.dump()).toEqual(before);
   });
 
@@ -88,13 +93,13 @@ describe('a bundle whose attempts have ended', () => {
     const { bundles: again } = await room.do.openBlock({ ...ref, block: 0 });
     expect(again).toMatchObject([{ bundle: order.bundle, ranges: [] }]);
     expect((await room.settle(again[0]!, [])).closing).toEqual(closing);
-    await room.do.closeBundle({ ...order, archived: null, lost: '', submittedAt: null });
+    await close(order, { archived: null, lost: '', submittedAt: null });
     expect((await room.do.openBlock({ ...ref, block: 0 })).bundles).toEqual([]);
   });
 
   it('has a loss of its logs told in the event log', async () => {
     const { order } = await settled(oneFails);
-    await room.do.closeBundle({ ...order, archived: null, lost: 'full', submittedAt: null });
+    await close(order, { archived: null, lost: 'full', submittedAt: null });
     expect(await room.rows(`select why from events where what = 'logs of bundle 1 lost'`)).toEqual([
       { why: 'full' },
     ]);

@@ -116,7 +116,7 @@ describe('a distribution that found no storage', () => {
       room.clock.pass(1);
       for (const { storage, files } of plan.batches) {
         const results = files.map(({ transfer }) => ({ transfer, failure: 'no route' }));
-        await room.do.recordCopies({ ...at, storage, results });
+        await room.do.recordCopies({ ...at, copies: [{ storage, results }] });
       }
       plan = await room.do.planTransfers(at);
     }
@@ -315,7 +315,7 @@ describe('clean', () => {
     await cancelAfterOneBundle();
     await tell('clean');
     await room.do.condemnProduction({ ...ref, scope: 'everything', after: -1 });
-    const { batches } = await room.do.planRemovals({ ...ref, block: null, except: [] });
+    const { batches } = await room.do.planRemovals({ ...ref, block: null, except: [], gone: [] });
     for (const { storage } of batches) {
       await room.do.recordDebt({ ...ref, storage, reason: 'it does not answer' });
     }

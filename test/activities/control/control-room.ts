@@ -5,6 +5,7 @@ import {
   createControlActivities,
   type ControlActivities,
 } from '../../../activities/control/index.js';
+import type { RemovalBatch } from '../../../activities/control/clearing.js';
 import type { StepAnswer } from '../../../activities/control/next-step.js';
 import type { SettleAnswer } from '../../../activities/control/settle.js';
 import { pack } from '../../../activities/packed.js';
@@ -243,17 +244,17 @@ export class ControlRoom {
       if (batches.length === 0) return;
       for (const { storage, files } of batches) {
         const results = files.map(({ transfer }) => ({ transfer, failure: '' }));
-        await this.do.recordCopies({ ...at, storage, results });
+        await this.do.recordCopies({ ...at, copies: [{ storage, results }] });
       }
     }
   }
 
   /** Confirms every removal that is due. */
   async remove(ref: Ref, block: number | null): Promise<void> {
-    for (;;) {
-      const { batches } = await this.do.planRemovals({ ...ref, block, except: [] });
+    for (let gone: readonly RemovalBatch[] = []; ;) {
+      const { batches } = await this.do.planRemovals({ ...ref, block, except: [], gone });
       if (batches.length === 0) return;
-      await this.do.confirmRemovals({ ...ref, batches });
+      gone = batches;
     }
   }
 

@@ -91,7 +91,7 @@ describe('a merged file that is lost before it is copied', () => {
         transfer,
         failure: sourcePath === source[0]?.path ? 'no such file' : '',
       }));
-      await room.do.recordCopies({ ...at, storage, results });
+      await room.do.recordCopies({ ...at, copies: [{ storage, results }] });
     }
     // The next round has asked for the copy again when the loss is found.
     await room.do.planTransfers(at);

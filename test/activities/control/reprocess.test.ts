@@ -217,7 +217,7 @@ describe('a block', () => {
     // Copies that were on their way arrive.
     for (const { storage, files } of batches) {
       const results = files.map(({ transfer }) => ({ transfer, failure: '' }));
-      await room.do.recordCopies({ ...ref, block: 0, storage, results });
+      await room.do.recordCopies({ ...ref, block: 0, copies: [{ storage, results }] });
     }
     const gone = await room.rows<{ path: string }>(`select path from remnants`);
     expect(gone.length).toBeGreaterThan(0);

@@ -119,7 +119,8 @@ describe('a production', () => {
     await expect(
       room.do.settle({ ...at, bundle: 1, reports: NOTHING_PACKED }),
     ).rejects.toMatchObject(refusal);
-    await expect(room.do.confirmRemovals({ ...old, batches: [] })).rejects.toMatchObject(refusal);
+    const removals = { ...old, block: null, except: [], gone: [] };
+    await expect(room.do.planRemovals(removals)).rejects.toMatchObject(refusal);
     expect(await room.dump()).toEqual(before);
   });
 
