@@ -91,7 +91,7 @@ program
     }
     const productions = Number(options.productions);
     if (productions > 0) {
-      const grid = { slots: 2000, jobSeconds: 5, seconds: 120 };
+      const grid = { slots: 2000, jobSeconds: 30, seconds: 180 };
       report.shares = await benchShares({ productions, ...grid });
       told(sharesText(report.shares));
     }

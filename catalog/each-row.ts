@@ -1,5 +1,9 @@
-import type { CompiledQuery, DatabaseConnection, QueryResult, SqliteStatement } from 'kysely';
-import { CompiledQuery as Compiled } from 'kysely';
+import {
+  CompiledQuery,
+  type DatabaseConnection,
+  type QueryResult,
+  type SqliteStatement,
+} from 'kysely';
 import type { Db } from './catalog.js';
 
 export type RowValue = string | number | null;
@@ -13,7 +17,7 @@ class EachRow implements CompiledQuery {
     readonly sql: string,
     readonly parameters: readonly (readonly RowValue[])[],
   ) {
-    const { query, queryId } = Compiled.raw(sql);
+    const { query, queryId } = CompiledQuery.raw(sql);
     this.query = query;
     this.queryId = queryId;
   }

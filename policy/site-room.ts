@@ -26,8 +26,17 @@ export const LARGEST_BUNDLE = 1000;
 /** A queue at a site holds what its slots finish in this time, so that a report's round trip never leaves a slot idle. */
 const QUEUE_SECONDS = 5;
 
+/** Jobs count as at least this long, s. */
+const SHORTEST_JOB = 0.01;
+
 /** More than its part of one site a production may have, if it has less of others. */
 const MOST_AT_SITE = 2;
+
+/** Bundles that may end on the whole grid in a second, on average: each costs the system a tenth of a second of processor time. */
+const BUNDLES_PER_SECOND = 10;
+
+/** A production that shares the grid gets what is due to it in so many bundles at least, for its jobs to start evenly. */
+const LEAST_BUNDLES = 4;
 
 /** Jobs that may be at a site: its slots, and its queue. */
 export function siteCapacity(slots: number, jobSeconds: number | null): number {
@@ -37,7 +46,9 @@ export function siteCapacity(slots: number, jobSeconds: number | null): number {
 /** Jobs that may wait at a site: a fifth of its slots or `QUEUE_SECONDS` of work, whichever is more. */
 function siteQueue(slots: number, jobSeconds: number | null): number {
   const refill =
-    jobSeconds === null ? 0 : Math.ceil((slots * QUEUE_SECONDS) / Math.max(jobSeconds, 0.01));
+    jobSeconds === null
+      ? 0
+      : Math.ceil((slots * QUEUE_SECONDS) / Math.max(jobSeconds, SHORTEST_JOB));
   return Math.max(Math.ceil(slots / 5), Math.min(refill, LARGEST_BUNDLE * 2));
 }
 
@@ -47,8 +58,9 @@ export function siteRooms(input: PlacementCase): SiteRooms {
   const rooms = new Map<string, number>();
   const weights = siteWeights(input.sites);
   const budget = Math.min(budgetOf(input), input.most);
+  const bundle = worthwhileBundle(input);
   for (const site of input.sites) {
-    const room = roomAt(site, weights.get(site.name) ?? 1, input);
+    const room = roomAt(site, { ...input, weight: weights.get(site.name) ?? 1, bundle });
     if (typeof room !== 'number') passedOver.push({ site: site.name, ...room });
     else if (budget <= 0) passedOver.push({ site: site.name, ...SHARE_USED });
     else rooms.set(site.name, Math.min(room, LARGEST_BUNDLE, budget, site.takes));
@@ -58,19 +70,27 @@ export function siteRooms(input: PlacementCase): SiteRooms {
 
 const SHARE_USED = { kind: 'share', why: 'the share of the production is used' } as const;
 
+/** Jobs that a bundle has if all that start on the grid come in `BUNDLES_PER_SECOND`: one where jobs take hours. */
+function worthwhileBundle({ jobSeconds, sites }: PlacementCase): number {
+  if (jobSeconds === null) return 1;
+  const slots = sites.reduce((sum, site) => sum + (site.closed === '' ? site.slots : 0), 0);
+  const starts = slots / Math.max(jobSeconds, SHORTEST_JOB);
+  return Math.min(LARGEST_BUNDLE, Math.ceil(starts / BUNDLES_PER_SECOND));
+}
+
 /**
- * The least room (jobs) that is filled: half of the queue, or of the production's part of it. Each bundle costs the same, however small it is, and
- * no slot idles while the other half of the queue lasts.
+ * The least room (jobs) that is filled: half of the queue, or of the production's part of it, but not less than a worthwhile bundle. Each costs the
+ * same, however small it is, and no slot idles while the other half of the queue lasts.
  */
-function leastRoom(queue: number, part: number): number {
-  return Math.max(1, Math.floor((Math.min(queue, LARGEST_BUNDLE) * part) / 2));
+function leastRoom(queue: number, part: number, bundle: number): number {
+  const half = Math.min(queue, LARGEST_BUNDLE) / 2;
+  return Math.max(1, Math.floor(Math.min(half, Math.max(half * part, bundle))));
 }
 
 /** What a site can take of this production, jobs, or why it can take nothing. */
 function roomAt(
   site: PlacementSite,
-  weight: number,
-  { jobSeconds, tail, urgent }: PlacementCase,
+  { bundle, jobSeconds, tail, urgent, weight }: PlacementCase & { bundle: number; weight: number },
 ): number | Omit<PassedOver, 'site'> {
   if (site.closed !== '') return { kind: 'closed', why: site.closed };
   if (site.takes === 0) return { kind: 'rate', why: 'its limit of jobs per minute is reached' };
@@ -81,9 +101,11 @@ function roomAt(
     const room = capacity + Math.ceil(site.slots / 5) - site.open;
     return room > 0 ? room : { kind: 'full', why: `full: ${there}` };
   }
-  const most = Math.min(capacity, Math.max(1, Math.ceil(MOST_AT_SITE * site.part)));
+  const part = Math.ceil(MOST_AT_SITE * site.part);
+  const worthwhile = leastRoom(queue, Math.min(1, part / capacity), bundle);
+  const most = Math.min(capacity, Math.max(part, worthwhile > 1 ? MOST_AT_SITE * worthwhile : 1));
   // The last jobs of a block do not wait for company where a slot is free.
-  const least = tail && site.open < site.slots ? 1 : leastRoom(queue, Math.min(1, most / capacity));
+  const least = tail && site.open < site.slots ? 1 : worthwhile;
   // Not below what is filled at once: a site is never closed because jobs fail there, and its bundles stay as they are.
   const trusted = weight === 1 ? capacity : Math.max(least, Math.ceil(weight * capacity));
   const free = capacity - site.open;
@@ -103,7 +125,8 @@ function roomAt(
 }
 
 /** How many jobs more the production may have at all sites together; 0 while that is too few to send. */
-function budgetOf({ sites, jobSeconds, owed, tail, urgent }: PlacementCase): number {
+function budgetOf(input: PlacementCase): number {
+  const { sites, jobSeconds, owed, tail, urgent } = input;
   if (urgent) return Infinity;
   const open = sites.filter((site) => site.closed === '');
   const sum = (of: (site: PlacementSite) => number): number =>
@@ -115,5 +138,6 @@ function budgetOf({ sites, jobSeconds, owed, tail, urgent }: PlacementCase): num
   if (part >= capacity) return Infinity;
   const left = part - sum((site) => site.mine);
   const queue = sum((site) => siteQueue(site.slots, jobSeconds));
-  return left >= (tail ? 1 : leastRoom(queue, part / capacity)) ? left : 0;
+  const bundle = Math.min(worthwhileBundle(input), part / LEAST_BUNDLES);
+  return left >= (tail ? 1 : leastRoom(queue, part / capacity, bundle)) ? left : 0;
 }

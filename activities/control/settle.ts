@@ -5,7 +5,6 @@ import {
   getBundle,
   openAmong,
   openKeys,
-  payloadFailures,
   type AttemptChange,
   type BundleRow,
   type EndedAttempt,
@@ -23,7 +22,6 @@ import {
 import type { Db } from '../../catalog/catalog.js';
 import { recordEvent } from '../../catalog/events.js';
 import { insertFiles } from '../../catalog/files.js';
-import { inputFilesOf, joinedEvents } from '../../catalog/job-inputs.js';
 import { changeJobs } from '../../catalog/jobs.js';
 import {
   learnJobSeconds,
@@ -33,7 +31,6 @@ import {
 } from '../../catalog/productions.js';
 import { progressOf } from '../../catalog/progress.js';
 import { insertRemnants } from '../../catalog/remnants.js';
-import { addTallies, type Ended } from '../../catalog/tallies.js';
 import {
   attemptRanges,
   attemptsOf,
@@ -47,16 +44,15 @@ import type { FailureClass } from '../../domain/failure-class.js';
 import type { BundleClosing } from '../../domain/log-archive.js';
 import type { Packed } from '../../domain/packed.js';
 import type { ProductionProgress } from '../../domain/progress.js';
-import { blameFor, DOUBTFUL, type SiteTally } from '../../policy/blame.js';
-import { Diagnostician, type Diagnosis } from '../../policy/diagnosis.js';
+import { DOUBTFUL } from '../../policy/blame.js';
 import { keepsLog } from '../../policy/log-keeping.js';
 import { unpack } from '../packed.js';
-import { attemptOutputs, possibleRemnants, type AttemptOutput } from './attempt-outputs.js';
-import { checkedReport } from './checked-report.js';
+import { possibleRemnants } from './attempt-outputs.js';
 import { closingOf, noteSubmission } from './closing.js';
 import { productionFor, type BlockRef, type ControlContext } from './context.js';
-import { heedFailureRates, recentTallies } from './failure-rates.js';
-import { done, failed, killed, retired, running, withdrawn, type Judgement } from './judgement.js';
+import { heedFailureRates } from './failure-rates.js';
+import type { Judgement } from './judgement.js';
+import { judge } from './judging.js';
 import { destinationsOf, outputsOf, readsFiles } from './orders.js';
 import { plantParts } from './splits.js';
 
@@ -111,7 +107,9 @@ export function settling(context: ControlContext) {
       );
       const reports = [...fresh.values()];
       const revision = await revisionOf(db, production);
-      const { judgements, tallies } = await judge(db, production, revision, bundle, open, reports);
+      const { judgements, tallies } = await judge(context, db, {
+        ...{ production, revision, bundle, open, reports },
+      });
 
       const block = await getBlock(db, key);
       const before = countsOf(block).failures;
@@ -173,102 +171,6 @@ export function settling(context: ControlContext) {
         progress: await progressOf(db, production, clock.now()),
       };
     });
-  }
-
-  async function judge(
-    db: Db,
-    production: ProductionRow,
-    revision: Revision,
-    bundle: BundleRow,
-    open: ReadonlyMap<number, OpenAttempt>,
-    reports: readonly AttemptReport[],
-  ): Promise<{
-    judgements: Judgement[];
-    tallies: readonly SiteTally[];
-  }> {
-    const { definition } = revision;
-    const numbers = reports.map((report) => report.job);
-    const joined =
-      bundle.kind === 'merge' ? await joinedEvents(db, production.id, numbers) : NOTHING_JOINED;
-    const read =
-      production.inputs > 0 && bundle.kind !== 'merge'
-        ? await inputFilesOf(db, production.id, numbers)
-        : null;
-    const named = new Map<string | null, ReturnType<typeof attemptOutputs>>();
-    const outputsNow = (attempt: OpenAttempt): AttemptOutput[] => {
-      const { level } = attempt;
-      const known =
-        named.get(level) ??
-        attemptOutputs(outputsOf(revision, production.id, { kind: bundle.kind, level }));
-      named.set(level, known);
-      return known(attempt);
-    };
-    const destinations = destinationsOf(bundle);
-    const cases = reports.flatMap((given) => {
-      const attempt = open.get(given.job);
-      if (attempt === undefined) return [];
-      const retires = bundle.kind === 'merge' && !joined.has(given.job);
-      const gone = retires || attempt.killed === 1;
-      const outputs = outputsNow(attempt);
-      const report = checkedReport(given, {
-        ...{ outputs, destinations },
-        epoch: catalog.epoch,
-        countEvents: definition.validation.countEvents,
-        wanted:
-          read?.get(given.job)?.every(({ counted }) => counted) === false
-            ? null
-            : (joined.get(given.job) ?? attempt.events),
-        selects: read !== null,
-      });
-      return [{ attempt, outputs, report: gone ? given : report, gone, retires }];
-    });
-
-    const hasFailed = ({ gone, report }: (typeof cases)[number]): boolean =>
-      !gone && !NO_FAILURE.includes(report.state);
-    const diagnostician = cases.some(hasFailed)
-      ? new Diagnostician({
-          definition: definition.diagnosis,
-          configuration: context.configuration.diagnosis,
-        })
-      : null;
-    const { release } = definition.dataset;
-    const ended = cases.map((one) => ({
-      ...one,
-      diagnosis:
-        diagnostician !== null && hasFailed(one)
-          ? diagnostician.diagnose({ ...one.report, site: bundle.site, release })
-          : null,
-    }));
-    const now = clock.now();
-    await addTallies(db, production, endedNow(bundle.site, ended), now);
-    const failures = ended.flatMap(({ report, diagnosis }) =>
-      diagnosis === null ? [] : [report.job],
-    );
-    const tallies =
-      failures.length === 0 ? [] : await recentTallies(db, production, definition, now);
-    const failedBefore = await payloadFailures(db, production.id, failures);
-    const judgements = ended.map(({ attempt, outputs, report, retires, diagnosis }) => {
-      if (retires) return retired(attempt, report);
-      if (attempt.killed === 1) return killed(attempt, report);
-      if (report.state === 'running') return running(attempt, report);
-      if (report.state === 'withdrawn') return withdrawn(attempt, report);
-      if (diagnosis === null) return done(attempt, report, outputs);
-      return failed(attempt, report, definition.retries, {
-        site: bundle.site,
-        diagnosis,
-        verdict: blameFor(diagnosis, bundle.site, tallies),
-        // A release begins the count anew.
-        payloadFailures: attempt.charged === 0 ? 0 : (failedBefore.get(report.job) ?? 0),
-        // Merges have the full limits from the beginning; a slow node deserves a second try all the same.
-        full: (production.estimate === null && bundle.kind !== 'merge') || attempt.raised === 1,
-        divisible:
-          bundle.kind !== 'merge' &&
-          production.estimate !== null &&
-          (read === null || (read.get(report.job)?.length ?? 0) > 1),
-        now,
-      });
-    });
-    return { judgements, tallies };
   }
 
   /**
@@ -375,9 +277,6 @@ function triedInVain(
   return taken === undefined ? [] : destinations.slice(0, destinations.indexOf(taken));
 }
 
-/** No merges. */
-const NOTHING_JOINED: ReadonlyMap<number, number> = new Map<number, number>();
-
 /** Attempts of these reports that are closed, by this batch or before, in order of their jobs. */
 async function closedNow(
   db: Db,
@@ -394,23 +293,6 @@ async function closedNow(
   );
   const known = before.length === 0 ? [] : await closedAttempts(db, bundle, before);
   return [...known, ...now].sort((a, b) => a.job - b.job);
-}
-
-/** Reports of attempts that need no diagnosis. */
-const NO_FAILURE: readonly AttemptReport['state'][] = ['running', 'done', 'withdrawn'];
-
-/** How the attempts of a batch have ended, to be counted. */
-function endedNow(
-  site: string,
-  batch: readonly { readonly report: AttemptReport; readonly diagnosis: Diagnosis | null }[],
-): Ended[] {
-  const counts = new Map<Ended['class'], number>();
-  for (const { report, diagnosis } of batch) {
-    if (diagnosis === null && report.state !== 'done') continue;
-    const key = diagnosis?.class ?? '';
-    counts.set(key, (counts.get(key) ?? 0) + 1);
-  }
-  return [...counts].map(([failure, attempts]) => ({ site, class: failure, attempts }));
 }
 
 /** The ends of logs that the catalog keeps, of each class in a block; all of them are archived. */

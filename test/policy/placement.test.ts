@@ -230,7 +230,12 @@ describe('placeJobs', () => {
           expect(there.open + bundle.jobs.length).toBeLessThanOrEqual(capacity);
           if (!input.urgent) {
             expect(there.mine + bundle.jobs.length).toBeLessThanOrEqual(
-              Math.max(1, Math.ceil(2 * there.part)),
+              // Or two bundles, each of half its queue at most, of jobs that are short.
+              Math.max(
+                1,
+                Math.ceil(2 * there.part),
+                input.jobSeconds === null ? 0 : capacity - there.slots,
+              ),
             );
           }
           expect(bundle.jobs).toEqual([...bundle.jobs].sort((a, b) => a - b));
@@ -243,6 +248,23 @@ describe('placeJobs', () => {
         }
       }),
     );
+  });
+
+  it('gives a small part of many sites in a few bundles where jobs are short', () => {
+    const sizes = (jobSeconds: number, part: number): number[] =>
+      placeJobs(
+        given({
+          jobs: numbered(500),
+          backlog: Infinity,
+          jobSeconds,
+          sites: Array.from({ length: 50 }, (_, i) => site(`S${i}`, { slots: 40, open: 20, part })),
+        }),
+      ).bundles.map(({ jobs }) => jobs.length);
+    // Of 2,000 slots, 50 jobs: where jobs take hours each site gets its part.
+    expect(sizes(7200, 1)).toEqual(Array.from({ length: 25 }, () => 2));
+    // 100 starts in a second: ten in a bundle, which a site takes once half of its queue is free for it.
+    expect(sizes(20, 1)).toEqual([10, 10, 10, 10, 10]);
+    expect(sizes(20, 0.2)).toEqual([10]);
   });
 
   it('refills a queue when half of it is free', () => {
