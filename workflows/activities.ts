@@ -21,7 +21,7 @@ import {
 const HEARTBEAT = '20s';
 
 /** What must happen in the end is tried for so long, s. */
-const DAYS = 7 * 86_400;
+export const DAYS = 7 * 86_400;
 
 type Activities = Record<string, (...args: never[]) => Promise<unknown>>;
 

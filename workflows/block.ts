@@ -2,6 +2,7 @@ import {
   ActivityFailure,
   ApplicationFailure,
   condition,
+  continueAsNew,
   getExternalWorkflowHandle,
   isCancellation,
   setCurrentDetails,
@@ -76,6 +77,9 @@ function liveBlocks({ blocks }: ProductionProgress): number {
   return all - Discarded - Finished - Planned;
 }
 
+/** Bundles of one block on their way at a time: each is an activity that Temporal keeps in mind, and it keeps 2,000 of a workflow. */
+const MOST_FLYING = 500;
+
 /** Requests of people in one run; its history is not endless. */
 const MOST_REOPENINGS = 100;
 
@@ -86,6 +90,9 @@ function isReopened(error: unknown): boolean {
     error.cause.type === 'FABRICA_BLOCK_REOPENED'
   );
 }
+
+/** Times that a run tells its production that none of its jobs runs: where it gets one slot at a time that would be after each job. */
+const MOST_IDLES = 20;
 
 const FINISHED: BlockOutcome = { outcome: 'finished', reason: '' };
 
@@ -102,6 +109,9 @@ class Flights {
   readonly #priority: number;
   readonly #tell: (progress: ProductionProgress, occasion: Occasion) => void;
   readonly #cleared: Gathering<ClearedBundle>;
+  /** Bundles that were on their way at once, at most; and how often one has told something. */
+  #most = 0;
+  #told = 0;
   #latest: ProductionProgress | null = null;
 
   constructor(
@@ -116,6 +126,11 @@ class Flights {
     );
   }
 
+  /** The history has become long; and more has been recorded than it costs to fly what is on its way again. */
+  fill(): boolean {
+    return workflowInfo().continueAsNewSuggested && this.#told > this.#most;
+  }
+
   failed(): boolean {
     return this.failure !== null;
   }
@@ -127,7 +142,9 @@ class Flights {
 
   launch(order: BundleOrder): void {
     this.flying++;
+    this.#most = Math.max(this.#most, this.flying);
     const heed = (news: FlightNews): void => {
+      this.#told++;
       this.requeued += news.requeued;
       this.remnants ||= news.remnants;
       this.badInputs ||= news.badInputs;
@@ -158,6 +175,7 @@ class BlockLife {
   readonly #priority: number;
   #tickets = 0;
   #toldShare = -1;
+  #idles = 0;
   #wakes = 0;
 
   constructor(input: BlockInput) {
@@ -208,11 +226,13 @@ class BlockLife {
     for (const order of inherited) flights.launch(order);
     while (true) {
       flights.requeued = 0;
+      if (flights.fill()) await this.goOnAnew();
       if (stage === 'events' && flights.badInputs) {
         flights.badInputs = false;
         await this.verifyInputs();
       }
       const wakes = this.#wakes;
+      await condition(() => flights.flying < MOST_FLYING || flights.failed());
       const ticket = `${workflowInfo().runId}:${this.#tickets++}`;
       const { bundles, waiting } = await control.place({ ...this.ref, stage, ticket });
       for (const order of bundles) flights.launch(order);
@@ -221,11 +241,10 @@ class BlockLife {
         reprocessed += await this.verify('events');
       }
       if (waiting > 0 && flights.failure === null) continue;
-      await condition(() => flights.news() || this.#wakes > wakes || flights.flying === 0, {
-        summary: 'jobs run',
-      });
+      const due = (): boolean => flights.news() || this.#wakes > wakes || flights.fill();
+      await condition(() => due() || flights.flying === 0, { summary: 'jobs run' });
       if (flights.failed()) await flights.landed();
-      if (flights.flying === 0 && !flights.news() && this.#wakes === wakes) break;
+      if (flights.flying === 0 && !due()) break;
     }
     if (flights.remnants) await removeCondemned(this.ref, this.ref.block, '2 minutes');
     return reprocessed;
@@ -236,6 +255,14 @@ class BlockLife {
     const flights = this.#flights();
     for (const order of bundles) flights.launch(order);
     await flights.landed();
+  }
+
+  /**
+   * Goes on in another run, before its history becomes long: what is at sites is flown again from where the catalog says it is. Nothing is lost
+   * by what goes on meanwhile: it is recorded, or done once more.
+   */
+  async goOnAnew(): Promise<never> {
+    return continueAsNew<typeof block>({ ...this.ref, priority: this.#priority });
   }
 
   #flights(): Flights {
@@ -369,6 +396,7 @@ class BlockLife {
     this.#toldShare = share;
     const turns = Math.max(1, Math.ceil(liveBlocks(progress) / 2));
     if (occasion !== 'end' && (this.ref.block + share) % turns !== 0) return;
+    if (occasion === 'idle' && this.#idles++ >= MOST_IDLES) return;
     try {
       await getExternalWorkflowHandle(productionWorkflowId(this.ref.production)).signal(
         blockProgress,

@@ -81,6 +81,7 @@ export async function fly(
   const running = new Set<number>();
   const forgotten = new Set<number>();
   let silent = false;
+  const begunAt = Date.now();
   const settle = async (
     reports: Packed<AttemptReport>,
     untold: UntoldEnd | null = null,
@@ -108,6 +109,7 @@ export async function fly(
         attempts: open,
         recorded,
         running: attemptRanges([...attemptsOf(open)].filter((key) => running.has(key.job))),
+        since: submittedAt ?? begunAt,
         ...(overdueAt === null ? {} : { overdueAt }),
       }),
     );
@@ -312,13 +314,22 @@ async function endWithin(handle: BundleHandle, patience: number): Promise<boolea
   }
 }
 
-/** Ends a bundle whatever happens to the workflow meanwhile, records its open attempts as cancelled, and tidies up. */
-export async function endBundle(handle: BundleHandle, reason: string): Promise<void> {
+/**
+ * Ends a bundle whatever happens to the workflow meanwhile, records its open attempts as cancelled, and tidies up. A site that stays silent for so
+ * long (s) is asked on by a workflow of its own.
+ */
+export async function endBundle(
+  handle: BundleHandle,
+  reason: string,
+  patience: number,
+): Promise<void> {
   await CancellationScope.nonCancellable(async () => {
-    if (handle.attempts.length > 0) await endingAt(handle.site).endJobs(handle);
+    const ended = handle.attempts.length === 0 || (await endWithin(handle, patience));
     const closing = await control.recordEnded({ ...handle, reason });
     if (closing === null) return;
-    const forgotten = [...attemptsOf(handle.attempts)].map(({ job }) => job);
-    await tidyUp({ handle, closing, submittedAt: null, forgotten }, clearAlone(handle));
+    const forgotten = ended ? [...attemptsOf(handle.attempts)].map(({ job }) => job) : [];
+    const left = { handle, closing, submittedAt: null, forgotten };
+    if (ended) await tidyUp(left, clearAlone(handle));
+    else await leaveToTidying({ ...left, end: true });
   });
 }

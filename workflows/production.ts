@@ -5,6 +5,7 @@ import {
   CancellationScope,
   ChildWorkflowFailure,
   condition,
+  executeChild,
   getExternalWorkflowHandle,
   isCancellation,
   startChild,
@@ -17,10 +18,10 @@ import type { Registration, RegisterInput } from '../activities/control/register
 import type { StepAnswer } from '../activities/control/next-step.js';
 import type { BundleHandle } from '../domain/bundle.js';
 import type { Command, CommandAnswer } from '../domain/command.js';
-import { blockWorkflowId } from '../domain/names.js';
+import { blockWorkflowId, productionWorkflowId } from '../domain/names.js';
 import type { ProductionState } from '../domain/states/production.js';
-import { awaited, control, endingAt, storageAt } from './activities.js';
-import { audit } from './audit.js';
+import { awaited, control, DAYS, endingAt, storageAt } from './activities.js';
+import type { audit } from './audit.js';
 import type { block } from './block.js';
 import { endBundle } from './bundle-flight.js';
 import { Inbox } from './inbox.js';
@@ -29,6 +30,7 @@ import { EPOCH, labelsOf, PRODUCTION } from './labels.js';
 import * as messages from './messages.js';
 import { isMalformed } from './payload-converter.js';
 import { removeAllCondemned } from './removal.js';
+import { inTurns } from './turns.js';
 import { withdraw } from './withdrawal.js';
 
 /** A definition to register and run, or the name of a production that the catalog knows (re-entry). */
@@ -120,6 +122,9 @@ const PRIORITY = defineSearchAttributeKey('FabricaPriority', 'INT');
 const CAMPAIGN = defineSearchAttributeKey('FabricaCampaign', 'KEYWORD');
 /** By it `fabrica recover` tells what runs for an earlier epoch. */
 
+/** The verdict on scouts waits so long for a site to end their jobs, s. */
+const VERDICT_PATIENCE = 60;
+
 /** A running production: its blocks, its commands, and what it shows. */
 class ProductionLife {
   readonly #ref: { epoch: string; production: string };
@@ -185,7 +190,12 @@ class ProductionLife {
         case 'audit':
           await this.#endBlocks();
           await removeAllCondemned(this.#ref);
-          await audit(this.#ref);
+          await executeChild<typeof audit>('audit', {
+            workflowId: `${productionWorkflowId(this.#ref.production)}/audit`,
+            args: [this.#ref],
+            staticSummary: `audit of ${this.#ref.production}`,
+            typedSearchAttributes: labelsOf(this.#ref),
+          });
           break;
         case 'finish': {
           await this.#endBlocks();
@@ -271,7 +281,8 @@ class ProductionLife {
       });
       await child.result();
     } catch (error) {
-      if (isCancellation(error)) return;
+      // What a block was doing when it was stopped may have failed at the same moment.
+      if (isCancellation(error) || this.#blocks.get(number)?.consideredCancelled === true) return;
       const cause = error instanceof ChildWorkflowFailure ? (error.cause ?? error) : error;
       await CancellationScope.nonCancellable(() =>
         control.blockFailed({
@@ -293,16 +304,15 @@ class ProductionLife {
   async #stop(number: number, reason: string): Promise<void> {
     this.#blocks.get(number)?.cancel();
     await condition(() => !this.#blocks.has(number));
-    for (const handle of await control.openHandles({ ...this.#ref, block: number })) {
-      await endBundle(handle, reason);
-    }
+    const handles = await control.openHandles({ ...this.#ref, block: number });
+    await inTurns(handles, (handle) => endBundle(handle, reason, VERDICT_PATIENCE));
   }
 
   /** Ends every job, removes what is condemned, and has it recorded. */
   async #end(scope: 'remnants' | 'everything', reason: string): Promise<void> {
     await this.#endBlocks();
     const handles = await control.openHandles({ ...this.#ref, block: null });
-    await Promise.all(handles.map((handle) => endBundle(handle, reason)));
+    await inTurns(handles, (handle) => endBundle(handle, reason, DAYS));
     let after: number | null = -1;
     while (after !== null) {
       const page: { next: number | null } = await control.condemnProduction({

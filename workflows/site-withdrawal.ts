@@ -1,6 +1,7 @@
 import { ParentClosePolicy, startChild, workflowInfo } from '@temporalio/workflow';
 import type { BundleHandle } from '../domain/bundle.js';
 import { control } from './activities.js';
+import { inTurns } from './turns.js';
 import { withdrawnAtOnce, withdrawnInTheEnd } from './withdrawal.js';
 
 /** From which site, and who asks for it. */
@@ -19,9 +20,6 @@ export interface SiteWithdrawn {
   readonly silent: boolean;
 }
 
-/** Bundles for which a site is asked at the same time. */
-const AT_ONCE = 100;
-
 /**
  * Withdraws what waits at a site, of all productions: what is banned shall not keep jobs that others could run. They wait to be placed elsewhere, and
  * their watches tell of it. Started after the ban is recorded, so that nothing comes after it.
@@ -33,7 +31,10 @@ export async function siteWithdrawal(input: SiteWithdrawalInput): Promise<SiteWi
     return { jobs: 0, silent: false };
   }
   const handles = await control.queuedAt({ site });
-  const answers = await inTurns(handles);
+  // A silent site answers none: then the others are not waited for either.
+  const answers = await inTurns(handles, withdrawnAtOnce, (some) =>
+    some.some((one) => one !== null),
+  );
   const late = handles.filter((_, i) => typeof answers[i] !== 'number');
   const counts = new Map<string, number>();
   for (const [i, { production }] of handles.entries()) {
@@ -57,15 +58,4 @@ async function leaveToLater(input: SiteWithdrawalInput): Promise<void> {
     args: [input],
     staticSummary: `what ${input.site} has not withdrawn yet`,
   });
-}
-
-/** The answers in the order of what was asked, some at the same time. A silent site answers none: then the others are not waited for either. */
-async function inTurns(handles: readonly BundleHandle[]): Promise<(number | null)[]> {
-  const answers: (number | null)[] = [];
-  for (let from = 0; from < handles.length; from += AT_ONCE) {
-    const some = await Promise.all(handles.slice(from, from + AT_ONCE).map(withdrawnAtOnce));
-    answers.push(...some);
-    if (some.every((one) => one === null)) break;
-  }
-  return answers;
 }

@@ -20,6 +20,7 @@ import type { ArchiveAnswer } from '../../domain/log-archive.js';
 import { ceJobName } from '../../domain/names.js';
 import type { CeStatus, ComputeElement } from '../../grid/compute/compute-element.js';
 import type { StorageElements } from '../../grid/storage/storage-element.js';
+import { isReportDue, reportPatience } from '../../policy/report-time.js';
 import { withFailures } from '../application-failure.js';
 import { withHeartbeat } from '../heartbeat.js';
 import { LARGEST_ANSWER, logText, type LogText } from '../log-text.js';
@@ -48,6 +49,8 @@ export interface WatchInput extends BundleHandle {
   readonly recorded: readonly AttemptRange[];
   /** Attempts that are known to run already. */
   readonly running: readonly AttemptRange[];
+  /** When the bundle came to the site, ms; left out by workflows of before. */
+  readonly since?: number;
   /** From when on (ms) attempts that still wait are told of. */
   readonly overdueAt?: number;
 }
@@ -58,10 +61,6 @@ const LOOK = 5_000;
 const ASK_AGAIN = { first: 1_000, most: 60_000 };
 /** Jobs end one by one; so many looks at a bundle would cost more than its jobs. Least time between two: ms, and ms for each job. */
 const LOOK_APART = { least: 100, perJob: 1 };
-/** Ended jobs are reported when as many have come together as would take about this long to record, or after this time. */
-const REPORT_AFTER = { failures: 1_000, fewFailures: 3_000, least: 1_500, most: 60_000 };
-/** Failures are many from this share of the bundle on. */
-const MANY_FAILURES = 0.05;
 /** A report goes into a Temporal history; a fuller one returns early. Characters of JSON, about. */
 const REPORT_SIZE = 400_000;
 /** Of an attempt without outputs and log, and of an output, beside the texts in them. */
@@ -119,6 +118,7 @@ export function createSiteActivities(context: SiteContext) {
     const begun = clock.now();
     const ended = new Map<number, AttemptReport>();
     let firstEnd: number | null = null;
+    let firstStart: number | null = null;
     let size = 0;
     let failed = 0;
     while (true) {
@@ -149,24 +149,15 @@ export function createSiteActivities(context: SiteContext) {
       }
       const late = input.overdueAt !== undefined && clock.now() >= input.overdueAt;
       const overdue = late ? waiting.filter((_, i) => statuses[i]?.state === 'queued') : [];
-      const all = ended.size === keys.length;
-      const urgency =
-        failed >= MANY_FAILURES * keys.length ? REPORT_AFTER.failures : REPORT_AFTER.fewFailures;
-      const waited = firstEnd === null ? 0 : clock.now() - firstEnd;
-      // The longer the bundle has been running, the rarer its reports: a tenth of its life apart.
-      const patience = Math.min(
-        REPORT_AFTER.most,
-        Math.max(REPORT_AFTER.least, (clock.now() - begun) / 10),
-      );
-      if (
-        all ||
-        size > REPORT_SIZE ||
-        cancellationSignal.aborted ||
-        overdue.length > 0 ||
-        (failed > 0 && waited >= urgency) ||
-        (firstEnd !== null && waited >= patience) ||
-        (started.length > 0 && firstEnd === null && clock.now() - begun >= REPORT_AFTER.least)
-      ) {
+      if (started.length > 0) firstStart ??= clock.now();
+      const life = { now: clock.now(), since: input.since ?? begun };
+      const due = isReportDue({
+        ...life,
+        jobs: keys.length,
+        ended: ended.size,
+        ...{ failed, firstEnd, firstStart },
+      });
+      if (due || size > REPORT_SIZE || cancellationSignal.aborted || overdue.length > 0) {
         const begin = started.map(({ key, status }) => runningReport(key, status));
         const reports = [...ended.values(), ...begin].sort((a, b) => a.job - b.job);
         return {
@@ -178,8 +169,8 @@ export function createSiteActivities(context: SiteContext) {
             : { overdue: attemptRanges(overdue.map(({ key }) => key)) }),
         };
       }
-      const sooner = firstEnd === null ? LOOK : Math.max(50, Math.min(patience - waited, LOOK));
-      await compute.changed(Math.min(sooner, LOOK), cancellationSignal);
+      const rest = firstEnd === null ? LOOK : firstEnd + reportPatience(life) - life.now;
+      await compute.changed(Math.min(Math.max(50, rest), LOOK), cancellationSignal);
       const apart = Math.max(LOOK_APART.least, LOOK_APART.perJob * (keys.length - ended.size));
       const early = apart - (performance.now() - looked);
       if (early > 0) await delay(early);

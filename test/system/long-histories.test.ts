@@ -1,0 +1,54 @@
+import { rmSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { changedBuild } from '../replay/changed-build.js';
+import { smallProduction, startSystem, type TestSystem } from './running-system.js';
+
+let build = '';
+let fabrica: TestSystem;
+beforeAll(async () => {
+  // What a server says of thousands of events, at some dozens.
+  const text = 'continueAsNewSuggested';
+  const soon = [
+    { file: 'workflows/block.js', text, by: 'historyLength > 80' },
+    { file: 'workflows/audit.js', text, by: 'historyLength > 4' },
+  ];
+  build = (await changedBuild(soon)).folder;
+  fabrica = await startSystem((same) => same, { dist: path.join(build, 'dist') });
+}, 60_000);
+afterAll(async () => {
+  await fabrica.end();
+  rmSync(build, { recursive: true, force: true });
+});
+
+async function runsOf(type: string): Promise<string[]> {
+  const runs: string[] = [];
+  for await (const one of fabrica.client.workflow.list({ query: `WorkflowType = '${type}'` })) {
+    runs.push(one.status.name);
+  }
+  return runs;
+}
+
+test('blocks and audits go on in another run before their histories are long, with nothing lost or done twice', async () => {
+  const handle = await fabrica.start(
+    smallProduction('long', {
+      events: 200,
+      scouts: { jobs: 0 },
+      behaviour: `sleep(200 + Number(job) * 20 % 500); if (Number(job) % 7 === 0 && attempt === 1) process.exit(3);`,
+      fabrication: { eventsPerJob: 5 },
+      throttle: { maxRunningJobs: 8 },
+    }),
+  );
+  expect(await handle.result()).toMatchObject({ state: 'Completed' });
+  for (const type of ['block', 'audit']) {
+    const runs = await runsOf(type);
+    expect(runs.filter((state) => state === 'CONTINUED_AS_NEW').length, type).toBeGreaterThan(1);
+    expect(new Set(runs), type).toEqual(new Set(['CONTINUED_AS_NEW', 'COMPLETED']));
+  }
+  const attempts = await fabrica.catalog.read((db) =>
+    db.selectFrom('attempts').select(['job', 'attempt', 'state', 'class']).execute(),
+  );
+  const ended = new Set(attempts.map(({ class: failure, state }) => `${state} ${failure}`));
+  expect(ended).toEqual(new Set(['Done null', 'Failed payload-error']));
+  await fabrica.audit('long', 200);
+}, 180_000);
