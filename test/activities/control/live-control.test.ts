@@ -115,6 +115,36 @@ describe('amend', () => {
     expect(await amend({ tolerance: 0.5 })).toMatchObject({ outcome: 'already' });
   });
 
+  it.each([
+    [{ priority: 5 }, 'priority 9 -> 5', 1],
+    [{ priority: null }, 'priority 9 -> 5', 1],
+    [
+      { priority: 5, tolerance: 0.5 },
+      'amended, revision 2: tolerance: 0 -> 0.5; priority: 9 -> 5',
+      2,
+    ],
+  ])(
+    'of %j gives back the priority of the definition, whatever it has been changed to since',
+    async (set, message, revision) => {
+      await begin({ priority: 5 });
+      await tell('reprioritize', { value: 9 });
+      expect(await amend(set)).toMatchObject({ outcome: 'done', message, priority: 5 });
+      expect(await room.rows('select priority, revision from productions')).toEqual([
+        { priority: 5, revision },
+      ]);
+      expect(await amend(set)).toMatchObject({ outcome: 'already', priority: 5 });
+    },
+  );
+
+  it('of something else leaves a priority that has been changed since', async () => {
+    await begin({ priority: 5 });
+    await tell('reprioritize', { value: 9 });
+    expect(await amend({ tolerance: 0.5 })).toMatchObject({ outcome: 'done', priority: 9 });
+    const whole = definition({ scouts: { jobs: 0 }, priority: 5, tolerance: 0.25 });
+    const answer = await tell('amend', { select: { definition: whole } });
+    expect(answer).toMatchObject({ outcome: 'done', priority: 9 });
+  });
+
   it('of limits sizes jobs and merges by what the scouts have measured, also when that is merged and removed', async () => {
     ref = await room.register(definition({ events: 600 }));
     await room.scout(ref);
