@@ -75,7 +75,9 @@ export function placing(context: ControlContext, cases: PlacementCases) {
         orders.push(length <= left ? order : withoutFiles(order));
         left -= Math.min(length, left);
       }
-      return { state: block.state, scouting: isScouting(production), bundles: orders };
+      // Also while it is held, or has just been paused: it goes on with its scouts.
+      const scouting = isScouting(production) || production.resume_state === 'Scouting';
+      return { state: block.state, scouting, bundles: orders };
     });
   }
 
