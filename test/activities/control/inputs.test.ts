@@ -456,6 +456,29 @@ describe('files that a production reads', () => {
     expect(parents.map(({ lfn }) => lfn)).toEqual([...anew, ...files.slice(1)].sort());
   });
 
+  it('that are made again are looked for after half a minute, also when no other job can go', async () => {
+    const files = await mumu();
+    const ref = await room.register(
+      skim({ scouts: { jobs: 0 }, input: { files: files.slice(0, 1) } }),
+    );
+    await room.step(ref);
+    const block = await room.lastBlock(ref);
+    await room.do.openBlock({ ...ref, block });
+    const lost = await room.rows<{ storage: string; path: string }>(
+      `select storage, path from replicas where file_id = (select id from files where lfn = '${files[0] ?? ''}')`,
+    );
+    await room.do.command({ ...source(), command: asked('reprocess', { lost }) });
+    await expect(room.place(ref, block)).rejects.toThrow('what they read is made again');
+    const [job] = await room.rows(
+      `select j.state, j.not_before from jobs j join productions p on p.id = j.production_id where p.name = 'skim'`,
+    );
+    expect(job).toEqual({ state: 'Waiting', not_before: room.clock.now() + 30_000 });
+    room.clock.pass(29);
+    await expect(room.place(ref, block)).rejects.toThrow('every waiting job is in its back-off');
+    room.clock.pass(1);
+    await expect(room.place(ref, block)).rejects.toThrow('what they read is made again');
+  });
+
   it('are verified when jobs can not read them; their production mends the bad copies', async () => {
     const files = await mumu();
     const ref = await room.register(
