@@ -5,6 +5,7 @@ import type { FileKind, FileState } from '../domain/states/file.js';
 import type { ProductionState } from '../domain/states/production.js';
 import type { Db } from './catalog.js';
 import { joinedText, rowsOf } from './dialect.js';
+import { isNoneOf, type ReplacedInput } from './replaced-inputs.js';
 
 /** Files that a definition names: one by one, by a list that has been read into the catalog, or as what productions have made. */
 export type FileSource =
@@ -325,17 +326,17 @@ export async function readAmong(
   return found.rows[0] ?? null;
 }
 
-/** What a production reads and has no good copy any more: how many files, and one of them. */
+/** What a production reads and has no good copy any more, `replaced` left out: how many files, and one of them. */
 export async function goneInputs(
   db: Db,
   production: number,
+  replaced: readonly ReplacedInput[] = [],
 ): Promise<{ files: number; lfn: string }> {
   const { rows } = await sql<{ files: number; lfn: string | null }>`
     select count(*) as files, min(f.lfn) as lfn
     from production_inputs i join files f on f.id = i.file_id
     where i.production_id = ${production}
-      and not exists (select 1 from replicas c where c.file_id = f.id and c.state = 'Available' and f.state = 'Valid')`.execute(
-    db,
-  );
+      and not exists (select 1 from replicas c where c.file_id = f.id and c.state = 'Available' and f.state = 'Valid')
+      and ${isNoneOf(replaced)}`.execute(db);
   return { files: Number(rows[0]?.files ?? 0), lfn: rows[0]?.lfn ?? '' };
 }

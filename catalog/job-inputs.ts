@@ -6,6 +6,7 @@ import { eachRow } from './each-row.js';
 import type { InputRole } from '../domain/input-definition.js';
 import type { ReplicaName } from '../domain/selection.js';
 import type { FileRow, ReplicaOfFile } from './files.js';
+import { isNoneOf, type ReplacedInput } from './replaced-inputs.js';
 
 /** A file that a job reads, with where it lies. */
 export type JobInput = Pick<FileRow, 'size' | 'adler32'> & {
@@ -165,11 +166,12 @@ export interface LostInput {
   readonly remade: boolean;
 }
 
-/** Of these jobs: the first file of each that has no good copy any more. */
+/** Of these jobs: the first file of each that has no good copy any more, and is none of `replaced`. */
 export async function lostInputs(
   db: Db,
   production: number,
   jobs: readonly number[],
+  replaced: readonly ReplacedInput[] = [],
 ): Promise<LostInput[]> {
   const numbers = rowsOf(
     jobs.map((number) => ({ number })),
@@ -185,6 +187,7 @@ export async function lostInputs(
     left join blocks b on b.production_id = f.production_id and b.number = f.block
     where i.production_id = ${production} and i.job = r.number
       and not exists (select 1 from replicas c where c.file_id = f.id and c.state = 'Available' and f.state = 'Valid')
+      and ${isNoneOf(replaced)}
     order by i.job, i.position`.execute(db);
   return rows
     .filter(({ job }, i) => rows[i - 1]?.job !== job)

@@ -11,7 +11,7 @@ import {
 } from '../../catalog/productions.js';
 import { allSites } from '../../catalog/resources.js';
 import { scoutSamples } from '../../catalog/scouts.js';
-import { amendmentOf } from '../../domain/command-check.js';
+import { amendmentOf, type Amendment } from '../../domain/command-check.js';
 import type { Command } from '../../domain/command.js';
 import type { Definition } from '../../domain/definition.js';
 import { changedFields, definitionDifference } from '../../domain/definition-content.js';
@@ -32,20 +32,33 @@ export async function amend(
   now: number,
 ): Promise<CommandEffect> {
   const { definition: before } = await revisionOf(db, production);
-  const wanted = amendedDefinition(before, amendmentOf(select));
+  const amendment = amendmentOf(select);
+  const wanted = amendedDefinition(before, amendment);
   if ('problem' in wanted) return refused(wanted.problem);
   const { definition: after } = wanted;
-  const changes = definitionDifference(before, after);
-  if (changes.length === 0) return already('its definition is so already');
+  const differences = definitionDifference(before, after);
+  const { priority: from } = production;
+  // A person may have changed it since, whatever the definition says.
+  const reprioritized =
+    after.priority !== from && (after.priority !== before.priority || namesPriority(amendment));
+  if (differences.length === 0) {
+    if (!reprioritized) return already('its definition is so already');
+    await changePriority(db, production, { to: after.priority, who, why, now });
+    return done(`priority ${from} -> ${after.priority}`);
+  }
+  const changes = [
+    ...differences,
+    ...(reprioritized && after.priority === before.priority
+      ? [`priority: ${from} -> ${after.priority}`]
+      : []),
+  ];
   const refusals = amendmentRefusals(before, after, { verdict: production.estimate !== null });
   if (refusals.length > 0) {
     return refused(refusals.map(({ field, why: reason }) => `${field}: ${reason}`).join('; '));
   }
   const problem = await reviseLive(db, production, after, { who, now });
   if (problem !== null) return refused(problem);
-  if (after.priority !== before.priority && after.priority !== production.priority) {
-    await changePriority(db, production, { to: after.priority, who, why, now });
-  }
+  if (reprioritized) await changePriority(db, production, { to: after.priority, who, why, now });
   if (production.estimate !== null && changesEstimate(before, after)) {
     await estimateAnew(db, production, after);
   }
@@ -94,9 +107,14 @@ function problemOf(error: unknown): string {
   return error.message.trim().replace(/\.$/, '');
 }
 
+/** True if the priority is asked for by itself; a whole definition only repeats what it has always said. */
+function namesPriority(amendment: Amendment): boolean {
+  return 'set' in amendment && 'priority' in amendment.set;
+}
+
 function amendedDefinition(
   before: Definition,
-  amendment: ReturnType<typeof amendmentOf>,
+  amendment: Amendment,
 ): { readonly definition: Definition } | { readonly problem: string } {
   try {
     if ('definition' in amendment) {

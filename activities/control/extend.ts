@@ -13,6 +13,7 @@ import { MAX_JOBS } from '../../domain/definition.js';
 import { reviseLive } from './amend.js';
 import { already, done, refused, type CommandEffect } from './command-effect.js';
 import { estimateOf } from './estimates.js';
+import { whatOfAllIsGone } from './input-readers.js';
 
 /**
  * Asks for more events, as a new revision: further blocks are planned for them, whatever the others are doing. A production that was finished
@@ -43,6 +44,12 @@ export async function extend(
   if (perJob !== null && Math.ceil(total / perJob) > MAX_JOBS) {
     return refused(
       `a production has at most ${MAX_JOBS} jobs, and its jobs have ${perJob} events: at most ${MAX_JOBS * perJob} events`,
+    );
+  }
+  const gone = await whatOfAllIsGone(db, production);
+  if (gone !== null) {
+    return refused(
+      `${gone}: ask again when they are there, or submit the events that are wanted under another name than ${name}, with other files`,
     );
   }
   const problem = await reviseLive(db, production, { ...definition, events: total }, { who, now });

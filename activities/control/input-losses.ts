@@ -91,7 +91,8 @@ const REMAKING = 30_000;
 
 /**
  * Parks jobs that wait for files of which no good copy is left. Those whose files have been replaced by others with the same events get these, and those
- * whose files are being made again wait on. `able`: the jobs that can be placed; `parked`: how many were parked.
+ * whose files are being made again wait on. `able`: the jobs that can be placed; `parked`: how many were parked; `changed`: something was written,
+ * which the caller must not take back.
  */
 export async function parkWithoutInputs(
   db: Db,
@@ -99,19 +100,20 @@ export async function parkWithoutInputs(
   block: BlockRow,
   jobs: readonly PlaceableJob[],
   now: number,
-): Promise<{ able: PlaceableJob[]; parked: number }> {
+): Promise<{ able: PlaceableJob[]; parked: number; changed: boolean }> {
   const numbers = jobs.map(({ number }) => number);
   let lost = await lostInputs(db, production.id, numbers);
-  if (lost.length > 0 && (await followReplacedInputs(db, production.id, numbers)) > 0) {
+  if (lost.length === 0) return { able: [...jobs], parked: 0, changed: false };
+  if ((await followReplacedInputs(db, production.id, numbers)) > 0) {
     lost = await lostInputs(db, production.id, numbers);
   }
-  if (lost.length === 0) return { able: [...jobs], parked: 0 };
   const waiting = lost.filter(({ remade }) => remade).map(({ job }) => job);
   await postponeJobs(db, production.id, waiting, now + REMAKING);
   const gone = lost.filter(({ remade }) => !remade);
   if (gone.length > 0) await park(db, production, block, { jobs, gone, now });
   const unable = new Set(lost.map(({ job }) => job));
-  return { able: jobs.filter(({ number }) => !unable.has(number)), parked: gone.length };
+  const able = jobs.filter(({ number }) => !unable.has(number));
+  return { able, parked: gone.length, changed: true };
 }
 
 async function park(

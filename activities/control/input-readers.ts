@@ -1,7 +1,8 @@
 import type { Db } from '../../catalog/catalog.js';
-import { readAmong, readersOf } from '../../catalog/input-sets.js';
+import { goneInputs, readAmong, readersOf } from '../../catalog/input-sets.js';
 import { lostInputs, type LostInput } from '../../catalog/job-inputs.js';
 import type { ProductionRow } from '../../catalog/productions.js';
+import { replacedInputs } from '../../catalog/replaced-inputs.js';
 import { counted } from '../../domain/counted.js';
 
 /** Why the files of a production must stay: others read them still. Null if none does. */
@@ -33,14 +34,28 @@ export async function whoReadsAmong(
     : `${counted(read.files, 'file')} that it would replace (e.g. ${read.lfn}) ${read.files === 1 ? 'is' : 'are'} read by ${read.name} (${read.state}): wait until that has ended, or cancel it`;
 }
 
-/** Why these jobs of a production can not run again: what they read is gone. Null if it is there. */
+/** Why these jobs of a production can not run again: input or overlay files that they read are gone. Null if those are there, or others in their place. */
 export async function whatIsGone(
   db: Db,
-  production: Pick<ProductionRow, 'id'>,
+  { id }: Pick<ProductionRow, 'id'>,
   jobs: readonly number[],
 ): Promise<string | null> {
-  const [lost] = await lostInputs(db, production.id, jobs);
+  let [lost] = await lostInputs(db, id, jobs);
+  if (lost === undefined) return null;
+  [lost] = await lostInputs(db, id, jobs, await replacedInputs(db, id, jobs));
   return lost === undefined ? null : `job ${lost.job} can not run again: ${lossText(lost)}`;
+}
+
+/** Why no further jobs of a production can be made: files that it reads are gone. Null if all are there, or others in their place. */
+export async function whatOfAllIsGone(
+  db: Db,
+  { id }: Pick<ProductionRow, 'id'>,
+): Promise<string | null> {
+  if ((await goneInputs(db, id)).files === 0) return null;
+  const { files, lfn } = await goneInputs(db, id, await replacedInputs(db, id, 'all'));
+  return files === 0
+    ? null
+    : `${counted(files, 'file')} that it reads ${files === 1 ? 'has' : 'have'} no good copy any more (e.g. ${lfn})`;
 }
 
 /** Why a job can not run: what it reads is gone. */

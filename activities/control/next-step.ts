@@ -18,7 +18,7 @@ import { allSites, effectiveState } from '../../catalog/resources.js';
 import { scoutOutcomes, scoutSamples } from '../../catalog/scouts.js';
 import type { BundleHandle } from '../../domain/bundle.js';
 import type { Definition } from '../../domain/definition.js';
-import { BLOCK_TRANSITIONS } from '../../domain/states/block.js';
+import { BLOCK_TRANSITIONS, type BlockState } from '../../domain/states/block.js';
 import type { ProductionState } from '../../domain/states/production.js';
 import { mayBecome } from '../../domain/transition.js';
 import { estimate } from '../../policy/estimate.js';
@@ -55,6 +55,9 @@ export interface StepAnswer {
 /** Where single jobs may be given up; elsewhere all of them are ended. */
 const RUNNING: readonly ProductionState[] = ['Active', 'Held', 'Stopped'];
 
+/** Blocks that have ended, or wait for a person. */
+const GOES_NO_FURTHER: readonly BlockState[] = ['Finished', 'Held', 'Discarded'];
+
 /** Blocks are kept going until they have jobs for so many times the usable slots. */
 const WINDOW = 3;
 const MOST_BLOCKS = 100;
@@ -89,9 +92,11 @@ export function stepping(context: ControlContext) {
         return scout(db, production, running);
       case 'Active':
         return run(db, production, running);
+      case 'Held':
+        if (production.held_for === 'sites') return waitForSites(db, production, running);
+        return { do: 'wait', until: null };
       case 'AwaitingApproval':
       case 'Stopped':
-      case 'Held':
         return { do: 'wait', until: null };
       case 'Completing':
         return { do: 'audit' };
@@ -200,6 +205,24 @@ export function stepping(context: ControlContext) {
       verdict.sentence,
       { verdict, estimate: measured },
     );
+  }
+
+  /**
+   * No site takes its jobs. It goes on when `place` finds one that does, and only workflows of blocks ask for that: after a loss of
+   * Temporal's state they are to be started though it is held.
+   */
+  async function waitForSites(
+    db: Db,
+    production: ProductionRow,
+    running: readonly number[],
+  ): Promise<ProductionStep> {
+    const scouting = production.resume_state === 'Scouting';
+    const toRun = (await blocksOf(db, production.id))
+      .filter((one) => !GOES_NO_FURTHER.includes(one.state) && !running.includes(one.number))
+      // One whose scouts have all ended would end at once, again and again.
+      .filter((one) => !scouting || openJobs(one) > 0)
+      .map((one) => one.number);
+    return toRun.length === 0 ? { do: 'wait', until: null } : { do: 'run', blocks: toRun };
   }
 
   async function run(

@@ -110,9 +110,12 @@ async function choose(
   if (ranges === undefined) {
     const jobs = kind === 'kill' ? fitting.filter((job) => job.kind !== 'merge') : fitting;
     const narrowed = failure !== undefined || site !== undefined;
-    return narrowed && jobs.length === 0
-      ? { problem: `no ${states.join(', ')} job ${where(selection)}` }
-      : { jobs, already: [] };
+    if (narrowed && jobs.length === 0) {
+      return { problem: `no ${states.join(', ')} job ${where(selection)}` };
+    }
+    const onlyMerges = kind === 'waive' && jobs.every((job) => job.kind === 'merge');
+    const problem = onlyMerges ? merges(kind, jobs) : null;
+    return problem === null ? { jobs, already: [] } : { problem };
   }
   const last = await lastJobNumber(db, production.id);
   const beyond = ranges.find(({ to }) => to > last);
@@ -165,6 +168,7 @@ function misfits(
   return `only ${states.join(', ')} jobs can be ${RULES[kind].done}; ${parts.join('; ')}`;
 }
 
+/** Why the merges among these jobs are not given up; null if there are none. */
 function merges(kind: ParkedRequest['kind'], jobs: readonly MadeJob[]): string | null {
   const found = jobs.filter((job) => job.kind === 'merge').map(({ number }) => number);
   return found.length === 0
@@ -180,6 +184,7 @@ async function carryOut(
   now: number,
 ): Promise<CommandEffect> {
   const moved = kind === 'release' ? jobs : jobs.filter((job) => job.kind !== 'merge');
+  const left = kind === 'release' ? null : merges(kind, jobs);
   const to = kind === 'release' ? 'Waiting' : 'Waived';
   const numbersIn = (state: JobState): number[] =>
     moved.filter((job) => job.state === state).map(({ number }) => number);
@@ -220,6 +225,7 @@ async function carryOut(
       : []),
     ...(atSites.length > 0 ? [`, ${atSites.length} of them are ended at their sites`] : []),
     ...(already.length > 0 ? [`; so already: ${someJobNumbers(already)}`] : []),
+    ...(left === null ? [] : [`; ${left}`]),
   ];
   const what = `${sentence}${details.join('')}`;
   await recordEvent(db, {
@@ -230,10 +236,6 @@ async function carryOut(
     why,
     data: { jobs: jobNumbersText(moved.map(({ number }) => number)) },
   });
-  const leftMerges = kind === 'waive' && whole && jobs.some((job) => job.kind === 'merge');
-  if (leftMerges) {
-    return refused('parked merge jobs can not be waived, their inputs are good: release them');
-  }
   return moved.length === 0 && freed === 0 ? allSo(what) : done(what);
 }
 

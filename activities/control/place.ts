@@ -52,6 +52,18 @@ export interface PlaceAnswer {
   readonly waiting: number;
 }
 
+/** What has come of jobs that might go. */
+interface Placed {
+  readonly made: readonly BundleRow[];
+  readonly parked: boolean;
+  /** It was written which of them have to wait, are parked, or read other files: that counts also when none goes. */
+  readonly changed: boolean;
+  /** Why none goes now; null if some do, or sites decide. */
+  readonly failure: ApplicationFailure | null;
+}
+
+const NOTHING_PLACED = { made: [], parked: false, changed: false } as const;
+
 /** Merges take long, and one site does those of a bundle. */
 const LARGEST_MERGE_BUNDLE = 50;
 
@@ -75,7 +87,9 @@ export function placing(context: ControlContext, cases: PlacementCases) {
         orders.push(length <= left ? order : withoutFiles(order));
         left -= Math.min(length, left);
       }
-      return { state: block.state, scouting: isScouting(production), bundles: orders };
+      // Also while it is held, or has just been paused: it goes on with its scouts.
+      const scouting = isScouting(production) || production.resume_state === 'Scouting';
+      return { state: block.state, scouting, bundles: orders };
     });
   }
 
@@ -107,7 +121,8 @@ export function placing(context: ControlContext, cases: PlacementCases) {
         await giveUpWaiting(db, production, block, clock.now());
         return { bundles: [], waiting: 0 };
       }
-      if (production.held_for === 'sites') {
+      const held = production.held_for === 'sites';
+      if (held) {
         const why = await whyNoSite(context, db, production);
         if (why !== null) throw wait(why, 2_000);
         const to = production.resume_state ?? 'Active';
@@ -116,18 +131,21 @@ export function placing(context: ControlContext, cases: PlacementCases) {
       if (production.state !== 'Active' && !isScouting(production)) {
         throw wait(`${production.name} is ${production.state}: ${production.reason}`, 2_000);
       }
-      const { made, parked } = await placeNow(db, production, block, input);
-      if (made.length === 0 && !parked) {
+      const placed = await placeNow(db, production, block, input);
+      let { failure } = placed;
+      if (failure === null && placed.made.length === 0 && !placed.parked) {
         const why = await whyNoSite(context, db, production);
-        if (why === null) {
-          throw wait('no site or no storage has room', pauseWithoutRoom(production.job_seconds));
+        if (why !== null) {
+          await heldChange(db, production, { to: 'Held', why, heldFor: 'sites' });
+          return wait(why, 2_000);
         }
-        await heldChange(db, production, { to: 'Held', why, heldFor: 'sites' });
-        return wait(why, 2_000);
+        failure = wait('no site or no storage has room', pauseWithoutRoom(production.job_seconds));
       }
-      return answer(db, production, made, input);
+      if (failure === null) return answer(db, production, placed.made, input);
+      if (held || placed.changed) return failure;
+      throw failure;
     });
-    // Thrown only now: the production stays held.
+    // Thrown only now: what was written stays, the state of the production and what was found out about its jobs.
     if (answered instanceof ApplicationFailure) throw answered;
     return answered;
   }
@@ -145,20 +163,26 @@ export function placing(context: ControlContext, cases: PlacementCases) {
     production: ProductionRow,
     block: BlockRow,
     input: { stage: JobStage; ticket: string },
-  ): Promise<{ made: BundleRow[]; parked: boolean }> {
+  ): Promise<Placed> {
     const now = clock.now();
     const key = { production: production.id, block: block.number };
     const { definition } = await revisionOf(db, production);
     const waiting = { production, definition, block, stage: input.stage };
     const ready = await cases.ready(db, waiting);
-    if (ready.why !== '') throw wait(ready.why, ready.wait);
-    const { able, parked } =
+    if (ready.why !== '') return { ...NOTHING_PLACED, failure: wait(ready.why, ready.wait) };
+    const { able, ...looked } =
       input.stage === 'events' && readsFiles(production, definition)
         ? await parkWithoutInputs(db, production, block, ready.jobs, now)
-        : { able: ready.jobs, parked: 0 };
+        : { able: ready.jobs, parked: 0, changed: false };
+    const { changed } = looked;
+    const parked = looked.parked > 0;
+    if (able.length === 0 && !parked) {
+      return { ...NOTHING_PLACED, changed, failure: wait('what they read is made again', 0) };
+    }
     const gathered = await cases.gather(db, waiting, able);
     if (gathered.throttled !== '') {
-      throw wait(gathered.throttled, pauseWithoutRoom(production.job_seconds));
+      const failure = wait(gathered.throttled, pauseWithoutRoom(production.job_seconds));
+      return { ...NOTHING_PLACED, changed, failure };
     }
     const placement = placeJobs(gathered.case);
     const places = { ...waiting, storages: await allStorages(db), now };
@@ -190,7 +214,7 @@ export function placing(context: ControlContext, cases: PlacementCases) {
         );
       }
     }
-    const answered = { made, parked: parked > 0 };
+    const answered = { made, parked, changed, failure: null };
     if (made.length === 0) return answered;
     const sent = made.reduce((sum, bundle) => sum + bundle.jobs, 0);
     cases.sent(production, sent, gathered);

@@ -93,7 +93,7 @@ export async function whyKept(
   plan: ReprocessPlan,
 ): Promise<string | null> {
   const jobs = plan.blocks.flatMap(({ again }) => again.map(({ job }) => job));
-  const gone = production.inputs > 0 ? await whatIsGone(db, production, jobs) : null;
+  const gone = await whatIsGone(db, production, jobs);
   if (gone !== null || selection.lost !== undefined) return gone;
   return whoReadsAmong(db, plan.files);
 }

@@ -1,6 +1,5 @@
 import { blocksOf } from '../../catalog/blocks.js';
 import type { Db } from '../../catalog/catalog.js';
-import { goneInputs } from '../../catalog/input-sets.js';
 import {
   changeProductionState,
   insertRevision,
@@ -10,9 +9,9 @@ import {
   type ProductionRow,
 } from '../../catalog/productions.js';
 import type { Command } from '../../domain/command.js';
-import { counted } from '../../domain/counted.js';
 import { canonicalDefinition } from '../../domain/parse.js';
 import { done, refused, type CommandEffect } from './command-effect.js';
+import { whatOfAllIsGone } from './input-readers.js';
 
 /**
  * Scouts a rejected production again with the same definition, as a new revision: new jobs with seeds that nobody has used.
@@ -30,12 +29,8 @@ export async function rescout(
     );
   }
   const { events, inputs } = production;
-  const gone = await goneInputs(db, production.id);
-  if (gone.files > 0) {
-    return refused(
-      `${counted(gone.files, 'file')} that it reads ${gone.files === 1 ? 'has' : 'have'} no good copy any more (e.g. ${gone.lfn}): submit it with others`,
-    );
-  }
+  const gone = await whatOfAllIsGone(db, production);
+  if (gone !== null) return refused(`${gone}: submit it with others`);
   const { definition, digest, scheme } = await revisionOf(db, production);
   await redefineProduction(db, production, definition);
   // What it reads stays as it was fixed.

@@ -1,5 +1,6 @@
 import type { FileKind, FileState, ReplicaState } from '../../domain/states/file.js';
 import type { Db } from '../catalog.js';
+import { revisionOf, type ProductionRow } from '../productions.js';
 
 /** A file with its replicas. Size in bytes. */
 export interface FileView {
@@ -35,31 +36,65 @@ export interface FileFilter {
   readonly limit: number;
 }
 
-/** Files of a production in order of their making; `more` tells that there are others beyond the limit. */
-export async function listFiles(
+/** A part of a list; `more` tells that there are others beyond the limit. */
+export interface FilePage {
+  readonly files: readonly FileView[];
+  readonly more: boolean;
+}
+
+/** Files that a production has made, in order of their making. */
+export async function listFiles(db: Db, production: number, filter: FileFilter): Promise<FilePage> {
+  const made = filteredFiles(db, filter).where('production_id', '=', production);
+  return pageOf(db, made, filter);
+}
+
+/** Those that it keeps: what it has merged, or its outputs where its definition merges nothing. */
+export async function listFinalFiles(
   db: Db,
-  production: number,
+  production: Pick<ProductionRow, 'id' | 'revision'>,
+  limit: number,
+): Promise<FilePage> {
+  const { definition } = await revisionOf(db, production);
+  const kind = definition.merge === undefined ? 'output' : 'merged';
+  return listFiles(db, production.id, { kind, limit });
+}
+
+/** Files of these logical names, whosever they are: those that a definition refers to are of all productions that use them. */
+export async function listNamedFiles(
+  db: Db,
+  lfns: readonly string[],
   filter: FileFilter,
-): Promise<{ files: FileView[]; more: boolean }> {
-  const { kind, level } = filter;
-  const rows = await db
+): Promise<FilePage> {
+  if (lfns.length === 0) return { files: [], more: false };
+  return pageOf(db, filteredFiles(db, filter).where('lfn', 'in', lfns), filter);
+}
+
+function filteredFiles(db: Db, { gone, kind, level }: FileFilter) {
+  return db
     .selectFrom('files')
     .selectAll()
-    .where('production_id', '=', production)
     .$if(kind !== undefined, (query) => query.where('kind', '=', kind ?? 'merged'))
     .$if(level !== undefined, (query) => query.where('level', '=', level ?? ''))
-    .$if(filter.gone !== true, (query) => query.where('state', '=', 'Valid'))
+    .$if(gone !== true, (query) => query.where('state', '=', 'Valid'));
+}
+
+async function pageOf(
+  db: Db,
+  query: ReturnType<typeof filteredFiles>,
+  { limit }: FileFilter,
+): Promise<FilePage> {
+  const rows = await query
     .orderBy('job')
     .orderBy('id')
-    .limit(filter.limit + 1)
+    .limit(limit + 1)
     .execute();
-  const shown = rows.slice(0, filter.limit);
+  const shown = rows.slice(0, limit);
   const replicas = await replicasOfFiles(
     db,
     shown.map((row) => row.id),
   );
   const files = shown.map((row) => ({ ...fileView(row), replicas: replicas.get(row.id) ?? [] }));
-  return { files, more: rows.length > filter.limit };
+  return { files, more: rows.length > limit };
 }
 
 /** The file of this logical name with its replicas; null if there is none. */

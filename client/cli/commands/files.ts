@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
-import type { Catalog } from '../../../catalog/catalog.js';
+import { storedFiles } from '../../../activities/control/register.js';
+import type { Catalog, Db } from '../../../catalog/catalog.js';
 import { revisionOf, type ProductionRow } from '../../../catalog/productions.js';
-import { listFiles } from '../../../catalog/views/file-list.js';
+import { listFiles, listNamedFiles, type FilePage } from '../../../catalog/views/file-list.js';
 import { levelsOf } from '../../../domain/definition.js';
 import { FabricaError } from '../../../domain/errors.js';
 import { quoted } from '../../../domain/problem.js';
@@ -34,7 +35,11 @@ export function addFiles(program: Command, invocation: Invocation): void {
       invocation.action<FilesOptions>(async (session, options, args) => {
         const production = await session.production(textArgument(args, 0));
         const catalog = await session.catalog();
-        const answer = await catalog.read((db) => listFiles(db, production.id, options));
+        const answer = await catalog.read((db) =>
+          ofPayload(options)
+            ? listPayload(db, production, options)
+            : listFiles(db, production.id, options),
+        );
         if (answer.files.length === 0 && options.level !== undefined) {
           await checkLevel(catalog, production, options.level);
         }
@@ -54,6 +59,21 @@ export function addFiles(program: Command, invocation: Invocation): void {
         return EXIT.ok;
       }),
     );
+}
+
+function ofPayload({ kind, level }: FilesOptions): boolean {
+  return kind === 'sandbox' || (kind === undefined && level === SANDBOX_LEVEL);
+}
+
+/** Payload files and lists of a definition, which other productions may share. */
+async function listPayload(
+  db: Db,
+  production: ProductionRow,
+  options: FilesOptions,
+): Promise<FilePage> {
+  const { definition } = await revisionOf(db, production);
+  const lfns = storedFiles(definition).map(({ lfn }) => lfn);
+  return listNamedFiles(db, lfns, options);
 }
 
 /** Throws `FABRICA_COMMAND_LINE`, with the levels there are, for one that the production does not make. */

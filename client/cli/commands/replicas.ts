@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { findFile, listFiles, type FileView } from '../../../catalog/views/file-list.js';
+import { findFile, listFinalFiles, type FilePage } from '../../../catalog/views/file-list.js';
 import { quoted } from '../../../domain/problem.js';
 import { EXIT } from '../exit-code.js';
 import { examples, limitOption, textArgument, type Invocation } from '../invocation.js';
@@ -48,20 +48,13 @@ function lfnList(title: string, lfns: readonly string[] = []): string {
   return lfns.length === 0 ? '' : `\n\n${title}\n${lfns.map((lfn) => `  ${safe(lfn)}`).join('\n')}`;
 }
 
-/** The file of an LFN; of a production its merged files, or its outputs where nothing is merged. */
-async function filesOf(
-  session: Session,
-  wanted: string,
-  limit: number,
-): Promise<{ files: FileView[]; more: boolean }> {
+/** The file of an LFN; of a production its final files. */
+async function filesOf(session: Session, wanted: string, limit: number): Promise<FilePage> {
   const catalog = await session.catalog();
   if (wanted.startsWith('/')) {
     const file = await catalog.read((db) => findFile(db, wanted));
     return { files: file === null ? [] : [file], more: false };
   }
-  const { id } = await session.production(wanted);
-  return catalog.read(async (db) => {
-    const merged = await listFiles(db, id, { kind: 'merged', limit });
-    return merged.files.length > 0 ? merged : listFiles(db, id, { limit });
-  });
+  const production = await session.production(wanted);
+  return catalog.read((db) => listFinalFiles(db, production, limit));
 }

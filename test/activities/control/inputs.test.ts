@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { BundleOrder } from '../../../domain/bundle.js';
+import type { CommandKind } from '../../../domain/command.js';
 import type { DefinitionInput } from '../../../domain/definition.js';
 import { pack, unpack } from '../../../activities/packed.js';
 import { NOTHING_PACKED } from '../../../domain/packed.js';
@@ -340,6 +341,71 @@ describe('overlay', () => {
   });
 });
 
+describe('a production whose overlay is gone', () => {
+  /** `mixed` reads a file of `mumu` in each of its two jobs, and has ended. */
+  async function mixed(): Promise<{ epoch: string; production: string }> {
+    await mumu();
+    const ref = await room.register(
+      definition({
+        name: 'mixed',
+        events: 20,
+        merge: null,
+        scouts: { jobs: 0 },
+        overlay: { dataset: { production: 'mumu' }, filesPerJob: 3 },
+      }),
+    );
+    await room.complete(ref);
+    await room.do.concludeAudit({ ...ref, discrepancies: [] });
+    return ref;
+  }
+  const tell = (ref: { epoch: string; production: string }, kind: CommandKind, select: object) =>
+    room.do.command({ ...ref, command: { kind, select, who: 'me', why: '' } });
+  const ofMumu = `(select f.id from files f join productions p on p.id = f.production_id where p.name = 'mumu' and f.kind = 'merged')`;
+
+  it.each([
+    [
+      'reprocess',
+      { jobs: '1' },
+      /^job 1 can not run again: no good copy of the overlay file .* of mumu is left$/,
+    ],
+    [
+      'extend',
+      { events: 20 },
+      /^3 files that it reads have no good copy any more \(e\.g\. .*\): ask again when they are there, or submit .* under another name than mixed, with other files$/,
+    ],
+  ] as const)('takes no %s, and keeps what it has', async (kind, select, message) => {
+    const ref = await mixed();
+    await room.change(`update replicas set state = 'Removing' where file_id in ${ofMumu}`);
+    const before = await room.dump();
+    const answer = await tell(ref, kind, select);
+    expect(answer).toMatchObject({ outcome: 'refused', state: 'Completed' });
+    expect(answer.message).toMatch(message);
+    const { events, ...after } = await room.dump();
+    expect(events).toHaveLength((before.events?.length ?? 0) + 1);
+    expect({ ...after, events: before.events }).toEqual(before);
+    await room.change(`update replicas set state = 'Available' where state = 'Removing'`);
+    expect(await tell(ref, kind, select)).toMatchObject({ outcome: 'done', state: 'Active' });
+  });
+
+  it.each([
+    ['reprocess', { jobs: '1' }],
+    ['extend', { events: 20 }],
+  ] as const)('takes a request to %s once it has been made again', async (kind, select) => {
+    const ref = await mixed();
+    const source = { ...ref, production: 'mumu' };
+    expect(await tell(source, 'reprocess', { jobs: '1-6' })).toMatchObject({ outcome: 'done' });
+    await room.complete(source);
+    expect(
+      await room.rows(`select distinct state from files where id in ${ofMumu} order by state`),
+    ).not.toEqual([{ state: 'Valid' }]);
+    expect(await tell(ref, kind, select)).toMatchObject({ outcome: 'done', state: 'Active' });
+    await room.complete(ref);
+    expect(await room.do.concludeAudit({ ...ref, discrepancies: [] })).toMatchObject({
+      passed: true,
+    });
+  });
+});
+
 describe('files that a production reads', () => {
   const said = async (production: string): Promise<string> => {
     const [event] = await room.rows<{ why: string }>(
@@ -454,6 +520,29 @@ describe('files that a production reads', () => {
        where p.name = 'skim' order by f.lfn`,
     );
     expect(parents.map(({ lfn }) => lfn)).toEqual([...anew, ...files.slice(1)].sort());
+  });
+
+  it('that are made again are looked for after half a minute, also when no other job can go', async () => {
+    const files = await mumu();
+    const ref = await room.register(
+      skim({ scouts: { jobs: 0 }, input: { files: files.slice(0, 1) } }),
+    );
+    await room.step(ref);
+    const block = await room.lastBlock(ref);
+    await room.do.openBlock({ ...ref, block });
+    const lost = await room.rows<{ storage: string; path: string }>(
+      `select storage, path from replicas where file_id = (select id from files where lfn = '${files[0] ?? ''}')`,
+    );
+    await room.do.command({ ...source(), command: asked('reprocess', { lost }) });
+    await expect(room.place(ref, block)).rejects.toThrow('what they read is made again');
+    const [job] = await room.rows(
+      `select j.state, j.not_before from jobs j join productions p on p.id = j.production_id where p.name = 'skim'`,
+    );
+    expect(job).toEqual({ state: 'Waiting', not_before: room.clock.now() + 30_000 });
+    room.clock.pass(29);
+    await expect(room.place(ref, block)).rejects.toThrow('every waiting job is in its back-off');
+    room.clock.pass(1);
+    await expect(room.place(ref, block)).rejects.toThrow('what they read is made again');
   });
 
   it('are verified when jobs can not read them; their production mends the bad copies', async () => {

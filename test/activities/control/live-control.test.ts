@@ -115,6 +115,36 @@ describe('amend', () => {
     expect(await amend({ tolerance: 0.5 })).toMatchObject({ outcome: 'already' });
   });
 
+  it.each([
+    [{ priority: 5 }, 'priority 9 -> 5', 1],
+    [{ priority: null }, 'priority 9 -> 5', 1],
+    [
+      { priority: 5, tolerance: 0.5 },
+      'amended, revision 2: tolerance: 0 -> 0.5; priority: 9 -> 5',
+      2,
+    ],
+  ])(
+    'of %j gives back the priority of the definition, whatever it has been changed to since',
+    async (set, message, revision) => {
+      await begin({ priority: 5 });
+      await tell('reprioritize', { value: 9 });
+      expect(await amend(set)).toMatchObject({ outcome: 'done', message, priority: 5 });
+      expect(await room.rows('select priority, revision from productions')).toEqual([
+        { priority: 5, revision },
+      ]);
+      expect(await amend(set)).toMatchObject({ outcome: 'already', priority: 5 });
+    },
+  );
+
+  it('of something else leaves a priority that has been changed since', async () => {
+    await begin({ priority: 5 });
+    await tell('reprioritize', { value: 9 });
+    expect(await amend({ tolerance: 0.5 })).toMatchObject({ outcome: 'done', priority: 9 });
+    const whole = definition({ scouts: { jobs: 0 }, priority: 5, tolerance: 0.25 });
+    const answer = await tell('amend', { select: { definition: whole } });
+    expect(answer).toMatchObject({ outcome: 'done', priority: 9 });
+  });
+
   it('of limits sizes jobs and merges by what the scouts have measured, also when that is merged and removed', async () => {
     ref = await room.register(definition({ events: 600 }));
     await room.scout(ref);
@@ -218,7 +248,7 @@ describe('a production that no site takes jobs of', () => {
         held_for: 'sites',
       },
     ]);
-    expect((await room.step(ref)).step).toEqual({ do: 'wait', until: null });
+    expect((await room.step(ref, [0])).step).toEqual({ do: 'wait', until: null });
     await expect(room.place(ref, 0)).rejects.toThrow('no site takes its jobs: ');
     await ban('');
     const { bundles } = await room.place(ref, 0);
@@ -229,6 +259,45 @@ describe('a production that no site takes jobs of', () => {
     expect(await lastEvent()).toEqual([
       { who: 'fabrica', what: 'Held -> Active', why: 'a site takes its jobs again' },
     ]);
+  });
+
+  it('has its blocks started when their workflows are lost, so that it goes on by itself all the same', async () => {
+    await begin();
+    await ban('Banned');
+    await expect(room.place(ref, 0)).rejects.toThrow('no site takes');
+    expect(await room.step(ref)).toMatchObject({
+      step: { do: 'run', blocks: [0] },
+      state: 'Held',
+    });
+    expect((await room.step(ref, [0])).step).toEqual({ do: 'wait', until: null });
+    expect(await room.do.openBlock({ ...ref, block: 0 })).toMatchObject({ scouting: false });
+    await expect(room.place(ref, 0)).rejects.toThrow('no site takes');
+    await ban('');
+    expect((await room.place(ref, 0)).bundles.length).toBeGreaterThan(0);
+    expect((await room.step(ref, [0])).state).toBe('Active');
+  });
+
+  it('starts no block that waits for a person', async () => {
+    await begin();
+    await ban('Banned');
+    await expect(room.place(ref, 0)).rejects.toThrow('no site takes');
+    await room.do.blockFailed({ ...ref, block: 0, reason: 'a bug' });
+    expect((await room.step(ref)).step).toEqual({ do: 'wait', until: null });
+  });
+
+  it('scouts on when its workflows are lost before the verdict', async () => {
+    ref = await room.register(definition());
+    expect((await room.step(ref)).step).toEqual({ do: 'run', blocks: [0] });
+    await ban('Banned');
+    await expect(room.place(ref, 0)).rejects.toThrow('no site takes');
+    expect(await room.step(ref)).toMatchObject({
+      step: { do: 'run', blocks: [0] },
+      state: 'Held',
+    });
+    expect(await room.do.openBlock({ ...ref, block: 0 })).toMatchObject({ scouting: true });
+    await ban('');
+    await room.runJobs(ref, 0, 'events');
+    expect(await room.step(ref)).toMatchObject({ state: 'Active' });
   });
 
   it('can be paused meanwhile, and does not go on before it is resumed', async () => {

@@ -200,3 +200,47 @@ describe('a selection', () => {
     expect(await tell('release', { jobs: '7' })).toMatchObject({ outcome: 'done' });
   });
 });
+
+describe('waive where merges are parked', () => {
+  /** Merges 7 to 9, of which 7 is parked; the block is held. */
+  async function parkMerge(): Promise<void> {
+    const at = { ...ref, block: 0 };
+    await room.runJobs(ref, 0, 'events');
+    await room.do.closeStage({ ...at, stage: 'events' });
+    await room.do.planMergeJobs(at);
+    await room.runJobs(ref, 0, 'merge', (job, order) =>
+      job.job === 7 ? failing()(job, order) : good(job, order),
+    );
+    expect((await room.do.closeStage({ ...at, stage: 'merge' })).held).toBe(true);
+  }
+  const message = 'merge jobs can not be waived, their inputs are good: release them (7)';
+
+  it.each([undefined, { class: 'payload-error' }, { jobs: '7' }])(
+    'and nothing else (%j) is refused, and nothing is done',
+    async (select) => {
+      await parkMerge();
+      const before = await room.rows('select * from jobs, blocks, productions');
+      expect(await tell('waive', select)).toMatchObject({
+        outcome: 'refused',
+        message,
+        state: 'Held',
+      });
+      expect(await room.rows('select * from jobs, blocks, productions')).toEqual(before);
+      expect(await lastEvent()).toBe('waive refused');
+    },
+  );
+
+  it('gives up the other jobs, and tells which merges are left', async () => {
+    await parkMerge();
+    await room.change(`update jobs set state = 'Parked' where number = 2`);
+    expect(await tell('waive')).toMatchObject({
+      outcome: 'done',
+      message: `1 job waived; ${message}`,
+      state: 'Active',
+    });
+    expect(await lastEvent()).toBe(`1 job waived; ${message}`);
+    expect(
+      await room.rows('select state from jobs where number in (2, 7) order by number'),
+    ).toEqual([{ state: 'Waived' }, { state: 'Parked' }]);
+  });
+});
