@@ -172,7 +172,8 @@ export function stepping(context: ControlContext) {
     }
     if (running.includes(block.number) && late && open > 0)
       return { do: 'stop', block: block.number };
-    if (running.includes(block.number)) return { do: 'wait', until: deadline };
+    // Late, it only has to tidy up, and its end is told.
+    if (running.includes(block.number)) return { do: 'wait', until: late ? null : deadline };
     await judge(db, production, block, definition, late);
     return stepOf(db, production, running);
   }
