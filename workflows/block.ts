@@ -16,6 +16,7 @@ import type { BundleOrder } from '../domain/bundle.js';
 import type { ClearedBundle } from '../domain/log-archive.js';
 import { productionWorkflowId } from '../domain/names.js';
 import type { ProductionProgress } from '../domain/progress.js';
+import type { ProductionState } from '../domain/states/production.js';
 import { control, storageAt } from './activities.js';
 import { fly, type FlightNews } from './bundle-flight.js';
 import { detailsOf } from './details.js';
@@ -175,6 +176,8 @@ class BlockLife {
   readonly #priority: number;
   #tickets = 0;
   #toldShare = -1;
+  /** Of the production, when it was told last. */
+  #toldState: ProductionState | null = null;
   #idles = 0;
   #wakes = 0;
 
@@ -385,17 +388,20 @@ class BlockLife {
   }
 
   /**
-   * Shows the progress here, and sends it to the production: at the end, when a twentieth more of the production is done, and when no job runs. Of
-   * many blocks that go on at once, each time others tell, two or so: each signal costs the production a workflow task.
+   * Shows the progress here, and sends it to the production: at the end, when a twentieth more of the production is done, when it has been held or
+   * goes on, and when no job runs. Of many blocks that go on at once, each time others tell, two or so: each signal costs the production a workflow task.
    */
   async tell(progress: ProductionProgress, occasion: Occasion): Promise<void> {
     setCurrentDetails(detailsOf(progress));
     const { made, merged, distributed, asked } = progress.events;
     const share = Math.floor((20 * (made + merged + distributed)) / (3 * asked));
-    if (share === this.#toldShare && occasion === 'some') return;
+    // It has been held, or goes on, without having been told.
+    const moved = progress.state !== (this.#toldState ?? progress.state);
+    if (share === this.#toldShare && occasion === 'some' && !moved) return;
     this.#toldShare = share;
+    this.#toldState = progress.state;
     const turns = Math.max(1, Math.ceil(liveBlocks(progress) / 2));
-    if (occasion !== 'end' && (this.ref.block + share) % turns !== 0) return;
+    if (occasion !== 'end' && !moved && (this.ref.block + share) % turns !== 0) return;
     if (occasion === 'idle' && this.#idles++ >= MOST_IDLES) return;
     try {
       await getExternalWorkflowHandle(productionWorkflowId(this.ref.production)).signal(

@@ -27,6 +27,7 @@ export class Inbox {
   handled = 0;
   readonly #letters: Letter[] = [];
   #carryOut: ((command: Command) => Promise<CommandAnswer>) | null = null;
+  #heed: (news: ProductionProgress) => void = () => undefined;
   #busy = false;
 
   constructor() {
@@ -51,7 +52,9 @@ export class Inbox {
     }
     setHandler(messages.progress, () => this.progress);
     setHandler(messages.blockProgress, (news: ProductionProgress) => {
-      if (!isMalformed(news)) this.show(news);
+      if (isMalformed(news)) return;
+      this.show(news);
+      this.#heed(news);
     });
   }
 
@@ -68,6 +71,11 @@ export class Inbox {
   put(letter: Letter): void {
     this.#letters.push(letter);
     void this.#work();
+  }
+
+  /** Has somebody told of what blocks tell from now on. */
+  heed(heed: (news: ProductionProgress) => void): void {
+    this.#heed = heed;
   }
 
   /** Has commands carried out from now on; null: they wait. */

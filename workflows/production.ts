@@ -154,6 +154,10 @@ class ProductionLife {
     this.#inbox.serve((command) =>
       CancellationScope.nonCancellable(async () => this.#obey(command)),
     );
+    // It has been held, or goes on, where its jobs are placed.
+    this.#inbox.heed(({ state }) => {
+      if (state !== this.#state) this.#changes++;
+    });
     try {
       return await this.#steps();
     } finally {
