@@ -82,6 +82,31 @@ describe('extend', () => {
   });
 });
 
+describe('a command whose answer was not heard', () => {
+  it.each([
+    ['pause', {}, { withdrawFrom: 'everywhere', reopened: [] }],
+    ['finish', {}, { withdrawFrom: 'everywhere', reopened: [] }],
+    ['amend', { select: { set: { sites: ['KMI'] } } }, { reopened: [] }],
+    ['reprocess', { select: { jobs: '1' } }, { withdrawFrom: [], reopened: [0] }],
+  ] as const)('leads to the same when it comes again: %s', async (kind, more, expected) => {
+    await begin();
+    if (kind === 'reprocess') await room.runJobs(ref, 0, 'events');
+    const first = await tell(kind, { ...more, id: 'a1' });
+    expect(first).toMatchObject({ outcome: 'done', ...expected });
+    expect(first.withdrawFrom.length + first.reopened.length).toBeGreaterThan(0);
+    expect(await tell(kind, { ...more, id: 'a1' })).toEqual({ ...first, outcome: 'already' });
+  });
+
+  it('leads to nothing where it was remembered without what it leads to', async () => {
+    await begin();
+    await tell('pause', { id: 'a1' });
+    await room.change(
+      `update answers set answer = json_remove(answer, '$.reopened', '$.withdrawFrom')`,
+    );
+    expect(await tell('pause', { id: 'a1' })).toMatchObject({ reopened: [], withdrawFrom: [] });
+  });
+});
+
 describe('finish', () => {
   it('gives up what waits, and completes with what there is', async () => {
     await begin({ events: 100 });
