@@ -234,7 +234,8 @@ async function carryOut(
   if (leftMerges) {
     return refused('parked merge jobs can not be waived, their inputs are good: release them');
   }
-  return moved.length === 0 && freed === 0 ? allSo(what) : done(what);
+  const effect = moved.length === 0 && freed === 0 ? allSo(what) : done(what);
+  return kind === 'release' ? { ...effect, reopened: [...touched] } : effect;
 }
 
 /** True if a release or a waive would find something to do. */
