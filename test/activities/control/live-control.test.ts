@@ -70,6 +70,20 @@ describe('extend', () => {
     expect(await room.rows('select events, revision, state from productions')).toEqual(before);
   });
 
+  it('sizes further blocks by all that is asked for', async () => {
+    await begin({ events: 10_000 });
+    const blockJobs = async (): Promise<unknown> =>
+      (
+        await room.rows<{ jobs: number }>(
+          `select estimate ->> 'blockJobs' as jobs from productions`,
+        )
+      )[0]?.jobs;
+    expect(await blockJobs()).toBe(200);
+    await extend({ total: 10_000_000 });
+    expect(await blockJobs()).toBe(20_000);
+    expect(await lastEvent()).toMatchObject([{ what: 'events 10000 -> 10000000' }]);
+  });
+
   it('the same command twice, by its id, is one', async () => {
     await begin();
     const twice = { select: { events: 40 }, id: 'a1' };
