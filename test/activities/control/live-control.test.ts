@@ -270,6 +270,31 @@ describe('a production that no site takes jobs of', () => {
     ]);
   });
 
+  it('leaves out the sites that it left out before, until a person releases it', async () => {
+    await begin({ events: 2000 });
+    const until = room.clock.now() + 3_600_000;
+    await room.change(
+      `insert into exclusions (production_id, site, why, since, until) values (1, 'KMI', 'all fails', ${room.clock.now()}, ${until})`,
+    );
+    await ban('Banned');
+    room.clock.pass(60);
+    await expect(room.place(ref, 0)).rejects.toThrow('no site takes its jobs: ');
+    await ban('');
+    room.clock.pass(60);
+    const { bundles } = await room.place(ref, 0);
+    expect(bundles.map(({ site }) => site)).not.toContain('KMI');
+    const closed = async (): Promise<string[]> =>
+      (await room.do.explainPlacement(ref)).sites.flatMap(({ obstruction, site }) =>
+        obstruction === null ? [] : [site],
+      );
+    expect(await closed()).toContain('KMI');
+    await ban('Banned');
+    await expect(room.place(ref, 0)).rejects.toThrow('no site takes its jobs: ');
+    await tell('release');
+    await ban('');
+    expect(await closed()).not.toContain('KMI');
+  });
+
   it('can be paused meanwhile, and does not go on before it is resumed', async () => {
     await begin();
     await ban('Banned');
