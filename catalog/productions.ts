@@ -244,6 +244,8 @@ export async function changeProductionState(
   assertTransition(PRODUCTION_TRANSITIONS, `production ${production.name}`, from, change.to);
   const parks = change.to === 'Stopped' || change.to === 'Held';
   const resume = parks ? (production.resume_state ?? from) : null;
+  // What has held it counts no more once a person has it go on; sites that take jobs again are judged as before.
+  const byItself = production.held_for === 'sites' && change.who === 'fabrica';
   const update = {
     state: change.to,
     resume_state: resume,
@@ -251,8 +253,7 @@ export async function changeProductionState(
     held_for: change.heldFor ?? null,
     updated_at: change.now,
     finished_at: FINAL.includes(change.to) ? change.now : null,
-    // What has held it counts no more once it goes on.
-    judged_from: from === 'Held' && !parks ? change.now : production.judged_from,
+    judged_from: from === 'Held' && !parks && !byItself ? change.now : production.judged_from,
   };
   await db.updateTable('productions').set(update).where('id', '=', production.id).execute();
   Object.assign(production, update);

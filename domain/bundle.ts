@@ -115,7 +115,7 @@ export interface BundleOrder {
   readonly inputs: Packed<JobInputs>;
   /** Jobs that have not started after this time (s) are looked at: another site may take them sooner. */
   readonly queuePatience?: number;
-  /** Its files are left out, for there are too many beside others: to be asked for before it is submitted. */
+  /** Its recipe, ranges and files are left out, for they are too large beside others: to be asked for before it is submitted. */
   readonly incomplete?: boolean;
 }
 

@@ -29,7 +29,7 @@ export interface Command {
   readonly value?: unknown;
   /** The part of the jobs that is meant (`domain/selection.ts`), what an extension or an amendment changes. Checked by `commandProblem`. */
   readonly select?: unknown;
-  /** Unique for ever: the same command that comes again is not carried out again. Null where nobody has given one. */
+  /** Unique for ever: the same command that comes again is not carried out again. Where nobody has given one, the workflow does. */
   readonly id?: string | null;
   readonly who: string;
   readonly why: string;
@@ -52,4 +52,15 @@ export interface CommandAnswer {
   readonly priority: number;
   /** Why the production is in its state. */
   readonly reason: string;
+}
+
+/** All sites, or these. */
+export type WithdrawalPlaces = 'everywhere' | readonly string[];
+
+/** The answer to a command, and what the workflow of the production must see to. */
+export interface CommandResult extends CommandAnswer {
+  /** Blocks in which jobs run again: their workflows must look again. */
+  readonly reopened: readonly number[];
+  /** Where what has not started is withdrawn. */
+  readonly withdrawFrom: WithdrawalPlaces;
 }

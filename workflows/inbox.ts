@@ -1,5 +1,5 @@
 import { ApplicationFailure } from '@temporalio/common';
-import { currentUpdateInfo, setCurrentDetails, setHandler } from '@temporalio/workflow';
+import { currentUpdateInfo, setCurrentDetails, setHandler, uuid4 } from '@temporalio/workflow';
 import { commandProblem } from '../domain/command-check.js';
 import type { Command, CommandAnswer } from '../domain/command.js';
 import type { ErrorCode } from '../domain/errors.js';
@@ -68,8 +68,9 @@ export class Inbox {
     return this.#letters.length === 0 && !this.#busy;
   }
 
-  put(letter: Letter): void {
-    this.#letters.push(letter);
+  /** Each command gets an id where it has none: the activity that carries it out may be repeated. */
+  put({ command, ...letter }: Letter): void {
+    this.#letters.push({ ...letter, command: { ...command, id: command.id ?? uuid4() } });
     void this.#work();
   }
 

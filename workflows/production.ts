@@ -29,6 +29,7 @@ import { bringLists } from './input-lists.js';
 import { EPOCH, labelsOf, PRODUCTION } from './labels.js';
 import * as messages from './messages.js';
 import { isMalformed } from './payload-converter.js';
+import { openHandles } from './open-handles.js';
 import { removeAllCondemned } from './removal.js';
 import { inTurns } from './turns.js';
 import { withdraw } from './withdrawal.js';
@@ -308,14 +309,14 @@ class ProductionLife {
   async #stop(number: number, reason: string): Promise<void> {
     this.#blocks.get(number)?.cancel();
     await condition(() => !this.#blocks.has(number));
-    const handles = await control.openHandles({ ...this.#ref, block: number });
+    const handles = await openHandles(this.#ref, number);
     await inTurns(handles, (handle) => endBundle(handle, reason, VERDICT_PATIENCE));
   }
 
   /** Ends every job, removes what is condemned, and has it recorded. */
   async #end(scope: 'remnants' | 'everything', reason: string): Promise<void> {
     await this.#endBlocks();
-    const handles = await control.openHandles({ ...this.#ref, block: null });
+    const handles = await openHandles(this.#ref, null);
     await inTurns(handles, (handle) => endBundle(handle, reason, DAYS));
     let after: number | null = -1;
     while (after !== null) {

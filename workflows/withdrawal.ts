@@ -2,6 +2,7 @@ import { ActivityFailure, isCancellation } from '@temporalio/workflow';
 import type { BundleHandle } from '../domain/bundle.js';
 import { withdrawalText } from '../domain/withdrawal.js';
 import { control, withdrawingAt } from './activities.js';
+import { openHandles } from './open-handles.js';
 import { inTurns } from './turns.js';
 
 /** Whose jobs are withdrawn, where, and who asks for it. */
@@ -19,7 +20,7 @@ export interface Withdrawal {
  * job is at such a site.
  */
 export async function withdraw({ from, who, why, ...ref }: Withdrawal): Promise<string> {
-  const open = await control.openHandles({ ...ref, block: null });
+  const open = await openHandles(ref, null);
   const handles = open.filter(
     ({ attempts, site }) => attempts.length > 0 && (from === 'everywhere' || from.includes(site)),
   );

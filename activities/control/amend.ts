@@ -161,7 +161,7 @@ function isMapping(value: unknown): value is Record<string, unknown> {
 }
 
 /** What the scouts have measured tells by the new limits and sizes what further jobs need. */
-async function estimateAnew(
+export async function estimateAnew(
   db: Db,
   production: ProductionRow,
   definition: Definition,

@@ -1,9 +1,6 @@
 import type { ProductionRow } from '../../catalog/productions.js';
-import type { CommandOutcome } from '../../domain/command.js';
+import type { CommandOutcome, WithdrawalPlaces } from '../../domain/command.js';
 import type { CommandCase } from '../../policy/command-rules.js';
-
-/** All sites, or these. */
-export type WithdrawalPlaces = 'everywhere' | readonly string[];
 
 /** What a command has come to. */
 export interface CommandEffect {

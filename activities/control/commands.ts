@@ -9,7 +9,7 @@ import {
 import { progressOf } from '../../catalog/progress.js';
 import { overrideSite } from '../../catalog/resources.js';
 import { commandProblem } from '../../domain/command-check.js';
-import type { Command, CommandAnswer, CommandKind } from '../../domain/command.js';
+import type { Command, CommandKind, CommandResult } from '../../domain/command.js';
 import { FabricaError } from '../../domain/errors.js';
 import type { ProductionProgress } from '../../domain/progress.js';
 import { parseSelection } from '../../domain/selection.js';
@@ -19,14 +19,7 @@ import { mayBecome } from '../../domain/transition.js';
 import { whoReads } from './input-readers.js';
 import { commandAllowed } from '../../policy/command-rules.js';
 import { amend } from './amend.js';
-import {
-  already,
-  commandCase,
-  done,
-  refused,
-  type CommandEffect,
-  type WithdrawalPlaces,
-} from './command-effect.js';
+import { already, commandCase, done, refused, type CommandEffect } from './command-effect.js';
 import { productionFor, type ControlContext, type ProductionRef } from './context.js';
 import { extend } from './extend.js';
 import { finish } from './finish.js';
@@ -35,19 +28,14 @@ import { reprocess } from './reprocess.js';
 import { rescout } from './rescout.js';
 import { withdrawalText } from '../../domain/withdrawal.js';
 
-/** The answer to a command, and what the workflow of the production must see to. */
-export interface CommandResult extends CommandAnswer {
-  /** Blocks in which jobs run again: their workflows must look again. */
-  readonly reopened: readonly number[];
-  /** Where what has not started is withdrawn. */
-  readonly withdrawFrom: WithdrawalPlaces;
-}
-
 /** What people ask of productions and sites. Each request is in the event log, the refused ones too. */
 export function commanding(context: ControlContext) {
   const { catalog, clock } = context;
 
-  /** Carries a command out, or refuses it; the same one twice (by its id, or by what it asks for) changes nothing the second time. */
+  /**
+   * Carries a command out, or refuses it; the same one twice (by its id, or by what it asks for) changes nothing the second time. By its id it
+   * leads to the same as before, for its first answer may not have been heard.
+   */
   async function command(input: ProductionRef & { command: Command }): Promise<CommandResult> {
     const { command: request } = input;
     const id = request.id ?? null;
@@ -56,7 +44,7 @@ export function commanding(context: ControlContext) {
       const before = id === null ? null : await answerTo(db, production.id, id);
       if (before !== null) {
         const outcome = before.outcome === 'refused' ? before.outcome : 'already';
-        return { ...before, outcome, reopened: [], withdrawFrom: [] };
+        return { ...before, outcome };
       }
       const from = production.state;
       const effect = await effectOf(db, production, request);
@@ -71,7 +59,7 @@ export function commanding(context: ControlContext) {
           data: request,
         });
       }
-      const answer: CommandAnswer = {
+      const answer: CommandResult = {
         production: production.name,
         command: request.kind,
         outcome: effect.outcome,
@@ -80,10 +68,11 @@ export function commanding(context: ControlContext) {
         state: production.state,
         priority: production.priority,
         reason: production.reason,
+        reopened: effect.reopened ?? [],
+        withdrawFrom: effect.withdrawFrom ?? [],
       };
       if (id !== null) await rememberAnswer(db, production.id, { id, answer, now });
-      const { reopened = [], withdrawFrom = [] } = effect;
-      return { ...answer, reopened, withdrawFrom };
+      return answer;
     });
   }
 

@@ -1,4 +1,4 @@
-import { getBundle, openAttempts, openBundles } from '../../catalog/attempts.js';
+import { getBundle, openBundles, openKeys } from '../../catalog/attempts.js';
 import { blocksOf, changeBlockState, getBlock, recountBlock } from '../../catalog/blocks.js';
 import type { Db } from '../../catalog/catalog.js';
 import { condemnBlock } from '../../catalog/discard.js';
@@ -12,33 +12,48 @@ import { counted } from '../../domain/counted.js';
 import type { BundleClosing } from '../../domain/log-archive.js';
 import type { ProductionState } from '../../domain/states/production.js';
 import { noteAbandonedCopies } from './abandoned-copies.js';
+import { jsonBytes, LARGEST_ANSWER } from './answer-size.js';
 import { closingOf } from './closing.js';
 import { productionFor, type ControlContext, type ProductionRef } from './context.js';
 import { noteClaims } from './claims.js';
 import { endAttempts, noteLost } from './ended-attempts.js';
 import { storedFiles } from './register.js';
 
+/** Bundles of which something may still be at a site, as many as fit an answer. `next` is the bundle after which to ask for more; null if these were the last. */
+export interface HandlePage {
+  readonly handles: readonly BundleHandle[];
+  readonly next: number | null;
+}
+
 /** Ending a production or a block before its time. */
 export function ending(context: ControlContext) {
   const { catalog, clock } = context;
 
-  /** Bundles of which something may still be at a site, with their open attempts. */
+  /** Bundles after this one of which something may still be at a site, with their open attempts: of a block, or of all of them. */
   async function openHandles(
-    input: ProductionRef & { block: number | null },
-  ): Promise<BundleHandle[]> {
+    input: ProductionRef & { block: number | null; after: number },
+  ): Promise<HandlePage> {
+    const { after, block } = input;
     return catalog.read(async (db) => {
       const production = await productionFor(context, db, input);
-      const bundles = await openBundles(db, production.id, input.block ?? undefined);
-      return Promise.all(
-        bundles.map(async (bundle) => ({
+      const bundles = await openBundles(db, production.id, block ?? undefined);
+      const handles: BundleHandle[] = [];
+      let left = LARGEST_ANSWER;
+      for (const bundle of bundles.filter(({ id }) => id > after)) {
+        const handle = {
           epoch: catalog.epoch,
           production: production.name,
           block: bundle.block,
           bundle: bundle.id,
           site: bundle.site,
-          attempts: attemptRanges(await openAttempts(db, bundle.id)),
-        })),
-      );
+          attempts: attemptRanges(await openKeys(db, bundle)),
+        };
+        left -= jsonBytes(handle);
+        const last = handles.at(-1);
+        if (left < 0 && last !== undefined) return { handles, next: last.bundle };
+        handles.push(handle);
+      }
+      return { handles, next: null };
     });
   }
 

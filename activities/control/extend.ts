@@ -10,7 +10,7 @@ import { extensionOf } from '../../domain/command-check.js';
 import type { Command } from '../../domain/command.js';
 import { counted } from '../../domain/counted.js';
 import { MAX_JOBS } from '../../domain/definition.js';
-import { reviseLive } from './amend.js';
+import { estimateAnew, reviseLive } from './amend.js';
 import { already, done, refused, type CommandEffect } from './command-effect.js';
 import { estimateOf } from './estimates.js';
 import { whatOfAllIsGone } from './input-readers.js';
@@ -52,8 +52,11 @@ export async function extend(
       `${gone}: ask again when they are there, or submit the events that are wanted under another name than ${name}, with other files`,
     );
   }
-  const problem = await reviseLive(db, production, { ...definition, events: total }, { who, now });
+  const extended = { ...definition, events: total };
+  const problem = await reviseLive(db, production, extended, { who, now });
   if (problem !== null) return refused(problem);
+  // The blocks of a larger production are larger.
+  if (production.estimate !== null) await estimateAnew(db, production, extended);
   if (production.finish !== null) await setFinish(db, production, null);
   const what = `events ${events} -> ${total}`;
   await recordEvent(db, { at: now, who, production: production.id, what, why });

@@ -6,8 +6,6 @@ import { nearStorages, type SiteRow } from '../../catalog/resources.js';
 
 /** Files that the orders of one answer may name: some 40 bytes each when packed, far below Temporal's limit of 2 MB. */
 const FILES_OF_ANSWER = 8000;
-/** What the names of files may take of an answer, bytes. */
-export const LARGEST_ANSWER = 400_000;
 
 /** Jobs that can be placed together, with the sites near all of the input of each. */
 export interface NearInputs {

@@ -17,6 +17,7 @@ import { placeJobs } from '../../policy/placement.js';
 import { queuePatience, untilNextLook, withdrawalsOf } from '../../policy/queue-patience.js';
 import { productionFor, type BlockRef, type ControlContext } from './context.js';
 import type { PlacementCases } from './placement-case.js';
+import { PromisedRoom } from './promised-room.js';
 
 /** Attempts of a bundle that still wait at their site. */
 export interface QueuedInput extends BlockRef {
@@ -37,10 +38,11 @@ export interface QueueVerdict {
 /** Jobs that wait in the queue of a site for too long. */
 export function judgingQueues(context: ControlContext, cases: PlacementCases) {
   const { catalog, clock, configuration } = context;
+  const promised = new PromisedRoom();
 
   /**
-   * Which of these jobs go elsewhere: those that have waited too long, as far as `placeJobs` would give them to other sites now. Afterwards they
-   * avoid this one.
+   * Which of these jobs go elsewhere: those that have waited too long, as far as `placeJobs` would give them to other sites now, with room that
+   * was found for none of the last minute. Afterwards they avoid this one.
    */
   async function judgeQueue(input: QueuedInput): Promise<QueueVerdict> {
     return catalog.write(async (db) => {
@@ -88,7 +90,7 @@ export function judgingQueues(context: ControlContext, cases: PlacementCases) {
   async function wantedElsewhere(
     db: Db,
     production: ProductionRow,
-    { block: number, kind, site }: BundleRow,
+    { block: number, id, kind, site }: BundleRow,
     overdue: readonly OpenAttempt[],
   ): Promise<OpenAttempt[]> {
     if (overdue.length === 0) return [];
@@ -105,11 +107,14 @@ export function judgingQueues(context: ControlContext, cases: PlacementCases) {
     const aside = { site, jobs: overdue.length };
     const gathered = await cases.gather(db, { production, definition, block, stage }, jobs, aside);
     if (gathered.throttled !== '') return [];
-    const elsewhere = new Set(
-      placeJobs(gathered.case).bundles.flatMap((bundle) =>
-        bundle.site === site ? [] : bundle.jobs,
-      ),
-    );
+    const now = clock.now();
+    const key = { bundle: id, production: production.id };
+    const sites = promised.after(gathered.case.sites, key, now);
+    const { bundles } = placeJobs({ ...gathered.case, sites });
+    const others = bundles.filter((bundle) => bundle.site !== site);
+    const to = new Map(others.map((bundle) => [bundle.site, bundle.jobs.length]));
+    promised.promise({ ...key, from: site, to }, now);
+    const elsewhere = new Set(others.flatMap(({ jobs: numbers }) => numbers));
     return overdue.filter(({ job }) => elsewhere.has(job));
   }
 

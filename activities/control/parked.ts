@@ -236,7 +236,8 @@ async function carryOut(
     why,
     data: { jobs: jobNumbersText(moved.map(({ number }) => number)) },
   });
-  return moved.length === 0 && freed === 0 ? allSo(what) : done(what);
+  const effect = moved.length === 0 && freed === 0 ? allSo(what) : done(what);
+  return kind === 'release' ? { ...effect, reopened: [...touched] } : effect;
 }
 
 /** True if a release or a waive would find something to do. */

@@ -22,7 +22,7 @@ import {
   type ProductionRow,
 } from '../../catalog/productions.js';
 import { allStorages } from '../../catalog/resources.js';
-import type { BundleOrder } from '../../domain/bundle.js';
+import type { BundleOrder, JobRecipe } from '../../domain/bundle.js';
 import { NOTHING_PACKED } from '../../domain/packed.js';
 import type { BlockState } from '../../domain/states/block.js';
 import type { ProductionState } from '../../domain/states/production.js';
@@ -32,7 +32,7 @@ import { whyNoSite } from './closed-sites.js';
 import { productionFor, type BlockRef, type ControlContext } from './context.js';
 import { destinationsAt } from './destinations.js';
 import { giveUpWaiting } from './finish.js';
-import { LARGEST_ANSWER } from './near-inputs.js';
+import { jsonBytes, LARGEST_ANSWER } from './answer-size.js';
 import { parkWithoutInputs } from './input-losses.js';
 import { orderOf, readsFiles } from './orders.js';
 import { isScouting, type PlacementCases } from './placement-case.js';
@@ -83,9 +83,9 @@ export function placing(context: ControlContext, cases: PlacementCases) {
       const orders: BundleOrder[] = [];
       for (const bundle of bundles) {
         const order = await orderOf(context, db, production, bundle);
-        const { length } = order.inputs;
-        orders.push(length <= left ? order : withoutFiles(order));
-        left -= Math.min(length, left);
+        const size = jsonBytes(order);
+        orders.push(size <= left ? order : shortened(order));
+        left -= Math.min(size, left);
       }
       // Also while it is held, or has just been paused: it goes on with its scouts.
       const scouting = isScouting(production) || production.resume_state === 'Scouting';
@@ -93,7 +93,7 @@ export function placing(context: ControlContext, cases: PlacementCases) {
     });
   }
 
-  /** The whole order of a bundle whose files were too many for an answer with others. */
+  /** The whole order of a bundle that was too large for an answer with others. */
   async function bundleOrder(input: BlockRef & { bundle: number }): Promise<BundleOrder> {
     return catalog.read(async (db) => {
       const production = await productionFor(context, db, input);
@@ -242,10 +242,23 @@ export function placing(context: ControlContext, cases: PlacementCases) {
   return { openBlock, bundleOrder, place };
 }
 
-/** An order that says that its files are to be asked for (`bundleOrder`). */
-function withoutFiles(order: BundleOrder): BundleOrder {
-  return { ...order, inputs: NOTHING_PACKED, incomplete: true };
+/** An order that says that what its jobs are is to be asked for (`bundleOrder`). */
+function shortened(order: BundleOrder): BundleOrder {
+  return { ...order, recipe: NO_RECIPE, ranges: [], inputs: NOTHING_PACKED, incomplete: true };
 }
+
+const NO_RECIPE: JobRecipe = {
+  command: [],
+  environment: '',
+  payload: [],
+  outputs: [],
+  validation: [],
+  wallSeconds: 0,
+  memoryMB: 0,
+  diskMB: 0,
+  destinations: [],
+  claims: '',
+};
 
 /** Between two looks for work that can not be placed, at most, ms. */
 const LONGEST_PAUSE = 5_000;

@@ -225,7 +225,7 @@ describe('the statements of a production’s whole life', () => {
     const page = { ...ref, after: 0 };
     await room.do.filesToVerify({ ...page, block: 1, stage: 'events' });
     await room.do.filesToVerify({ ...page, block: 1, stage: 'merge' });
-    await room.do.openHandles({ ...ref, block: null });
+    await room.handles(ref, null);
     await room.do.unknownPaths({ ...ref, storage: 'KMI-DISK', paths: ['/a'] });
     await room.do.explainPlacement(ref);
     await room.do.queuedAt({ site: 'KMI' });

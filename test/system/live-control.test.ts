@@ -38,6 +38,19 @@ async function eventTexts(production: string): Promise<string[]> {
   return rows.map(({ what, who, why }) => `${who}: ${what}: ${why}`);
 }
 
+/** Kinds of commands whose answers are remembered. */
+async function answersTo(production: string): Promise<string[]> {
+  const rows = await fabrica.catalog.read((db) =>
+    db
+      .selectFrom('answers')
+      .innerJoin('productions', 'productions.id', 'answers.production_id')
+      .select('answers.answer')
+      .where('productions.name', '=', production)
+      .execute(),
+  );
+  return rows.map(({ answer }) => (JSON.parse(answer) as CommandAnswer).command);
+}
+
 const attemptStates = (production: string) =>
   fabrica.catalog.read(async (db) => {
     const rows = await db
@@ -134,6 +147,10 @@ test('updates that make no sense are refused with the reason, and leave no trace
   const refused = (await eventTexts('senseless')).filter((text) => text.includes('refused'));
   expect(refused.filter((text) => text.includes('reprioritize refused'))).toHaveLength(3);
   expect(refused.filter((text) => text.includes('malformed refused'))).toHaveLength(1);
+  // Signals carry no id: each has got one, by which its answer is remembered.
+  const answered = await answersTo('senseless');
+  expect(answered.filter((kind) => kind === 'reprioritize')).toHaveLength(3);
+  expect(answered).toContain('malformed');
   await ask(handle, 'cancel');
   expect(await handle.result()).toMatchObject({ state: 'Cancelled' });
 }, 60_000);

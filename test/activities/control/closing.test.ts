@@ -108,7 +108,7 @@ describe('a bundle whose attempts have ended', () => {
   it('that a person ends is closed as well', async () => {
     const order = (await room.place(ref, 0)).bundles[0]!;
     await room.settle(order, room.report(order, oneFails).slice(0, 1));
-    const handles = await room.do.openHandles({ ...ref, block: null });
+    const handles = await room.handles(ref, null);
     expect(handles).toMatchObject([{ attempts: [{ job: 2, count: 2, attempt: 1 }] }]);
     const closing = await room.do.recordEnded({ ...handles[0]!, reason: 'cancelled' });
     expect(closing).toMatchObject({

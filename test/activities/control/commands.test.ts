@@ -137,7 +137,7 @@ describe('cancel', () => {
     await room.settle(first!, room.report(first!));
     expect(await tell('cancel')).toMatchObject({ outcome: 'done', state: 'Cancelling' });
     expect((await room.step(ref)).step).toEqual({ do: 'end', scope: 'remnants' });
-    for (const { bundle } of await room.do.openHandles({ ...ref, block: null })) {
+    for (const { bundle } of await room.handles(ref, null)) {
       await room.do.recordEnded({ ...ref, bundle, reason: 'cancelled' });
       const before = await room.dump();
       await room.do.recordEnded({ ...ref, bundle, reason: 'cancelled' });
@@ -282,7 +282,7 @@ describe('clean', () => {
     const [first] = (await room.place(ref, 0)).bundles;
     await room.settle(first!, room.report(first!));
     await tell('cancel');
-    for (const { bundle } of await room.do.openHandles({ ...ref, block: null })) {
+    for (const { bundle } of await room.handles(ref, null)) {
       await room.do.recordEnded({ ...ref, bundle, reason: 'cancelled' });
     }
     await room.do.condemnProduction({ ...ref, scope: 'remnants', after: -1 });

@@ -16,6 +16,7 @@ import { syncResources } from '../../../catalog/resources.js';
 import {
   jobsOf,
   type AttemptReport,
+  type BundleHandle,
   type BundleOrder,
   type JobOrder,
 } from '../../../domain/bundle.js';
@@ -247,6 +248,11 @@ export class ControlRoom {
         await this.do.recordCopies({ ...at, copies: [{ storage, results }] });
       }
     }
+  }
+
+  /** Bundles of which something may still be at a site: the first page. */
+  async handles(ref: Ref, block: number | null): Promise<readonly BundleHandle[]> {
+    return (await this.do.openHandles({ ...ref, block, after: 0 })).handles;
   }
 
   /** Confirms every removal that is due. */

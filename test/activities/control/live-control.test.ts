@@ -70,6 +70,20 @@ describe('extend', () => {
     expect(await room.rows('select events, revision, state from productions')).toEqual(before);
   });
 
+  it('sizes further blocks by all that is asked for', async () => {
+    await begin({ events: 10_000 });
+    const blockJobs = async (): Promise<unknown> =>
+      (
+        await room.rows<{ jobs: number }>(
+          `select estimate ->> 'blockJobs' as jobs from productions`,
+        )
+      )[0]?.jobs;
+    expect(await blockJobs()).toBe(200);
+    await extend({ total: 10_000_000 });
+    expect(await blockJobs()).toBe(20_000);
+    expect(await lastEvent()).toMatchObject([{ what: 'events 10000 -> 10000000' }]);
+  });
+
   it('the same command twice, by its id, is one', async () => {
     await begin();
     const twice = { select: { events: 40 }, id: 'a1' };
@@ -79,6 +93,31 @@ describe('extend', () => {
       message: 'events 60 -> 100',
     });
     expect(await room.rows('select events from productions')).toEqual([{ events: 100 }]);
+  });
+});
+
+describe('a command whose answer was not heard', () => {
+  it.each([
+    ['pause', {}, { withdrawFrom: 'everywhere', reopened: [] }],
+    ['finish', {}, { withdrawFrom: 'everywhere', reopened: [] }],
+    ['amend', { select: { set: { sites: ['KMI'] } } }, { reopened: [] }],
+    ['reprocess', { select: { jobs: '1' } }, { withdrawFrom: [], reopened: [0] }],
+  ] as const)('leads to the same when it comes again: %s', async (kind, more, expected) => {
+    await begin();
+    if (kind === 'reprocess') await room.runJobs(ref, 0, 'events');
+    const first = await tell(kind, { ...more, id: 'a1' });
+    expect(first).toMatchObject({ outcome: 'done', ...expected });
+    expect(first.withdrawFrom.length + first.reopened.length).toBeGreaterThan(0);
+    expect(await tell(kind, { ...more, id: 'a1' })).toEqual({ ...first, outcome: 'already' });
+  });
+
+  it('leads to nothing where it was remembered without what it leads to', async () => {
+    await begin();
+    await tell('pause', { id: 'a1' });
+    await room.change(
+      `update answers set answer = json_remove(answer, '$.reopened', '$.withdrawFrom')`,
+    );
+    expect(await tell('pause', { id: 'a1' })).toMatchObject({ reopened: [], withdrawFrom: [] });
   });
 });
 
@@ -298,6 +337,31 @@ describe('a production that no site takes jobs of', () => {
     await ban('');
     await room.runJobs(ref, 0, 'events');
     expect(await room.step(ref)).toMatchObject({ state: 'Active' });
+  });
+
+  it('leaves out the sites that it left out before, until a person releases it', async () => {
+    await begin({ events: 2000 });
+    const until = room.clock.now() + 3_600_000;
+    await room.change(
+      `insert into exclusions (production_id, site, why, since, until) values (1, 'KMI', 'all fails', ${room.clock.now()}, ${until})`,
+    );
+    await ban('Banned');
+    room.clock.pass(60);
+    await expect(room.place(ref, 0)).rejects.toThrow('no site takes its jobs: ');
+    await ban('');
+    room.clock.pass(60);
+    const { bundles } = await room.place(ref, 0);
+    expect(bundles.map(({ site }) => site)).not.toContain('KMI');
+    const closed = async (): Promise<string[]> =>
+      (await room.do.explainPlacement(ref)).sites.flatMap(({ obstruction, site }) =>
+        obstruction === null ? [] : [site],
+      );
+    expect(await closed()).toContain('KMI');
+    await ban('Banned');
+    await expect(room.place(ref, 0)).rejects.toThrow('no site takes its jobs: ');
+    await tell('release');
+    await ban('');
+    expect(await closed()).not.toContain('KMI');
   });
 
   it('can be paused meanwhile, and does not go on before it is resumed', async () => {

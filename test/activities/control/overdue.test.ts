@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { attemptRanges, jobsOf, type BundleOrder } from '../../../domain/bundle.js';
-import { ControlRoom, definition, failing, type Ref } from './control-room.js';
+import { ControlRoom, definition, failing, good, type Outcome, type Ref } from './control-room.js';
 
 let room: ControlRoom;
 let ref: Ref;
@@ -72,6 +72,24 @@ describe('jobs that wait at a site for too long', () => {
     expect(await judge(first, 2)).toEqual(await judge(first, 2));
     const events = await room.rows(`select what from events where what like '%withdrawn from%'`);
     expect(events).toHaveLength(1);
+  });
+
+  it('get room that was found for no others of the last minute', async () => {
+    const [first, [other, next]] = await filled();
+    if (other === undefined || next === undefined) throw new Error('too few sites were filled');
+    const long: Outcome = (job, order) => ({ ...good(job, order), endedAt: 3_600_000 });
+    await room.settle(other, room.report(other, long));
+    const { length } = [...jobsOf(other.ranges)];
+    const going = async (order: BundleOrder): Promise<number> => {
+      const { withdraw } = await judge(order, 100);
+      return withdraw.reduce((sum, { count }) => sum + count, 0);
+    };
+    expect(await going(first)).toBe(length);
+    expect(await going(next)).toBe(0);
+    // Its own promise does not count against it.
+    expect(await going(first)).toBe(length);
+    room.clock.pass(60);
+    expect(await going(next)).toBe(length);
   });
 
   it('stay while nobody else has room, or while they have not waited for long', async () => {

@@ -59,6 +59,19 @@ describe('release of a part', () => {
     expect((await room.do.closeStage({ ...ref, block: 0, stage: 'events' })).held).toBe(true);
   });
 
+  it('has a block that runs look again at once', async () => {
+    const { bundles } = await room.place(ref, 0);
+    await room.change(`update jobs set state = 'Parked' where number = 6`);
+    await room.change(`update attempts set state = 'Failed' where job = 6`);
+    expect(bundles.length).toBeGreaterThan(0);
+    expect(await tell('release', { jobs: '6' })).toMatchObject({ outcome: 'done', reopened: [0] });
+    expect(await tell('release', { jobs: '1' })).toMatchObject({
+      outcome: 'already',
+      reopened: [],
+    });
+    expect(await tell('kill', { jobs: '6' })).toMatchObject({ outcome: 'done', reopened: [] });
+  });
+
   it('twice is the same as once', async () => {
     await park();
     await tell('release', { jobs: '2-3' });

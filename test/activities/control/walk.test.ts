@@ -82,7 +82,7 @@ describe('a production', () => {
     await room.settle(first!, room.report(first!, good));
     room.clock.pass(86_400);
     expect((await room.step(ref, [0])).step).toEqual({ do: 'stop', block: 0 });
-    for (const handle of await room.do.openHandles({ ...ref, block: 0 })) {
+    for (const handle of await room.handles(ref, 0)) {
       await room.do.recordEnded({ ...ref, bundle: handle.bundle, reason: 'deadline' });
     }
     expect(await room.step(ref)).toMatchObject({ state: 'Active', step: { do: 'run' } });
