@@ -94,6 +94,9 @@ async function amendedBy(session: Session, name: string, file: string): Promise<
   return withRegisteredFiles(plan, definition);
 }
 
+/** As YAML writes nothing: it gives a field its default. */
+const NULL = /^\s*(null|~)\s*$/;
+
 function fieldAndValue(
   text: string,
   before: Readonly<Record<string, unknown>>,
@@ -102,6 +105,8 @@ function fieldAndValue(
   if (field === undefined || value === undefined) {
     throw new InvalidArgumentError('It must be FIELD=VALUE, such as tolerance=0.02.');
   }
+  // A document that is nothing but null counts as an empty file.
+  if (NULL.test(value)) return { ...before, [field]: null };
   try {
     return { ...before, [field]: parseDocument(value, field).value };
   } catch (error) {

@@ -156,6 +156,13 @@ describe('a command line that is wrong', () => {
     expect(await refused(argv, await oneProduction(), 2)).toContain(message);
   });
 
+  it.each(['null', ' ~ '])('a field is amended to its default by `%s`', async (value) => {
+    const set = ['--set', `throttle.maxRunningJobs=${value}`];
+    // The command line is right: only nobody is there to carry it out.
+    const error = await refused(['amend', 'mumu', ...set], await oneProduction(), 3);
+    expect(error).toContain('No `fabrica up` runs');
+  });
+
   it('quotes an LFN that has no replica', async () => {
     const { code, out } = await fabrica(['replicas', '/a\nb'], { cwd: await oneProduction() });
     expect({ code, out }).toEqual({ code: 1, out: 'No replica of "/a\\nb" is catalogued.\n' });
