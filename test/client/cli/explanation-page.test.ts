@@ -6,7 +6,13 @@ describe('the page of an explanation', () => {
   it('shows what people have written, and a terminal acts on none of it', () => {
     const page = explanationPage(
       {
-        ...{ production: 'mumu', state: 'Stopped', reason: 'full\u001b[2J', priority: 5, group: 'mc' },
+        ...{
+          production: 'mumu',
+          state: 'Stopped',
+          reason: 'full\u001b[2J',
+          priority: 5,
+          group: 'mc',
+        },
         because: ['It is paused by ann@host: full\u001b[2J.', 'No job waits.'],
         counts: { waiting: 0, placeable: 0, inBackoff: 0, atSites: 0, parked: 0 },
         share: null,
