@@ -4,6 +4,7 @@ import { FabricaError } from '../domain/errors.js';
 import {
   firstProblems,
   LIST_BEGIN,
+  MOST_LIST_BYTES,
   MOST_LISTED_FILES,
   partOfList,
   type ListPlace,
@@ -12,7 +13,7 @@ import { INPUT_ROLES, type InputRole } from '../domain/input-definition.js';
 import { printable } from '../domain/problem.js';
 import { formatSize } from '../domain/quantity.js';
 import { readPlainFile } from '../worker/plain-file.js';
-import { MAX_PAYLOAD_BYTES, type SandboxPlan } from './sandbox.js';
+import type { SandboxPlan } from './sandbox.js';
 
 /** A part of a list that is looked at at once, bytes. */
 const PART = 1_000_000;
@@ -42,8 +43,8 @@ function readList(file: string, field: string): string[] {
       { file, field },
       { remedy: 'Write an LFN into each line; nothing has been uploaded.' },
     );
-  const bytes = readPlainFile(file, MAX_PAYLOAD_BYTES);
-  if (bytes === null) throw refuse(`has more than ${formatSize(MAX_PAYLOAD_BYTES)}.`);
+  const bytes = readPlainFile(file, MOST_LIST_BYTES);
+  if (bytes === null) throw refuse(`has more than ${formatSize(MOST_LIST_BYTES)}: divide it.`);
   if (bytes.subarray(0, 8000).includes(0)) throw refuse('is no text: it holds NUL.');
   const lines = new Map<string, number>();
   const problems: string[] = [];
