@@ -19,20 +19,28 @@ import type { SandboxPlan } from './sandbox.js';
 const PART = 1_000_000;
 
 /**
- * The LFNs of the lists that a definition names by paths, by role. Throws `FABRICA_INPUT_INVALID` for lists that name nothing, too much, what is no
- * LFN, or a file twice; with the lines.
+ * The LFNs of the lists that a definition names by paths, by role. Throws what `readInputList` throws.
  */
-export function readInputLists({
-  definition,
-  files,
-}: SandboxPlan): Partial<Record<InputRole, string[]>> {
+export function readInputLists(plan: SandboxPlan): Partial<Record<InputRole, string[]>> {
   const lists: Partial<Record<InputRole, string[]>> = {};
   for (const role of INPUT_ROLES) {
-    if (typeof definition[role]?.list !== 'string') continue;
-    const file = files.find(({ section }) => section === role);
-    if (file !== undefined) lists[role] = readList(file.path, `${role}.list`);
+    const list = readInputList(plan, role);
+    if (list !== null) lists[role] = list;
   }
   return lists;
+}
+
+/**
+ * The LFNs of the list that a definition names by its path for a role; null if there is none. Throws `FABRICA_INPUT_INVALID` for a list that names nothing, too much, what is no
+ * LFN, or a file twice; with the lines.
+ */
+export function readInputList(
+  { definition, files }: SandboxPlan,
+  role: InputRole,
+): string[] | null {
+  if (typeof definition[role]?.list !== 'string') return null;
+  const file = files.find(({ section }) => section === role);
+  return file === undefined ? null : readList(file.path, `${role}.list`);
 }
 
 function readList(file: string, field: string): string[] {
