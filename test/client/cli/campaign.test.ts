@@ -212,6 +212,14 @@ describe('a campaign by the command line', () => {
     expect(await json('campaign', 'pause', 'MC1')).toMatchObject({ changed: 0, unconcerned: 6 });
   }, 120_000);
 
+  it('is extended to a total, once however often', async () => {
+    const extend = (total: string) => json('campaign', 'extend', 'MC1', '--total', total);
+    expect(await extend('60')).toMatchObject({ changed: 0, unchanged: 6 });
+    expect(await extend('70')).toMatchObject({ changed: 6, refused: 0 });
+    expect(await extend('70')).toMatchObject({ changed: 0, unchanged: 6 });
+    expect(rows(`select 1 from productions where events = 70`)).toHaveLength(6);
+  }, 60_000);
+
   it('that was interrupted is finished by submitting it again, then cancelled', async () => {
     const file = writeCampaign('MC2', 20);
     const first = spawnFabrica(['campaign', 'submit', file], { cwd: folder });
