@@ -18,13 +18,15 @@ import { nameProblems } from './temporal/names-check.js';
 export interface CampaignFile extends ParsedCampaign {
   /** For each production, in the same order. */
   readonly plans: readonly SandboxPlan[];
+  /** The file, and the lines of its fields. */
+  readonly where: Where;
   /** Sentences about what is allowed but probably not meant, each once. */
   readonly warnings: readonly string[];
 }
 
 /**
- * Reads a campaign file and looks at all that its productions name: sites, areas, payload files, each file once. Throws
- * `FABRICA_DEFINITION_UNREADABLE`, `FABRICA_CAMPAIGN_INVALID` or `FABRICA_PAYLOAD_MISSING` with every problem, its line and a production
+ * Reads a campaign file and looks at all that its productions name but what the catalog knows (see `campaignInputs`): sites, areas, payload
+ * files, each file once. Throws `FABRICA_DEFINITION_UNREADABLE`, `FABRICA_CAMPAIGN_INVALID` or `FABRICA_PAYLOAD_MISSING` with every problem, its line and a production
  * that has it.
  */
 export async function readCampaign(
@@ -39,7 +41,7 @@ export async function readCampaign(
   }
   refuse('FABRICA_CAMPAIGN_INVALID', names.list, where);
   const plans = await planAll(productions, path.dirname(path.resolve(file)), where);
-  return { name, productions, plans, warnings: warningsOf(productions) };
+  return { name, productions, plans, where, warnings: warningsOf(productions) };
 }
 
 async function planAll(

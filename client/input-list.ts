@@ -4,6 +4,7 @@ import { FabricaError } from '../domain/errors.js';
 import {
   firstProblems,
   LIST_BEGIN,
+  MOST_LIST_BYTES,
   MOST_LISTED_FILES,
   partOfList,
   type ListPlace,
@@ -12,26 +13,34 @@ import { INPUT_ROLES, type InputRole } from '../domain/input-definition.js';
 import { printable } from '../domain/problem.js';
 import { formatSize } from '../domain/quantity.js';
 import { readPlainFile } from '../worker/plain-file.js';
-import { MAX_PAYLOAD_BYTES, type SandboxPlan } from './sandbox.js';
+import type { SandboxPlan } from './sandbox.js';
 
 /** A part of a list that is looked at at once, bytes. */
 const PART = 1_000_000;
 
 /**
- * The LFNs of the lists that a definition names by paths, by role. Throws `FABRICA_INPUT_INVALID` for lists that name nothing, too much, what is no
- * LFN, or a file twice; with the lines.
+ * The LFNs of the lists that a definition names by paths, by role. Throws what `readInputList` throws.
  */
-export function readInputLists({
-  definition,
-  files,
-}: SandboxPlan): Partial<Record<InputRole, string[]>> {
+export function readInputLists(plan: SandboxPlan): Partial<Record<InputRole, string[]>> {
   const lists: Partial<Record<InputRole, string[]>> = {};
   for (const role of INPUT_ROLES) {
-    if (typeof definition[role]?.list !== 'string') continue;
-    const file = files.find(({ section }) => section === role);
-    if (file !== undefined) lists[role] = readList(file.path, `${role}.list`);
+    const list = readInputList(plan, role);
+    if (list !== null) lists[role] = list;
   }
   return lists;
+}
+
+/**
+ * The LFNs of the list that a definition names by its path for a role; null if there is none. Throws `FABRICA_INPUT_INVALID` for a list that names nothing, too much, what is no
+ * LFN, or a file twice; with the lines.
+ */
+export function readInputList(
+  { definition, files }: SandboxPlan,
+  role: InputRole,
+): string[] | null {
+  if (typeof definition[role]?.list !== 'string') return null;
+  const file = files.find(({ section }) => section === role);
+  return file === undefined ? null : readList(file.path, `${role}.list`);
 }
 
 function readList(file: string, field: string): string[] {
@@ -42,8 +51,8 @@ function readList(file: string, field: string): string[] {
       { file, field },
       { remedy: 'Write an LFN into each line; nothing has been uploaded.' },
     );
-  const bytes = readPlainFile(file, MAX_PAYLOAD_BYTES);
-  if (bytes === null) throw refuse(`has more than ${formatSize(MAX_PAYLOAD_BYTES)}.`);
+  const bytes = readPlainFile(file, MOST_LIST_BYTES);
+  if (bytes === null) throw refuse(`has more than ${formatSize(MOST_LIST_BYTES)}: divide it.`);
   if (bytes.subarray(0, 8000).includes(0)) throw refuse('is no text: it holds NUL.');
   const lines = new Map<string, number>();
   const problems: string[] = [];

@@ -6,6 +6,7 @@ import type { Definition } from '../domain/definition.js';
 import type { StoredPayload } from '../domain/payload.js';
 import { FabricaError } from '../domain/errors.js';
 import { type LfnScheme, physicalPath, sandboxLfn } from '../domain/lfn.js';
+import { MOST_LIST_BYTES } from '../domain/input-list.js';
 import { payloadName } from '../domain/definition-rules.js';
 import { fieldName, type Problem, printable, problemsError } from '../domain/problem.js';
 import { formatSize } from '../domain/quantity.js';
@@ -32,12 +33,21 @@ function entriesOf(
   return list === undefined ? [] : [list];
 }
 
-const wordOf = (section: SandboxSection): string =>
-  section === 'input' || section === 'overlay' ? 'list' : 'payload file';
+const isList = (section: SandboxSection): boolean => section === 'input' || section === 'overlay';
+
+const wordOf = (section: SandboxSection): string => (isList(section) ? 'list' : 'payload file');
 
 /** The field of an entry. */
 const fieldOf = (section: SandboxSection, index: number): (string | number)[] =>
-  section === 'input' || section === 'overlay' ? [section, 'list'] : [section, 'payload', index];
+  isList(section) ? [section, 'list'] : [section, 'payload', index];
+
+/** Bytes that a file may have: lists are no job's, so they may be larger. */
+const limitOf = (section: SandboxSection): number =>
+  isList(section) ? MOST_LIST_BYTES : MAX_PAYLOAD_BYTES;
+
+/** What to do with a file that is larger. */
+const remedyOf = (section: SandboxSection): string =>
+  isList(section) ? 'divide it among several productions' : 'put it on CVMFS or a storage';
 
 /** The definition with other entries for its files, where there is one for the section and the position in it. */
 export function replaceFiles(
@@ -81,7 +91,8 @@ export interface SandboxPlan {
 
 /**
  * Looks at every payload path of a definition (relative to `folder`) and measures the files.
- * Throws `FABRICA_PAYLOAD_MISSING`, naming all files, lines and fields that are missing, no plain readable files, or over 100 MB.
+ * Throws `FABRICA_PAYLOAD_MISSING`, naming all files, lines and fields that are missing, no plain readable files, or too large:
+ * over 100 MB, a list over 250 MB.
  */
 export async function planSandbox(definition: Definition, folder: string): Promise<SandboxPlan> {
   const { plan, problems } = await lookAtPayload(definition, folder, new Map());
@@ -89,7 +100,7 @@ export async function planSandbox(definition: Definition, folder: string): Promi
   throw problemsError('FABRICA_PAYLOAD_MISSING', problems, whereOf(definition));
 }
 
-/** Files that have been measured, by their paths; those that could not be, too. */
+/** Files that have been measured, by their paths and how large they may be; those that could not be, too. */
 export type MeasuredFiles = Map<string, Promise<Measures>>;
 type Measures = Pick<SandboxFile, 'size' | 'sha256' | 'adler32'>;
 
@@ -105,8 +116,10 @@ export async function lookAtPayload(
     for (const [index, entry] of entriesOf(definition, section).entries()) {
       if (typeof entry !== 'string') continue;
       const file = path.resolve(folder, entry);
-      const measures = measured.get(file) ?? measure(file);
-      measured.set(file, measures);
+      const limit = limitOf(section);
+      const known = `${limit} ${file}`;
+      const measures = measured.get(known) ?? measure(file, limit);
+      measured.set(known, measures);
       try {
         files.push({ section, index, path: file, name: payloadName(entry), ...(await measures) });
       } catch (error) {
@@ -114,7 +127,7 @@ export async function lookAtPayload(
         problems.push({
           path: fieldOf(section, index),
           text: `the ${wordOf(section)} ${printable(file, 300)} ${error.message}`,
-          remedy: error instanceof TooLarge ? 'put it on CVMFS or a storage' : 'correct the path',
+          remedy: error instanceof TooLarge ? remedyOf(section) : 'correct the path',
         });
       }
     }
@@ -122,18 +135,18 @@ export async function lookAtPayload(
   return { plan: { definition, files }, problems };
 }
 
-async function measure(file: string): Promise<Measures> {
+async function measure(file: string, limit: number): Promise<Measures> {
   const handle = await openPlainFile(file);
   try {
     const announced = (await handle.stat()).size;
-    if (announced > MAX_PAYLOAD_BYTES) throw new TooLarge(announced);
+    if (announced > limit) throw new TooLarge(announced, limit);
     const sha256 = createHash('sha256');
     const adler32 = new Adler32();
     let size = 0;
     for await (const chunk of bytesOf(handle)) {
       size += chunk.length;
       // A file may grow while it is read.
-      if (size > MAX_PAYLOAD_BYTES) throw new TooLarge(size);
+      if (size > limit) throw new TooLarge(size, limit);
       sha256.update(chunk);
       adler32.update(chunk);
     }
@@ -153,8 +166,8 @@ async function* bytesOf(handle: FileHandle): AsyncGenerator<Uint8Array> {
 }
 
 class TooLarge extends FileFault {
-  constructor(size: number) {
-    super(`has ${formatSize(size)}, over the limit of ${formatSize(MAX_PAYLOAD_BYTES)}`);
+  constructor(size: number, limit: number) {
+    super(`has ${formatSize(size)}, over the limit of ${formatSize(limit)}`);
   }
 }
 

@@ -10,6 +10,7 @@ export const SITE_OBSTRUCTIONS = [
   'rate',
   'full',
   'failures',
+  'limit',
   'share',
   'storage',
 ] as const;

@@ -9,6 +9,9 @@ import { quoted } from './problem.js';
 /** LFNs of one list at most. */
 export const MOST_LISTED_FILES = 1_000_000;
 
+/** Bytes of one list at most: a million lines of 250 bytes, where the default scheme makes LFNs of some 150. */
+export const MOST_LIST_BYTES = 250_000_000;
+
 /** A name of a list, and its line from 1. */
 export interface ListedFile {
   readonly line: number;

@@ -26,12 +26,26 @@ export interface ExplanationCase {
   readonly backoffSeconds: number | null;
   /** Until jobs that have failed go although too few others have joined them, s; null if they do not wait. */
   readonly companySeconds: number | null;
+  /** What has become of input files of the jobs that are next. */
+  readonly lost: LostInputs;
+  /** Jobs that go as soon as a site has room for them. */
+  readonly ready: number;
   /** Which limit of the production lets nothing go; empty if none does. */
   readonly throttled: string;
   /** Jobs that go when it is looked for room the next time, by site. */
   readonly next: readonly { readonly site: string; readonly jobs: number }[];
   readonly sites: readonly ExplainedSite[];
   readonly share: ExplainedShare | null;
+}
+
+/** Waiting jobs that can not read a file. */
+export interface LostInputs {
+  /** Jobs whose files are being made again. */
+  readonly remade: number;
+  /** Of these: jobs that are looked at again after a while, as if they were in a back-off. */
+  readonly remadeLater: number;
+  /** Jobs with a file of which no good copy is left. */
+  readonly gone: number;
 }
 
 /** Sites that a sentence names. */
@@ -112,6 +126,7 @@ function placement(known: ExplanationCase): string[] {
       : [
           `Jobs that have failed wait for others to go with, ${formatDuration(known.companySeconds)} more at most.`,
         ]),
+    ...withoutInputs(known.lost),
     ...(throttled === '' ? [] : [`A limit of its own is reached: ${throttled}.`]),
     ...(idle ? [] : [`With the next look go ${places(known.next)}.`]),
     ...(idle && counts.placeable > 0 ? noRoom(known) : []),
@@ -137,15 +152,30 @@ function running({ counts }: ExplanationCase): string[] {
     : [`${counted(counts.atSites, 'job')} at sites ${counts.atSites === 1 ? 'goes' : 'go'} on.`];
 }
 
-function backoff({ backoffSeconds, counts }: ExplanationCase): string[] {
-  if (counts.inBackoff === 0 || backoffSeconds === null) return [];
+function backoff({ backoffSeconds, counts, lost }: ExplanationCase): string[] {
+  const late = counts.inBackoff - lost.remadeLater;
+  if (late <= 0 || backoffSeconds === null) return [];
   const next = `the first may go in ${formatDuration(Math.max(0, backoffSeconds))}`;
-  const all = counts.placeable === 0;
+  const all = late === counts.waiting;
   const jobs = all
-    ? `Every waiting job (${grouped(counts.inBackoff)})`
-    : `${grouped(counts.inBackoff)} of ${counted(counts.waiting, 'waiting job')}`;
+    ? `Every waiting job (${grouped(late)})`
+    : `${grouped(late)} of ${counted(counts.waiting, 'waiting job')}`;
+  return [`${jobs} ${all || late === 1 ? 'is' : 'are'} in the back-off after a failure; ${next}.`];
+}
+
+function withoutInputs({ gone, remade }: LostInputs): string[] {
+  const next = (jobs: number): string => `${grouped(jobs)} of the jobs that are next`;
   return [
-    `${jobs} ${all || counts.inBackoff === 1 ? 'is' : 'are'} in the back-off after a failure; ${next}.`,
+    ...(remade === 0
+      ? []
+      : [
+          `${next(remade)} ${remade === 1 ? 'waits' : 'wait'} for input files that are being made again.`,
+        ]),
+    ...(gone === 0
+      ? []
+      : [
+          `${next(gone)} ${gone === 1 ? 'has' : 'have'} lost an input file: such jobs are parked with the next look, or read what has taken its place.`,
+        ]),
   ];
 }
 
@@ -155,11 +185,14 @@ const FEATURES: Readonly<Partial<Record<SiteObstruction, string>>> = {
   rate: 'at their limit of jobs per minute',
   share: 'where its share is used',
   failures: 'where many of its jobs fail',
+  limit: 'with room that its own limit leaves free',
   storage: 'without a storage that takes its outputs',
 };
 
-function noRoom({ sites }: ExplanationCase): string[] {
+function noRoom({ ready, sites }: ExplanationCase): string[] {
   const usable = sites.filter(({ obstruction }) => obstruction === null || obstruction in FEATURES);
+  // Sites have room, and the jobs wait for something else, which is told.
+  if (ready === 0 && usable.some(({ obstruction }) => obstruction === null)) return [];
   if (usable.length === 0) {
     const told = sites.slice(0, SITES_TOLD).map(({ site, why }) => `${site} (${why})`);
     return [`No site takes its jobs: ${listed(told, sites.length)}.`];

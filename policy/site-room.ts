@@ -1,8 +1,8 @@
 import type { PlacementCase, PlacementSite } from './placement-case.js';
 import { siteWeights } from './site-weight.js';
 
-/** Why a site gets nothing now: it may not, it has no room, or the production has had its part. */
-export type Obstruction = 'closed' | 'rate' | 'full' | 'failures' | 'share';
+/** Why a site gets nothing now: it may not, it has no room, or the production has had its part, or as much as it wants at all. */
+export type Obstruction = 'closed' | 'rate' | 'full' | 'failures' | 'limit' | 'share';
 
 export interface PassedOver {
   readonly site: string;
@@ -62,12 +62,17 @@ export function siteRooms(input: PlacementCase): SiteRooms {
   for (const site of input.sites) {
     const room = roomAt(site, { ...input, weight: weights.get(site.name) ?? 1, bundle });
     if (typeof room !== 'number') passedOver.push({ site: site.name, ...room });
+    else if (input.most <= 0) passedOver.push({ site: site.name, ...LIMIT_REACHED });
     else if (budget <= 0) passedOver.push({ site: site.name, ...SHARE_USED });
     else rooms.set(site.name, Math.min(room, LARGEST_BUNDLE, budget, site.takes));
   }
   return { rooms, budget, passedOver };
 }
 
+const LIMIT_REACHED = {
+  kind: 'limit',
+  why: 'a limit of the production itself is reached',
+} as const;
 const SHARE_USED = { kind: 'share', why: 'the share of the production is used' } as const;
 
 /** Jobs that a bundle has if all that start on the grid come in `BUNDLES_PER_SECOND`: one where jobs take hours. */

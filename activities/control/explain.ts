@@ -3,6 +3,8 @@ import { jobsInBackoff } from '../../catalog/back-off.js';
 import type { Db } from '../../catalog/catalog.js';
 import { unrecovered } from '../../catalog/epochs.js';
 import { eventsOf } from '../../catalog/events.js';
+import { lostInputs } from '../../catalog/job-inputs.js';
+import { placeableJobs } from '../../catalog/jobs.js';
 import { getProduction, revisionOf, type ProductionRow } from '../../catalog/productions.js';
 import { allStorages, effectiveState, type SiteRow } from '../../catalog/resources.js';
 import { productionsNamed } from '../../catalog/shares.js';
@@ -14,12 +16,13 @@ import type {
   Explanation,
   SiteObstruction,
 } from '../../domain/explanation.js';
-import { becauseOf } from '../../policy/explanation.js';
+import { becauseOf, type LostInputs } from '../../policy/explanation.js';
 import { placeJobs } from '../../policy/placement.js';
-import { siteRooms } from '../../policy/site-room.js';
+import { LARGEST_BUNDLE, siteRooms } from '../../policy/site-room.js';
 import { mayUse, type Exclusions } from './closed-sites.js';
 import type { ControlContext } from './context.js';
 import { destinationsAt, type OutputPlaces } from './destinations.js';
+import { readsFiles } from './orders.js';
 import type { GatheredCase, PlacementCases, Ready, Waiting } from './placement-case.js';
 
 /** Entries of the event log in which the last change of state is looked for. */
@@ -39,9 +42,13 @@ export function explaining(context: ControlContext, cases: PlacementCases) {
       const now = clock.now();
       const { definition } = await revisionOf(db, production);
       const blocks = (await blocksOf(db, production.id)).filter(isUnfinished);
-      const { block, ready, stage } = await nextToGo(db, production, blocks);
+      const { able, block, lost, ready, stage } = await nextToGo(
+        db,
+        { production, definition },
+        blocks,
+      );
       const waiting: Waiting = { production, definition, block, stage };
-      const gathered = await cases.gather(db, waiting, ready.why === '' ? ready.jobs : []);
+      const gathered = await cases.gather(db, waiting, able);
       const places = { ...waiting, storages: await allStorages(db), now };
       const excluded = await exclusionsAt(db, production, now);
       const sites = explainedSites(gathered, places, excluded);
@@ -49,7 +56,7 @@ export function explaining(context: ControlContext, cases: PlacementCases) {
       const share = await explainedShare(db, production, gathered, counts);
       const { bundles } = placeJobs(gathered.case);
       const takes = new Set(sites.flatMap((one) => (one.obstruction === null ? [one.site] : [])));
-      const goes = ready.why === '' && GOING.includes(production.state);
+      const goes = GOING.includes(production.state);
       const restored = await unrecovered(db);
       const because = becauseOf({
         name: production.name,
@@ -62,6 +69,8 @@ export function explaining(context: ControlContext, cases: PlacementCases) {
         counts,
         backoffSeconds: from === null ? null : (from - now) / 1000,
         companySeconds: ready.jobs.length > 0 && ready.why !== '' ? ready.wait / 1000 : null,
+        lost,
+        ready: able.length,
         throttled: gathered.throttled,
         next: goes
           ? bundles
@@ -76,26 +85,54 @@ export function explaining(context: ControlContext, cases: PlacementCases) {
     });
   }
 
-  /** The first block with jobs that may go now; if there is none, the first with jobs that wait, or any. */
+  /** The first block with jobs that can go now; if there is none, the first with jobs that wait, or any. */
   async function nextToGo(
     db: Db,
-    production: ProductionRow,
+    known: Pick<Waiting, 'definition' | 'production'>,
     blocks: readonly BlockRow[],
-  ): Promise<Pick<Waiting, 'block' | 'stage'> & { ready: Ready }> {
-    let first: Awaited<ReturnType<typeof nextToGo>> | null = null;
+  ): Promise<NextToGo> {
+    let first: NextToGo | null = null;
     for (const block of blocks) {
       const { jobs, merges } = countsOf(block);
       if (block.state === 'Held' || (jobs.Waiting ?? 0) + (merges.Waiting ?? 0) === 0) continue;
       const stage = (merges.Waiting ?? 0) > 0 ? 'merge' : 'events';
-      const found = {
-        block,
-        stage,
-        ready: await cases.ready(db, { block, production, stage }),
-      } as const;
-      if (found.ready.why === '') return found;
+      const waiting: Waiting = { ...known, block, stage };
+      const ready = await cases.ready(db, waiting);
+      const { lost, unable } = await withoutInputs(db, waiting);
+      const able = ready.why === '' ? ready.jobs.filter(({ number }) => !unable.has(number)) : [];
+      const found = { block, stage, ready, able, lost } as const;
+      if (able.length > 0) return found;
       first ??= found;
     }
-    return first ?? { block: blocks[0] ?? NO_BLOCK, stage: 'events', ready: NOTHING_READY };
+    const nothing = { ready: NOTHING_READY, able: [], lost: NOTHING_LOST };
+    return first ?? { block: blocks[0] ?? NO_BLOCK, stage: 'events', ...nothing };
+  }
+
+  /** Which of the jobs of a block that wait can not read a file, as `place` will find them. */
+  async function withoutInputs(
+    db: Db,
+    { block, definition, production, stage }: Waiting,
+  ): Promise<{ lost: LostInputs; unable: ReadonlySet<number> }> {
+    if (stage !== 'events' || !readsFiles(production, definition)) {
+      return { lost: NOTHING_LOST, unable: new Set() };
+    }
+    const key = { production: production.id, block: block.number };
+    const range = { now: Number.MAX_SAFE_INTEGER, limit: 4 * LARGEST_BUNDLE };
+    const jobs = await placeableJobs(db, key, stage, range);
+    const now = clock.now();
+    const due = new Set(jobs.filter((job) => job.not_before <= now).map(({ number }) => number));
+    const found = await lostInputs(
+      db,
+      production.id,
+      jobs.map(({ number }) => number),
+    );
+    const remade = found.filter((one) => one.remade);
+    const lost = {
+      remade: remade.length,
+      remadeLater: remade.filter(({ job }) => !due.has(job)).length,
+      gone: found.filter((one) => !one.remade && due.has(one.job)).length,
+    };
+    return { lost, unable: new Set(found.map(({ job }) => job)) };
   }
 
   /** Jobs and merges of blocks that are not finished; and when the first that is in its back-off may go, ms. */
@@ -178,16 +215,24 @@ export function explaining(context: ControlContext, cases: PlacementCases) {
           part: Number.isFinite(one.part) ? one.part : null,
           room: nowhere ? 0 : (rooms.get(one.name) ?? 0),
           obstruction,
-          why:
-            obstruction === 'banned'
-              ? banOf(row)
-              : (passed?.why ?? (nowhere ? 'no storage takes its outputs' : '')),
+          why: whyPassed(obstruction, row, gathered) ?? passed?.why ?? '',
           near: one.near,
           failing: one.failing,
           speed: one.speed,
         },
       ];
     });
+  }
+
+  /** What is known better here than by the placement; null if nothing is. */
+  function whyPassed(
+    obstruction: SiteObstruction | null,
+    site: SiteRow,
+    { throttled }: GatheredCase,
+  ): string | null {
+    if (obstruction === 'banned') return banOf(site);
+    if (obstruction === 'limit') return throttled;
+    return obstruction === 'storage' ? 'no storage takes its outputs' : null;
   }
 
   /** Which of the reasons of `whyClosed` it is. */
@@ -216,6 +261,14 @@ export function explaining(context: ControlContext, cases: PlacementCases) {
   return { explainPlacement };
 }
 
+/** A block whose jobs are next. */
+interface NextToGo extends Pick<Waiting, 'block' | 'stage'> {
+  readonly ready: Ready;
+  /** Jobs that are ready, and whose files are there. */
+  readonly able: Ready['jobs'];
+  readonly lost: LostInputs;
+}
+
 /** States in which jobs are placed. */
 const GOING: readonly string[] = ['Active', 'Scouting'];
 
@@ -225,6 +278,7 @@ function isUnfinished({ state }: BlockRow): boolean {
 }
 
 const NO_BLOCK = { number: -1, home_storage: '', counts: '{}', jobs: 0 };
+const NOTHING_LOST: LostInputs = { remade: 0, remadeLater: 0, gone: 0 };
 const NOTHING_READY: Ready = { jobs: [], why: '', wait: 0 };
 
 /** Who has brought it into its present state; empty if that is long ago. */

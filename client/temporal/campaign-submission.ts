@@ -4,6 +4,7 @@ import { registeredDefinition } from '../../catalog/views/registered-definition.
 import type { Definition } from '../../domain/definition.js';
 import { FabricaError } from '../../domain/errors.js';
 import type { CampaignFile } from '../campaign-file.js';
+import { campaignInputs } from '../campaign-inputs.js';
 import type { SandboxPlan } from '../sandbox.js';
 import { uploadPayloads } from './payload-upload.js';
 import { withSeveral, type OneOfSeveral } from './several.js';
@@ -69,7 +70,7 @@ function campaignConflict(conflicts: readonly FabricaError[], all: number): Fabr
 
 /**
  * Submits what is missing of a campaign: payload files are uploaded once, then each production is started and waited for, several at
- * once. What is registered already stays as it is, so that it may be called again at any time. Throws what `standings` and
+ * once. What is registered already stays as it is, so that it may be called again at any time. Throws what `standings`, `campaignInputs` and
  * `uploadPayloads` throw, before any production is started.
  */
 export async function submitCampaign(
@@ -80,6 +81,7 @@ export async function submitCampaign(
 ): Promise<OneOfSeveral<Submission>[]> {
   const { catalog, configuration, ends, tell } = options;
   const stands = await standings(file.plans, catalog);
+  await campaignInputs(file, stands, catalog);
   const wanted = file.plans.filter((_, i) => stands[i] !== 'same');
   const uploaded = await uploadPayloads(wanted, configuration, catalog.epoch);
   const ready = new Map<string, Definition>(uploaded.map((one) => [one.name, one]));

@@ -10,12 +10,14 @@ import {
   WorkflowUpdateRPCTimeoutOrCancelledError,
 } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
+import { commandCase } from '../../activities/control/command-effect.js';
 import type { Catalog } from '../../catalog/catalog.js';
 import { getProduction, type ProductionRow } from '../../catalog/productions.js';
 import type { CommandAnswer, PersonsCommand } from '../../domain/command.js';
 import { FabricaError } from '../../domain/errors.js';
 import { CONTROL_QUEUE, productionWorkflowId } from '../../domain/names.js';
 import { LIVE_PRODUCTION_STATES } from '../../domain/states/production.js';
+import { commandAllowed } from '../../policy/command-rules.js';
 import type { production } from '../../workflows/production.js';
 import { whatHinders } from './pending-failure.js';
 
@@ -34,7 +36,8 @@ export interface ProductionRequest {
 const SILENT = 1000;
 
 /**
- * Sends a request to a production as an update, and answers what came of it; `tell` is called once if that takes more than a second. Throws
+ * Sends a request to a production as an update, and answers what came of it; one that has ended and takes the request is started with it, and is
+ * asked nothing if it is as the request wants it. `tell` is called once if that takes more than a second. Throws
  * `FABRICA_COMMAND_REFUSED` with the reason. If nobody has answered after `patience` s (default: 20), the request is left as a signal
  * that is obeyed once somebody can, and the error is what keeps the control process from it, such as `FABRICA_CATALOG_LOCKED`, or
  * `FABRICA_WORKER_ABSENT`.
@@ -51,6 +54,8 @@ export async function requestOf(
 ): Promise<CommandAnswer> {
   const { catalog, client, patience = 20, tell } = deps;
   const row = await catalog.read((db) => getProduction(db, name));
+  const before = alreadySo(row, request);
+  if (before !== null) return before;
   const answered = new AbortController();
   const { signal } = answered;
   const told = sleep(SILENT, undefined, { signal }).then(
@@ -87,10 +92,32 @@ export async function requestOf(
   );
 }
 
-/** Requests that a production takes after its end as well: it is started again with them. */
+/** The answer of a production that has ended and is as the request wants it; null for all others. */
+function alreadySo(row: ProductionRow, { kind }: ProductionRequest): CommandAnswer | null {
+  const { name, priority, reason, state } = row;
+  if (!hasEnded(row) || commandAllowed(kind, commandCase(row)).allowed !== 'already') return null;
+  const message = `it is ${state} already`;
+  return {
+    ...{ production: name, command: kind, outcome: 'already', message },
+    ...{ from: state, state, priority, reason },
+  };
+}
+
+/** Nothing of it runs: its workflow has ended. */
+function hasEnded({ state }: ProductionRow): boolean {
+  return !LIVE_PRODUCTION_STATES.includes(state);
+}
+
+/** Requests with which any production is started, should it have ended meanwhile. */
 const REENTERING: readonly PersonsCommand[] = [
   ...(['clean', 'reprocess', 'rescout', 'extend', 'comment'] as const),
 ];
+
+/** Whether the request starts the workflow where it does not run: also what an ended production takes. */
+function startsIt(row: ProductionRow, kind: PersonsCommand): boolean {
+  if (REENTERING.includes(kind)) return true;
+  return hasEnded(row) && commandAllowed(kind, commandCase(row)).allowed === 'yes';
+}
 
 /** The argument of the signal or the update. */
 function argumentOf({ select = {}, value, who, why }: ProductionRequest): Record<string, unknown> {
@@ -99,13 +126,14 @@ function argumentOf({ select = {}, value, who, why }: ProductionRequest): Record
 
 function update(
   client: Client,
-  { name }: ProductionRow,
+  row: ProductionRow,
   request: ProductionRequest,
   updateId: string,
 ): Promise<CommandAnswer> {
+  const { name } = row;
   const { kind } = request;
   const args: [unknown] = [argumentOf(request)];
-  if (!REENTERING.includes(kind)) {
+  if (!startsIt(row, kind)) {
     const handle = client.workflow.getHandle(productionWorkflowId(name));
     return handle.executeUpdate<CommandAnswer, [unknown]>(kind, { updateId, args });
   }
@@ -127,7 +155,7 @@ async function signalOf(
   const argument = { ...argumentOf(request), id };
   const { kind } = request;
   try {
-    if (REENTERING.includes(kind)) {
+    if (startsIt(row, kind)) {
       await client.workflow.signalWithStart<typeof production, [unknown]>('production', {
         ...startOptions(row.name, request),
         ...{ signal: kind, signalArgs: [argument] },
@@ -151,11 +179,8 @@ function startOptions(name: string, { who }: ProductionRequest) {
   };
 }
 
-function understood(
-  error: unknown,
-  { name, state }: ProductionRow,
-  { kind }: ProductionRequest,
-): unknown {
+function understood(error: unknown, row: ProductionRow, { kind }: ProductionRequest): unknown {
+  const { name, state } = row;
   if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure) {
     return new FabricaError(
       'FABRICA_COMMAND_REFUSED',
@@ -165,7 +190,7 @@ function understood(
     );
   }
   if (!(error instanceof WorkflowNotFoundError)) return error;
-  const live = LIVE_PRODUCTION_STATES.includes(state);
+  const live = !hasEnded(row);
   return new FabricaError(
     'FABRICA_COMMAND_REFUSED',
     live

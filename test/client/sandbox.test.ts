@@ -11,11 +11,14 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { readInputLists } from '../../client/input-list.js';
 import { MAX_PAYLOAD_BYTES, planSandbox, uploadSandbox } from '../../client/sandbox.js';
 import { adler32 } from '../../domain/adler32.js';
 import type { Definition } from '../../domain/definition.js';
 import { FabricaError } from '../../domain/errors.js';
-import { BELLE2_LFN_SCHEME, physicalPath } from '../../domain/lfn.js';
+import { inputSchema } from '../../domain/input-definition.js';
+import { MOST_LIST_BYTES, MOST_LISTED_FILES } from '../../domain/input-list.js';
+import { BELLE2_LFN_SCHEME, lfnsOf, outputNaming, physicalPath } from '../../domain/lfn.js';
 import { parseDefinition } from '../../domain/parse.js';
 import { DirectoryStorage } from '../../grid/storage/directory.js';
 import { temporaryFolder } from '../worker/temporary-folder.js';
@@ -110,6 +113,43 @@ describe('planSandbox', () => {
     truncateSync(path.join(folder, 'big'), MAX_PAYLOAD_BYTES * 100);
     const { message } = await refusal(planSandbox(definition(['big']), folder));
     expect(message).toContain('has 10 GB, over the limit of 100 MB; put it on CVMFS');
+  });
+});
+
+describe('a list of input files', () => {
+  const reading = (list: string): Definition => ({
+    ...definition([]),
+    input: inputSchema.parse({ list }),
+  });
+
+  it('names a million files of the default scheme', async () => {
+    const folder = temporaryFolder();
+    const output = { production: 1, level: 'mdst', fileName: 'out.root', merged: true };
+    const lfnOf = lfnsOf(
+      outputNaming(
+        BELLE2_LFN_SCHEME,
+        {
+          ...{ campaign: 'MC16ri_a', release: 'release-08-00-00', globalTag: 'mc_2026_08_prompt' },
+          ...{ experiment: 1003, run: 0, beamEnergy: '4S', eventType: 'mixed' },
+        },
+        output,
+      ),
+    );
+    const lines = Array.from(
+      { length: MOST_LISTED_FILES },
+      (_, i) => `${lfnOf({ index: i + 1, job: i + 1, attempt: 1 })}\n`,
+    );
+    writeFileSync(path.join(folder, 'files.txt'), lines.join(''));
+    const plan = await planSandbox(reading('files.txt'), folder);
+    expect(plan.files[0]?.size).toBeGreaterThan(MAX_PAYLOAD_BYTES);
+    expect(readInputLists(plan).input).toHaveLength(MOST_LISTED_FILES);
+  }, 60_000);
+
+  it('over 250 MB is refused by its size', async () => {
+    const folder = folderWith({ list: '' });
+    truncateSync(path.join(folder, 'list'), MOST_LIST_BYTES + 1);
+    const { message } = await refusal(planSandbox(reading('list'), folder));
+    expect(message).toMatch(/the list .* has 250 MB, over the limit of 250 MB; divide it among/);
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { secondsLeft } from '../../policy/expected-end.js';
+import { expectedEnd, secondsLeft } from '../../policy/expected-end.js';
 
 describe('the expected end', () => {
   const work = { eventsLeft: 1000, eventsMade: 500, attemptsDone: 60, lately: 30, seconds: 600 };
@@ -17,5 +17,13 @@ describe('the expected end', () => {
     { attemptsDone: 0 },
   ])('is not known with %o', (change) => {
     expect(secondsLeft({ ...work, ...change })).toBeNull();
+    expect(expectedEnd({ ...work, ...change }, 0)).toBeNull();
+  });
+
+  it('is a time from now on, and none where no date is so late', () => {
+    expect(expectedEnd(work, 1000)).toBe(2_401_000);
+    const eternal = { ...work, eventsLeft: 1e15, seconds: 1e6 };
+    expect(secondsLeft(eternal)).toBeGreaterThan(8.64e12);
+    expect(expectedEnd(eternal, 1000)).toBeNull();
   });
 });

@@ -33,6 +33,8 @@ const told = (more: Partial<ExplanationCase> = {}): string[] =>
     counts: { waiting: 100, placeable: 100, inBackoff: 0, atSites: 0, parked: 0 },
     backoffSeconds: null,
     companySeconds: null,
+    lost: { remade: 0, remadeLater: 0, gone: 0 },
+    ready: 100,
     throttled: '',
     next: [],
     sites: [full('KMI'), full('PNNL')],
@@ -83,9 +85,32 @@ describe('why so little of a production runs', () => {
     expect(told({ companySeconds: 7 })[0]).toContain('7 s more at most');
   });
 
+  it('is not that jobs avoid sites with room, while they wait for company', () => {
+    const sites = [site('KMI', { room: 3 }), full('PNNL')];
+    expect(told({ sites: [site('KMI', { room: 3 })] })[0]).toContain('avoid them');
+    expect(told({ sites, ready: 0, companySeconds: 7 })).toEqual([
+      'Jobs that have failed wait for others to go with, 7 s more at most.',
+    ]);
+  });
+
+  it('is input that is made again, which is no back-off', () => {
+    const lost = { remade: 3, remadeLater: 2, gone: 0 };
+    const late = { ...counts, waiting: 3, placeable: 1, inBackoff: 2 };
+    const sites = [site('KMI', { room: 3 })];
+    expect(told({ lost, sites, ready: 0, counts: late, backoffSeconds: 20 })).toEqual([
+      '3 of the jobs that are next wait for input files that are being made again.',
+    ]);
+    expect(told({ lost: { ...lost, remade: 0, gone: 1 } })[0]).toMatch(
+      /^1 of .* has lost an input/,
+    );
+  });
+
   it('is a limit of its own', () => {
     expect(told({ throttled: 'throttle.maxRunningJobs: 3 jobs are at sites' })[0]).toBe(
       'A limit of its own is reached: throttle.maxRunningJobs: 3 jobs are at sites.',
+    );
+    expect(told({ sites: [site('KMI', { obstruction: 'limit', why: 'throttle' })] })[0]).toBe(
+      'Of 1 site that it may use none takes more of it now: 1 with room that its own limit leaves free.',
     );
   });
 

@@ -153,6 +153,9 @@ describe('placeJobs', () => {
       expect(sent.passedOver).toEqual([
         { site: 'PNNL', kind: 'rate', why: 'its limit of jobs per minute is reached' },
       ]);
+      const none = placeJobs(given({ jobs, sites, urgent, most: 0 }));
+      expect(none.bundles).toEqual([]);
+      expect(none.passedOver.map(({ kind }) => kind)).toEqual(['limit', 'rate', 'limit']);
     }
   });
 

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { requestOf } from '../../client/temporal/request.js';
+import type { PersonsCommand } from '../../domain/command.js';
 import { smallProduction, startSystem, type TestSystem } from './running-system.js';
 
 let fabrica: TestSystem;
@@ -63,4 +64,21 @@ test('a rejected production is scouted again as it was, once what was to blame i
   expect(await handle.result()).toMatchObject({ state: 'Completed' });
   await fabrica.audit('retried', 100);
   await expect(requestOf('retried', request, deps)).rejects.toThrow('only Rejected productions');
+});
+
+test('productions that have ended take what their states allow, and what is so already is no error', async () => {
+  const { catalog, client } = fabrica;
+  const ask = (name: string, kind: PersonsCommand, value?: number) => {
+    const request = { kind, who: 'me@here', why: '', ...(value === undefined ? {} : { value }) };
+    return requestOf(name, request, { catalog, client, tell: () => undefined });
+  };
+  const broken = smallProduction('broken', { behaviour: 'process.exit(9);' });
+  expect(await (await fabrica.start(broken)).result()).toMatchObject({ state: 'Rejected' });
+  expect(await ask('broken', 'reprioritize', 9)).toMatchObject({ outcome: 'done', priority: 9 });
+  expect(await ask('broken', 'cancel')).toMatchObject({ outcome: 'done', from: 'Rejected' });
+  const handle = client.workflow.getHandle('production/broken');
+  expect(await handle.result()).toMatchObject({ state: 'Cancelled' });
+  expect(await ask('broken', 'cancel')).toMatchObject({ outcome: 'already', state: 'Cancelled' });
+  expect(await ask('retried', 'finish')).toMatchObject({ outcome: 'already', state: 'Completed' });
+  await expect(ask('retried', 'pause')).rejects.toThrow('it has ended and takes no pause');
 });

@@ -5,12 +5,16 @@ import type { CampaignAnswer } from '../../temporal/campaign-request.js';
 import type { ProductionRequest } from '../../temporal/request.js';
 import { confirmed } from '../confirmation.js';
 import { EXIT, exitCodeOf, type ExitCode } from '../exit-code.js';
+import {
+  addExtensionOptions,
+  extensionSelected,
+  type ExtensionOptions,
+} from '../extension-options.js';
 import { examples, textArgument, wholeNumber, type Invocation } from '../invocation.js';
 import { campaignOf } from '../known-names.js';
 import { outcomesOf, requestPage } from '../pages/campaign-answers.js';
 import { controlAbsent } from '../pages/obstacles.js';
 import type { Session } from '../session.js';
-import { MOST_EVENTS } from '../../../domain/command-check.js';
 import { counted } from '../text.js';
 
 /** What may be asked of all productions of a campaign. */
@@ -23,8 +27,8 @@ interface CampaignRequest {
   readonly states: readonly ProductionState[];
   /** A second argument, which becomes the request's value: its name, what it is, and how it is read. */
   readonly value?: readonly [name: string, description: string, read: (text: string) => number];
-  /** The field of the request that the value is, where it is none by itself. */
-  readonly field?: 'events';
+  /** It takes the options of an extension. */
+  readonly extends?: true;
   /** What is lost: a person is asked first. */
   readonly loses?: string;
 }
@@ -65,8 +69,7 @@ const REQUESTS: readonly CampaignRequest[] = [
     description: 'make more events in each of its productions',
     states: [...GOING, 'Completing', 'Completed'],
     why: 'more statistics',
-    value: ['<events>', 'so many more in each', wholeNumber(1, MOST_EVENTS)],
-    field: 'events',
+    extends: true,
   },
   {
     kind: 'finish',
@@ -96,7 +99,7 @@ const REQUESTS: readonly CampaignRequest[] = [
   },
 ];
 
-interface Options {
+interface Options extends ExtensionOptions {
   readonly why?: string;
   readonly yes?: boolean;
 }
@@ -104,37 +107,46 @@ interface Options {
 /** `fabrica campaign pause|resume|...`: the same request to every production. */
 export function addCampaignRequests(campaign: Command, invocation: Invocation): void {
   for (const request of REQUESTS) {
-    const { field, kind, loses, value, why } = request;
+    const { kind, loses, value, why } = request;
     const command = campaign
       .command(kind)
       .description(request.description)
       .argument('<name>', 'name of the campaign');
     if (value !== undefined) command.argument(...value);
+    if (request.extends === true) addExtensionOptions(command, ' in each');
     if (loses !== undefined) command.option('--yes', 'do not ask');
     command
       .option('--why <text>', 'for the event logs')
       .addHelpText(
         'after',
-        examples(
-          `fabrica campaign ${kind} MC16${value === undefined ? '' : field === undefined ? ' 8' : ' 100000'} --why '${why}'`,
-        ),
+        examples(`fabrica campaign ${kind} MC16${exampleOf(request)} --why '${why}'`),
       )
       .action(
         invocation.action<Options>(async (session, options, args) =>
-          ask(session, textArgument(args, 0), request, options, Number(args[1])),
+          ask(session, textArgument(args, 0), request, options, args[1]),
         ),
       );
   }
+}
+
+/** What stands behind the name in the example of its help. */
+function exampleOf({ extends: extension, value }: CampaignRequest): string {
+  if (extension === true) return ' --total 100000';
+  return value === undefined ? '' : ' 8';
 }
 
 async function ask(
   session: Session,
   name: string,
   request: CampaignRequest,
-  { why = '', yes = false }: Options,
-  given: number,
+  { why = '', yes = false, ...extension }: Options,
+  given: unknown,
 ): Promise<ExitCode> {
-  const { kind, loses, states } = request;
+  const { kind, loses, states, value } = request;
+  const said = {
+    ...(value === undefined ? {} : { value: Number(given) }),
+    ...(request.extends === true ? extensionSelected(extension) : {}),
+  };
   // An unknown name is told without Temporal.
   const { productions } = await campaignOf(session, name);
   if (loses !== undefined) {
@@ -146,30 +158,17 @@ async function ask(
   if (nobody !== null) throw controlAbsent(nobody, 'nothing has been asked');
   const { who } = session.terminal;
   const { requestOfCampaign } = await import('../../temporal/campaign-request.js');
-  const answer = await requestOfCampaign(
-    name,
-    { kind, who, why, ...valueOf(given, request) },
-    states,
-    {
-      ...{ client: temporal.client, catalog: await session.catalog() },
-      tell: (message) => session.remark(message),
-      ends: (error) => isOver(error, temporal),
-    },
-  );
+  const answer = await requestOfCampaign(name, { kind, who, why, ...said }, states, {
+    ...{ client: temporal.client, catalog: await session.catalog() },
+    tell: (message) => session.remark(message),
+    ends: (error) => isOver(error, temporal),
+  });
   const outcomes = outcomesOf(answer);
   session.answer(
     { campaign: name, request: kind, ...outcomes.counts, productions: outcomes.productions },
     requestPage(kind, name, outcomes, session),
   );
   return exitOf(answer);
-}
-
-function valueOf(
-  given: number,
-  { field, value }: CampaignRequest,
-): Pick<ProductionRequest, 'select' | 'value'> {
-  if (value === undefined) return {};
-  return field === undefined ? { value: given } : { select: { [field]: given } };
 }
 
 /** 0 only if every production that it concerns is as it was asked to be. */

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { Catalog } from '../../../catalog/catalog.js';
 import { FabricaError } from '../../../domain/errors.js';
 import { readCampaign, type CampaignFile } from '../../campaign-file.js';
+import { readsFiles } from '../../input-list.js';
 import { isOver, whyNoControl } from '../../temporal/control-presence.js';
 import { EXIT, exitCodeOf, type ExitCode } from '../exit-code.js';
 import { examples, limitOption, textArgument, type Invocation } from '../invocation.js';
@@ -43,11 +44,14 @@ export function addCampaignSubmit(campaign: Command, invocation: Invocation): vo
     );
 }
 
-/** What it would become. A catalog need not be there yet. */
+/** What it would become. A catalog need not be there yet, unless files are read. */
 async function look(session: Session, file: CampaignFile, limit: number): Promise<ExitCode> {
   const { standings } = await import('../../temporal/campaign-submission.js');
+  const { campaignInputs } = await import('../../campaign-inputs.js');
+  const reading = file.plans.some(({ definition }) => readsFiles(definition));
   const catalog = await session.catalog().catch((error: unknown) => {
-    if (error instanceof FabricaError && error.code === 'FABRICA_CATALOG_MISSING') return null;
+    const absent = error instanceof FabricaError && error.code === 'FABRICA_CATALOG_MISSING';
+    if (absent && !reading) return null;
     throw error;
   });
   if (catalog !== null) await tellOthers(session, file, catalog);
@@ -55,7 +59,8 @@ async function look(session: Session, file: CampaignFile, limit: number): Promis
     catalog === null
       ? file.plans.map(() => 'missing' as const)
       : await standings(file.plans, catalog);
-  const run = campaignDryRun(file, stands, session.configuration);
+  const read = catalog === null ? [] : await campaignInputs(file, stands, catalog);
+  const run = campaignDryRun(file, stands, read, session.configuration);
   session.answer(run, campaignDryRunPage(run, limit, session));
   return EXIT.ok;
 }

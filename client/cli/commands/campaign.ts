@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { listCampaigns } from '../../../catalog/views/campaign-list.js';
-import { secondsLeft } from '../../../policy/expected-end.js';
+import { expectedEnd } from '../../../policy/expected-end.js';
 import { EXIT } from '../exit-code.js';
 import { examples, limitOption, textArgument, type Invocation } from '../invocation.js';
 import { campaignOf } from '../known-names.js';
@@ -52,8 +52,7 @@ function addCampaignShow(campaign: Command, invocation: Invocation): void {
     .action(
       invocation.action<{ limit: number }>(async (session, { limit }, args) => {
         const view = await campaignOf(session, textArgument(args, 0), limit);
-        const left = secondsLeft(view.pace);
-        const expectedEndAt = left === null ? null : Math.round(session.now + 1000 * left);
+        const expectedEndAt = expectedEnd(view.pace, session.now);
         session.answer({ ...view, expectedEndAt }, campaignPage(view, expectedEndAt, session));
         return EXIT.ok;
       }),

@@ -1,12 +1,17 @@
 import { InvalidArgumentError, type Command } from 'commander';
-import { LONGEST_COMMENT, MOST_EVENTS } from '../../../domain/command-check.js';
+import { LONGEST_COMMENT } from '../../../domain/command-check.js';
 import { parseDocument } from '../../../domain/document.js';
 import { FabricaError, messageOf } from '../../../domain/errors.js';
 import { readDefinition } from '../../definition-file.js';
 import { planSandbox } from '../../sandbox.js';
 import { withRegisteredFiles } from '../../temporal/sandbox-references.js';
 import { revisionOf } from '../../../catalog/productions.js';
-import { examples, textArgument, wholeNumber, type Invocation } from '../invocation.js';
+import {
+  addExtensionOptions,
+  extensionSelected,
+  type ExtensionOptions,
+} from '../extension-options.js';
+import { examples, textArgument, type Invocation } from '../invocation.js';
 import type { Session } from '../session.js';
 import { ask } from './requests.js';
 import { shownPath } from './submit.js';
@@ -17,23 +22,20 @@ interface Words {
 
 /** `fabrica extend|amend|comment`: what a person may change in a production that runs. */
 export function addChanges(program: Command, invocation: Invocation): void {
-  program
+  const extend = program
     .command('extend')
     .description('make more events, in further blocks')
-    .argument('<name>', 'name of the production')
-    .option('--events <n>', 'so many more', wholeNumber(1, MOST_EVENTS))
-    .option('--total <n>', 'so many in all', wholeNumber(1, MOST_EVENTS))
+    .argument('<name>', 'name of the production');
+  addExtensionOptions(extend)
     .option('--why <text>', 'for the event log')
     .addHelpText('after', examples("fabrica extend mumu --events 100000 --why 'more statistics'"))
     .action(
-      invocation.action<Words & { events?: number; total?: number }>(
-        async (session, { events, total, why = '' }, args) => {
-          if ((events === undefined) === (total === undefined)) {
-            throw commandLine('extend takes either --events (so many more) or --total (in all)');
-          }
-          const select = events === undefined ? { total } : { events };
-          return ask(session, textArgument(args, 0), { kind: 'extend', why, select });
-        },
+      invocation.action<Words & ExtensionOptions>(
+        async (session, { why = '', ...extension }, args) =>
+          ask(session, textArgument(args, 0), {
+            ...{ kind: 'extend', why },
+            ...extensionSelected(extension),
+          }),
       ),
     );
   program
@@ -94,6 +96,9 @@ async function amendedBy(session: Session, name: string, file: string): Promise<
   return withRegisteredFiles(plan, definition);
 }
 
+/** As YAML writes nothing: it gives a field its default. */
+const NULL = /^\s*(null|~)\s*$/;
+
 function fieldAndValue(
   text: string,
   before: Readonly<Record<string, unknown>>,
@@ -102,6 +107,8 @@ function fieldAndValue(
   if (field === undefined || value === undefined) {
     throw new InvalidArgumentError('It must be FIELD=VALUE, such as tolerance=0.02.');
   }
+  // A document that is nothing but null counts as an empty file.
+  if (NULL.test(value)) return { ...before, [field]: null };
   try {
     return { ...before, [field]: parseDocument(value, field).value };
   } catch (error) {

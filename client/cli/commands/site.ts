@@ -78,7 +78,7 @@ async function override(
   const [after] = (await sitesOf(session)).filter((one) => one.site === name);
   if (change.state === null) {
     const text = `Nobody's word is on ${name} any more; it is ${after?.state ?? 'unknown'}.`;
-    session.answer({ site: after ?? null }, text);
+    session.answer({ site: after ?? null, withdrawn: 0, silent: false }, text);
     return EXIT.ok;
   }
   const { withdrawFromSite } = await import('../../temporal/site-withdrawal-run.js');

@@ -6,7 +6,7 @@ import type { Cell } from '../table.js';
 import { counted, countsText } from '../text.js';
 import type { PageLook } from './production-page.js';
 
-/** `unanswered`: it is sent, and carried out later. `unasked`: an error before it kept the rest from being asked. `unconcerned`: it has ended, or is in a state that the request is not for. */
+/** `unanswered`: the error tells why nobody has answered; if it was sent, it is carried out later. `unasked`: an error before it kept the rest from being asked. `unconcerned`: it has ended, or is in a state that the request is not for. */
 type Outcome = 'changed' | 'unchanged' | 'refused' | 'unanswered' | 'unasked' | 'unconcerned';
 
 /** What a request to a campaign has come to in one production. */
@@ -60,7 +60,7 @@ export function outcomesOf({ asked, others }: CampaignAnswer): CampaignOutcomes 
 
 function outcomeOf(error: FabricaError | null): Outcome {
   if (error === null) return 'unasked';
-  return error.code === 'FABRICA_WORKER_ABSENT' ? 'unanswered' : 'refused';
+  return error.code === 'FABRICA_COMMAND_REFUSED' ? 'refused' : 'unanswered';
 }
 
 /** An error as JSON has it everywhere. */

@@ -1,6 +1,7 @@
 import type { Configuration } from '../../../domain/configuration.js';
 import { formatSize } from '../../../domain/quantity.js';
 import type { CampaignFile } from '../../campaign-file.js';
+import type { FilesRead } from '../../campaign-inputs.js';
 import type { Standing } from '../../temporal/campaign-submission.js';
 import { facts, type Cell } from '../table.js';
 import { counted, countsText, grouped } from '../text.js';
@@ -31,17 +32,21 @@ export interface CampaignDryRun {
   readonly warnings: readonly string[];
 }
 
-/** A dry run of each production, by the same rules that it will follow. */
+/** A dry run of each production, by the same rules that it will follow; `read` is what each reads. */
 export function campaignDryRun(
-  { name, plans, warnings }: CampaignFile,
+  { name, plans, warnings }: Pick<CampaignFile, 'name' | 'plans' | 'warnings'>,
   standings: readonly Standing[],
+  read: readonly (readonly FilesRead[])[],
   configuration: Configuration,
 ): CampaignDryRun {
   const files = new Map(
     plans.flatMap((plan) => plan.files).map((file) => [`${file.sha256} ${file.name}`, file.size]),
   );
   const productions = plans.map(({ definition }, i) => {
-    const run = dryRun(definition, configuration, { guess: {}, files: [], warnings: [] });
+    const run = dryRun(definition, configuration, {
+      ...{ guess: {}, files: [], warnings: [] },
+      read: { sets: read[i] ?? [], storages: [] },
+    });
     const { blocks, events, fabricationJobs, production, scoutJobs } = run;
     const standing = standings[i] ?? 'missing';
     const { priority } = definition;

@@ -1,6 +1,7 @@
 import type { CampaignSummary } from '../../../catalog/views/campaign-summary.js';
 import type { CampaignView } from '../../../catalog/views/campaign-view.js';
 import { formatDuration, formatSize } from '../../../domain/quantity.js';
+import { secondsLeft } from '../../../policy/expected-end.js';
 import { stateStyle } from '../style.js';
 import { facts, type Cell } from '../table.js';
 import { counted, countsText, grouped, percent, timeText } from '../text.js';
@@ -74,6 +75,7 @@ function endText({ pace, states }: CampaignView, expectedEndAt: number | null): 
   const going = (states.New ?? 0) + (states.Scouting ?? 0) + (states.Active ?? 0);
   if (going + (states.Completing ?? 0) === 0) return 'no production goes on';
   if (pace.eventsLeft === 0) return 'soon: all events are made; they are merged and distributed';
+  if (secondsLeft(pace) !== null) return 'later than any date, if it goes on as lately';
   return 'not known yet: too few jobs have ended lately';
 }
 

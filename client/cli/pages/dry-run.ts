@@ -51,7 +51,7 @@ export interface DryRun {
 
 /** What a definition reads, by the catalog. */
 export interface FilesLookedUp {
-  readonly sets: readonly ReadFiles[];
+  readonly sets: readonly Pick<ReadFiles, 'role' | 'totals'>[];
   readonly storages: readonly { readonly storage: string; readonly files: number }[];
 }
 

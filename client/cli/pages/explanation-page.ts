@@ -1,7 +1,7 @@
 import type { ExplainedShare, ExplainedSite, Explanation } from '../../../domain/explanation.js';
 import { stateStyle } from '../style.js';
 import { facts, type Cell } from '../table.js';
-import { counted, grouped } from '../text.js';
+import { counted, grouped, safe } from '../text.js';
 import type { PageLook } from './production-page.js';
 
 /** Sites that a person is shown; the others are counted. */
@@ -12,7 +12,7 @@ export function explanationPage(explanation: Explanation, look: PageLook): strin
   const { because, sites } = explanation;
   return [
     head(explanation, look),
-    because.map((sentence) => `- ${sentence}`).join('\n'),
+    because.map((sentence) => `- ${safe(sentence)}`).join('\n'),
     siteTable(sites, look),
   ]
     .filter((part) => part !== '')

@@ -64,6 +64,11 @@ export function liveLine(view: LiveView): string {
   return parts.join('; ');
 }
 
+/** How a production has ended, on one line. */
+export function endLine({ reason, state }: ProductionProgress): string {
+  return reason === '' ? state : `${state}: ${safe(reason)}`;
+}
+
 /** One entry of the log on one line. */
 export function eventText({ at, block, what, who, why }: EventLine): string {
   const where = block === null ? '' : ` (block ${block})`;

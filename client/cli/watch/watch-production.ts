@@ -4,7 +4,7 @@ import type { ProductionProgress } from '../../../domain/progress.js';
 import { listenForStop } from '../../../worker/stop-signals.js';
 import { EXIT, type ExitCode } from '../exit-code.js';
 import type { Session } from '../session.js';
-import { eventText, liveLine, liveLines } from './live-view.js';
+import { endLine, eventText, liveLine, liveLines } from './live-view.js';
 import { Presence } from './presence.js';
 import { ProductionWatch, type Look } from './production-watch.js';
 
@@ -21,9 +21,8 @@ export async function watchProduction(session: Session, name: string): Promise<E
   session.defer(async () => signals.release());
   const last = await followProduction(session, name, signals.stop);
   if (last === null) return EXIT.interrupted;
-  const { reason, state } = last;
-  session.answer(last, reason === '' ? state : `${state}: ${reason}`);
-  return state === 'Completed' ? EXIT.ok : EXIT.negative;
+  session.answer(last, endLine(last));
+  return last.state === 'Completed' ? EXIT.ok : EXIT.negative;
 }
 
 /** The display alone; returns the last progress, or null if the signal ended it before the production did. */

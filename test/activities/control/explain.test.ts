@@ -70,13 +70,65 @@ describe('the explanation of a production', () => {
   it('tells its own limits and its back-off', async () => {
     const { ref, block } = await running({ throttle: { maxRunningJobs: 3 } });
     const { bundles } = await room.place(ref, block);
-    expect((await explain(ref)).because[0]).toContain('throttle.maxRunningJobs: 3 jobs');
+    const limited = await explain(ref);
+    expect(limited.because[0]).toContain('throttle.maxRunningJobs: 3 jobs');
+    expect(limited.because.join()).not.toContain('share is used');
+    const free = limited.sites.filter(({ obstruction }) => obstruction !== 'full');
+    expect(free.map(({ obstruction, why }) => [obstruction, why])).toEqual([
+      ['limit', 'throttle.maxRunningJobs: 3 jobs are at sites'],
+      ['limit', 'throttle.maxRunningJobs: 3 jobs are at sites'],
+    ]);
     const [order] = bundles;
     if (order === undefined) throw new Error('nothing was placed');
     await room.settle(order, room.report(order, failing()));
     const told = await explain(ref);
     expect(told.counts.inBackoff).toBe(room.report(order).length);
     expect(told.because.join()).toMatch(/in the back-off after a failure; the first may go in 1m/);
+  });
+
+  it('tells that failed jobs wait for company, and nothing else of sites that have room', async () => {
+    const { ref, block } = await running();
+    const { bundles } = await room.place(ref, block);
+    const [order] = bundles;
+    if (order === undefined) throw new Error('nothing was placed');
+    await room.settle(order, room.report(order, failing()));
+    // One failed job is left, whose back-off is over.
+    await room.change(
+      `update jobs set state = 'Submitted' where state = 'Waiting' and number not in
+       (select job from attempts where state = 'Failed' order by job limit 1)`,
+    );
+    await room.change(`update jobs set not_before = ${room.clock.now()} where state = 'Waiting'`);
+    const { because } = await explain(ref);
+    expect(because.join()).toContain('Jobs that have failed wait for others to go with');
+    expect(because.join()).not.toContain('avoid them');
+  });
+
+  it('tells that input files are being made again, before and after the next look', async () => {
+    const made = await room.register(definition());
+    await room.complete(made);
+    await room.change(`update productions set state = 'Completed' where name = 'mumu'`);
+    const { events, ...skim } = definition({
+      ...{ name: 'skim', merge: null, scouts: { jobs: 0 } },
+      input: { dataset: { production: 'mumu' }, grouping: { maxFiles: 1 } },
+      fabrication: { command: ['./skim', '{output}', '{inputs}'], eventsPerJob: 'auto' },
+    });
+    expect(events).toBe(60);
+    const ref = await room.register(skim);
+    await room.step(ref);
+    const block = await room.lastBlock(ref);
+    await room.do.openBlock({ ...ref, block });
+    const lost = await room.rows(
+      `select storage, path from replicas where file_id in (select file_id from production_inputs)`,
+    );
+    const command = { kind: 'reprocess', who: 'ann', why: '', select: { lost } } as const;
+    expect(await room.do.command({ ...made, command })).toMatchObject({ outcome: 'done' });
+    const remade = /^3 of the jobs that are next wait for input files that are being made again\./;
+    for (const look of ['before', 'after']) {
+      const { because } = await explain(ref);
+      expect(because[0], look).toMatch(remade);
+      expect(because.join(), look).not.toMatch(/next look|back-off|avoid/);
+      await room.place(ref, block).catch(codeOf);
+    }
   });
 
   it('tells with whom it shares the grid', async () => {

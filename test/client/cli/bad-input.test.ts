@@ -128,6 +128,9 @@ describe('a command line that is wrong', () => {
     [['explain', 'mumu', 'tautau'], /too many arguments/],
     [['job', 'mumu', 'x'], /whole number/],
     [['reprioritize', 'mumu', '0'], /from 1 to 10/],
+    [['extend', 'mumu'], /either --events/],
+    [['campaign', 'extend', 'MC16', '--total', '0'], /from 1 to/],
+    [['campaign', 'extend', 'MC16', '--total', '9', '--events', '9'], /either --events/],
     [['list', '--state', 'Lost'], /Allowed choices are New/],
     [['list', '--addres', 'x:1'], /unknown option '--addres'/],
     [['site'], /A command is missing/],
@@ -154,6 +157,13 @@ describe('a command line that is wrong', () => {
     [['--config', '', 'list'], '--config names nothing (got "").'],
   ])('%j is quoted, so that a terminal acts on none of it', async (argv, message) => {
     expect(await refused(argv, await oneProduction(), 2)).toContain(message);
+  });
+
+  it.each(['null', ' ~ '])('a field is amended to its default by `%s`', async (value) => {
+    const set = ['--set', `throttle.maxRunningJobs=${value}`];
+    // The command line is right: only nobody is there to carry it out.
+    const error = await refused(['amend', 'mumu', ...set], await oneProduction(), 3);
+    expect(error).toContain('No `fabrica up` runs');
   });
 
   it('quotes an LFN that has no replica', async () => {

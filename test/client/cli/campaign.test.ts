@@ -116,6 +116,30 @@ describe('a campaign by the command line', () => {
     expect([unknown.code, unknown.err]).toEqual([2, expect.stringContaining('"MCbad"')]);
   });
 
+  it('is refused as a whole for files that a production can not read', async () => {
+    writeFileSync(path.join(folder, 'files.txt'), '/belle/nowhere.root\n');
+    const campaign = {
+      campaign: 'MCread',
+      definition: {
+        dataset: { release: 'r8', globalTag: 'DB1', experiment: 3, run: 1 },
+        fabrication: { command: ['skim', '{output}'], outputs: [{ file: 'out.root' }] },
+      },
+      productions: [
+        { set: { 'dataset.eventType': 'mixed', events: 60 } },
+        { set: { 'dataset.eventType': 'skim', input: { list: 'files.txt' } } },
+      ],
+    };
+    writeFileSync(path.join(folder, 'MCread.json'), JSON.stringify(campaign, null, 2));
+    for (const dry of [['--dry-run'], []]) {
+      const { code, err } = await run('campaign', 'submit', 'MCread.json', ...dry);
+      expect(code, err).toBe(2);
+      expect(err).toMatch(
+        /MCread\.json:\d+: productions\[1\]\.set\.input\.list: 1 file can not be used: 1: \/belle\/nowhere\.root is not in the catalog, in production MCread-skim-e3-r1;/,
+      );
+    }
+    expect(await json('list')).toMatchObject({ productions: [] });
+  }, 30_000);
+
   it('tells what it would make, and starts nothing', async () => {
     const dry = await json('campaign', 'submit', writeCampaign('MC1', 3), '--dry-run');
     expect(dry).toMatchObject({
@@ -187,6 +211,14 @@ describe('a campaign by the command line', () => {
     expect(list.productions).toHaveLength(6);
     expect(await json('campaign', 'pause', 'MC1')).toMatchObject({ changed: 0, unconcerned: 6 });
   }, 120_000);
+
+  it('is extended to a total, once however often', async () => {
+    const extend = (total: string) => json('campaign', 'extend', 'MC1', '--total', total);
+    expect(await extend('60')).toMatchObject({ changed: 0, unchanged: 6 });
+    expect(await extend('70')).toMatchObject({ changed: 6, refused: 0 });
+    expect(await extend('70')).toMatchObject({ changed: 0, unchanged: 6 });
+    expect(rows(`select 1 from productions where events = 70`)).toHaveLength(6);
+  }, 60_000);
 
   it('that was interrupted is finished by submitting it again, then cancelled', async () => {
     const file = writeCampaign('MC2', 20);

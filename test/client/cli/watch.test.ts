@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { shareDone } from '../../../client/cli/pages/stages.js';
 import {
+  endLine,
   liveLine,
   liveLines,
   rateText,
@@ -98,6 +99,14 @@ describe('the live display', () => {
     expect(liveLine(view)).toMatch(
       /^\d\d:\d\d:\d\d Active: fabricated 1,000\/2,000, merged 500\/2,000, distributed 0\/2,000; jobs: 20 Done, 4 Running; failures: 3 payload-crash \(all tried again\); Temporal does not answer\.$/,
     );
+  });
+});
+
+describe('the last line', () => {
+  it('is the state with its reason, on which a terminal does not act', () => {
+    const ended = { ...progress, state: 'Cancelled' } as const;
+    expect(endLine({ ...ended, reason: 'wrong\u001b[2J' })).toBe('Cancelled: wrong\\u001b[2J');
+    expect(endLine({ ...ended, reason: '' })).toBe('Cancelled');
   });
 });
 

@@ -1,0 +1,93 @@
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { readCampaign, type CampaignFile } from '../../client/campaign-file.js';
+import { campaignInputs } from '../../client/campaign-inputs.js';
+import { campaignDryRun } from '../../client/cli/pages/campaign-dry-run.js';
+import type { Standing } from '../../client/temporal/campaign-submission.js';
+import { ControlRoom, definition } from '../activities/control/control-room.js';
+import { temporaryFolder } from '../worker/temporary-folder.js';
+
+let room: ControlRoom;
+beforeEach(async () => {
+  room = await ControlRoom.open();
+  // 60 events in three merged files.
+  const ref = await room.register(definition());
+  await room.complete(ref);
+  await room.change(`update productions set state = 'Completed' where name = 'mumu'`);
+});
+afterEach(() => room.close());
+
+/** A campaign of skims that read these, each file a job of its own. */
+async function skims(
+  inputs: readonly object[],
+  files: Readonly<Record<string, string>> = {},
+): Promise<CampaignFile> {
+  const folder = temporaryFolder();
+  for (const [name, text] of Object.entries(files)) writeFileSync(path.join(folder, name), text);
+  const file = path.join(folder, 'skims.json');
+  const campaign = {
+    campaign: 'SKIM',
+    definition: {
+      dataset: { release: 'r8', globalTag: 'DB1', experiment: 3, run: 1 },
+      fabrication: { command: ['skim', '{output}'], outputs: [{ file: 'out.root' }] },
+      scouts: { jobs: 1 },
+    },
+    productions: inputs.map((input, i) => ({
+      set: { 'dataset.eventType': `skim${i}`, input: { grouping: { maxFiles: 1 }, ...input } },
+    })),
+  };
+  writeFileSync(file, JSON.stringify(campaign, null, 1));
+  return readCampaign(file, room.configuration);
+}
+
+const looked = (file: CampaignFile, standings: readonly Standing[] = []) =>
+  campaignInputs(file, standings, room.catalog);
+
+describe('what the productions of a campaign read', () => {
+  it('counts in its dry run', async () => {
+    const [first] = await room.rows<{ lfn: string }>(
+      `select lfn from files where kind = 'merged' order by lfn`,
+    );
+    const dataset = { dataset: { production: 'mumu' } };
+    const lists = { 'one.txt': `${first?.lfn ?? ''}\n` };
+    const file = await skims([dataset, dataset, { list: 'one.txt' }], lists);
+    const read = await looked(file);
+    expect(read.map(([one]) => one?.totals.files)).toEqual([3, 3, 1]);
+    const run = campaignDryRun(
+      file,
+      file.plans.map(() => 'missing'),
+      read,
+      room.configuration,
+    );
+    expect(run.events).toBe(140);
+    expect(run.scoutJobs + run.fabricationJobs).toBe(7);
+  });
+
+  it('is refused with each mistake once, its line, and a production that has it', async () => {
+    const lists = { 'bad.txt': 'no lfn\n', 'empty.txt': '# nothing\n' };
+    const unknown = { dataset: { production: 'nobody' } };
+    const inputs = [unknown, unknown, { list: 'bad.txt' }, { list: 'empty.txt' }];
+    const error: unknown = await looked(await skims(inputs, lists)).catch((one: unknown) => one);
+    expect(error).toMatchObject({ code: 'FABRICA_INPUT_INVALID' });
+    const lines = error instanceof Error ? error.message.split('\n') : [];
+    expect(lines).toEqual([
+      expect.stringMatching(
+        /json:\d+: productions\[0\]\.set\.input\.dataset\.production: no production is named nobody, in production SKIM-skim0-e3-r1; /,
+      ),
+      expect.stringMatching(
+        /\[1\]\.set\.input\.dataset\.production: no production is named nobody, in .*skim1/,
+      ),
+      expect.stringMatching(
+        /\[2\]\.set\.input\.list: .*bad\.txt has 1 line that can not be used: line 1: "no lfn" is no LFN, in /,
+      ),
+      expect.stringMatching(/\[3\]\.set\.input\.list: .*empty\.txt names no files, in production/),
+    ]);
+  });
+
+  it('does not matter for what is registered already', async () => {
+    const file = await skims([{ dataset: { production: 'nobody' } }]);
+    expect(await looked(file, ['same'])).toEqual([[]]);
+    await expect(looked(file, ['missing'])).rejects.toThrow('no production is named nobody');
+  });
+});
