@@ -150,13 +150,14 @@ export function placing(context: ControlContext, cases: PlacementCases) {
     const key = { production: production.id, block: block.number };
     const { definition } = await revisionOf(db, production);
     const waiting = { production, definition, block, stage: input.stage };
-    const ready = await cases.ready(db, waiting);
+    const rooms = await cases.withoutJobs(db, waiting);
+    const ready = await cases.ready(db, waiting, cases.most(waiting, rooms));
     if (ready.why !== '') throw wait(ready.why, ready.wait);
     const { able, parked } =
       input.stage === 'events' && readsFiles(production, definition)
         ? await parkWithoutInputs(db, production, block, ready.jobs, now)
         : { able: ready.jobs, parked: 0 };
-    const gathered = await cases.gather(db, waiting, able);
+    const gathered = await cases.withJobs(db, waiting, rooms, able);
     if (gathered.throttled !== '') {
       throw wait(gathered.throttled, pauseWithoutRoom(production.job_seconds));
     }

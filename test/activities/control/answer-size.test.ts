@@ -62,11 +62,11 @@ describe('the bundles of a production with scattered attempts at sites', () => {
     for (let after: number | null = 0; after !== null;) {
       const page = await room.do.openHandles({ ...ref, block: null, after });
       expect(bytes(page)).toBeLessThan(MOST / 2);
-      found.push(...page.map(({ more: _, ...handle }) => handle));
+      found.push(...page);
       const last = page.at(-1);
       after = last?.more === true ? last.bundle : null;
     }
-    expect(found).toEqual(all);
+    expect(found.map((handle) => ({ ...handle, more: undefined }))).toEqual(all);
   });
 
   it('are told at once where they are few', async () => {
