@@ -95,18 +95,18 @@ export type PlaceableJob = Pick<
 >;
 
 /**
- * Jobs of a block that may be placed now, the lowest numbers first: at most `limit` that may go anywhere and as many that avoid sites, so
- * that however many wait for another site to have room, the others are found.
+ * Jobs of a block that may be placed now, the lowest numbers first: at most `limit` that may go anywhere, and of those before them at most
+ * `avoiding` that avoid sites, so that however many wait for another site to have room, the others are found.
  */
 export async function placeableJobs(
   db: Db,
   key: BlockKey,
   stage: JobStage,
-  options: { now: number; limit: number },
+  options: { now: number; limit: number; avoiding: number },
 ): Promise<PlaceableJob[]> {
-  const { limit, now } = options;
-  // One kind at a time: then the index gives them in order, and no more than the limit is read.
-  const first = (kind: JobKind, comparison: '=' | '<>'): Promise<PlaceableJob[]> =>
+  const { avoiding, limit, now } = options;
+  if (limit === 0) return [];
+  const first = (kind: JobKind, comparison: '=' | '<>', most: number, last: number) =>
     db
       .selectFrom('jobs')
       .select(['number', 'kind', 'raised', 'level', 'avoid', 'file_index', 'not_before'])
@@ -117,19 +117,52 @@ export async function placeableJobs(
       .where(isWaiting)
       .where('not_before', '<=', now)
       .where('avoid', comparison, '[]')
+      .where('number', '<=', last)
       .orderBy('number')
-      .limit(limit)
+      .limit(most)
       .execute();
-  const found: PlaceableJob[] = [];
-  for (const comparison of ['=', '<>'] as const) {
+  const some = async (comparison: '=' | '<>', most: number, last: number) => {
     const jobs: PlaceableJob[] = [];
-    for (const kind of STAGE_KINDS[stage]) jobs.push(...(await first(kind, comparison)));
-    found.push(...inOrder(jobs).slice(0, limit));
-  }
-  return inOrder(found);
+    // One kind at a time: then the index gives them in order, and no more than the limit is read.
+    for (const kind of STAGE_KINDS[stage])
+      jobs.push(...(await first(kind, comparison, most, last)));
+    return inOrder(jobs).slice(0, most);
+  };
+  const anywhere = await some('=', limit, LAST_JOB);
+  const last = anywhere.length < limit ? undefined : anywhere.at(-1);
+  return inOrder([...anywhere, ...(await some('<>', avoiding, last?.number ?? LAST_JOB))]);
 }
 
+/** No job has a higher number. */
+const LAST_JOB = Number.MAX_SAFE_INTEGER;
+
 const inOrder = (jobs: PlaceableJob[]): PlaceableJob[] => jobs.sort((a, b) => a.number - b.number);
+
+/** How many jobs of a stage may be placed now, counted up to a limit; and since when the first of those may, ms. */
+export async function countPlaceable(
+  db: Db,
+  key: BlockKey,
+  stage: JobStage,
+  { limit, now }: { now: number; limit: number },
+): Promise<{ jobs: number; since: number }> {
+  const some = db
+    .selectFrom('jobs')
+    .select('not_before')
+    .where('production_id', '=', key.production)
+    .where('block', '=', key.block)
+    .where('kind', 'in', [...STAGE_KINDS[stage]])
+    .where(isWaiting)
+    .where('not_before', '<=', now)
+    .limit(limit);
+  const row = await db
+    .selectFrom(some.as('some'))
+    .select((eb) => [
+      eb.fn.countAll<number>().as('jobs'),
+      eb.fn.min<number | null>('not_before').as('since'),
+    ])
+    .executeTakeFirstOrThrow();
+  return { jobs: row.jobs, since: row.since ?? now };
+}
 
 /** When the first waiting job of a stage may be placed (ms); null if none waits. */
 export async function firstPlacement(

@@ -115,12 +115,19 @@ export interface RetriesOfBlock {
 /** Jobs that wait for a retry go together with others: so many, as a share of the block, or after so long, ms. */
 const COMPANY = { share: 0.05, patience: 10_000 };
 
+/** So many jobs of a block wait for no others. */
+export function enoughCompany({
+  blockJobs,
+  open,
+}: Pick<RetriesOfBlock, 'blockJobs' | 'open'>): number {
+  return open === 0 ? 0 : Math.floor(COMPANY.share * blockJobs);
+}
+
 /**
  * How long jobs that may be placed wait for others to fail, ms; 0 for no longer. Each bundle costs the same, however small it is, and
  * nobody misses some seconds; when nothing else of the block is at a site, none would join them.
  */
 export function untilCompany(retries: RetriesOfBlock): number {
-  const enough = Math.floor(COMPANY.share * retries.blockJobs);
-  if (retries.open === 0 || retries.placeable >= enough) return 0;
+  if (retries.placeable >= enoughCompany(retries)) return 0;
   return Math.max(0, retries.since + COMPANY.patience - retries.now);
 }

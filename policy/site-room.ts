@@ -73,6 +73,15 @@ const LIMIT_REACHED = {
   kind: 'limit',
   why: 'a limit of the production itself is reached',
 } as const;
+/** Jobs of this production that all sites together can take now. */
+export function jobsThatFit(input: PlacementCase): number {
+  const { budget, rooms } = siteRooms(input);
+  return Math.min(
+    budget,
+    [...rooms.values()].reduce((sum, room) => sum + room, 0),
+  );
+}
+
 const SHARE_USED = { kind: 'share', why: 'the share of the production is used' } as const;
 
 /** Jobs that a bundle has if all that start on the grid come in `BUNDLES_PER_SECOND`: one where jobs take hours. */

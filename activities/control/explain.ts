@@ -117,7 +117,8 @@ export function explaining(context: ControlContext, cases: PlacementCases) {
       return { lost: NOTHING_LOST, unable: new Set() };
     }
     const key = { production: production.id, block: block.number };
-    const range = { now: Number.MAX_SAFE_INTEGER, limit: 4 * LARGEST_BUNDLE };
+    const most = 4 * LARGEST_BUNDLE;
+    const range = { now: Number.MAX_SAFE_INTEGER, limit: most, avoiding: most };
     const jobs = await placeableJobs(db, key, stage, range);
     const now = clock.now();
     const due = new Set(jobs.filter((job) => job.not_before <= now).map(({ number }) => number));

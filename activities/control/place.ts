@@ -168,7 +168,8 @@ export function placing(context: ControlContext, cases: PlacementCases) {
     const key = { production: production.id, block: block.number };
     const { definition } = await revisionOf(db, production);
     const waiting = { production, definition, block, stage: input.stage };
-    const ready = await cases.ready(db, waiting);
+    const rooms = await cases.withoutJobs(db, waiting);
+    const ready = await cases.ready(db, waiting, cases.most(waiting, rooms));
     if (ready.why !== '') return { ...NOTHING_PLACED, failure: wait(ready.why, ready.wait) };
     const { able, ...looked } =
       input.stage === 'events' && readsFiles(production, definition)
@@ -179,7 +180,7 @@ export function placing(context: ControlContext, cases: PlacementCases) {
     if (able.length === 0 && !parked) {
       return { ...NOTHING_PLACED, changed, failure: wait('what they read is made again', 0) };
     }
-    const gathered = await cases.gather(db, waiting, able);
+    const gathered = await cases.withJobs(db, waiting, rooms, able);
     if (gathered.throttled !== '') {
       const failure = wait(gathered.throttled, pauseWithoutRoom(production.job_seconds));
       return { ...NOTHING_PLACED, changed, failure };

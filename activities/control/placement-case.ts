@@ -2,6 +2,7 @@ import { placedSince } from '../../catalog/attempts.js';
 import { countsOf, plannedWork, type BlockRow } from '../../catalog/blocks.js';
 import type { Db } from '../../catalog/catalog.js';
 import {
+  countPlaceable,
   firstPlacement,
   placeableJobs,
   type JobStage,
@@ -12,9 +13,9 @@ import { allSites, nearStorages, openAtSites, type SiteRow } from '../../catalog
 import { exclusionsAt } from '../../catalog/tallies.js';
 import type { Definition } from '../../domain/definition.js';
 import type { PlacementCase, PlacementSite } from '../../policy/placement-case.js';
-import { untilCompany } from '../../policy/retry.js';
+import { enoughCompany, untilCompany } from '../../policy/retry.js';
 import type { GridShares } from '../../policy/shares.js';
-import { LARGEST_BUNDLE } from '../../policy/site-room.js';
+import { jobsThatFit, LARGEST_BUNDLE } from '../../policy/site-room.js';
 import { failingShares } from '../../policy/site-weight.js';
 import { isTail } from '../../policy/tail.js';
 import { roomThisMinute, throttled } from '../../policy/throttle.js';
@@ -63,6 +64,9 @@ const NOT_SHARED: GridShares = { jobSeconds: null, parts: new Map(), starts: new
 /** Nothing that is read. */
 const NONE: ReadonlyMap<number, never> = new Map<number, never>();
 
+/** Jobs that are looked at together, at most. */
+const MOST_JOBS = 4 * LARGEST_BUNDLE;
+
 /** Where a production's jobs fail is looked up so often, ms. */
 const FAILURES_LAST = 5_000;
 
@@ -79,26 +83,38 @@ export class PlacementCases {
     this.#limits = new Map(context.configuration.sites.map((one) => [one.name, one.jobsPerMinute]));
   }
 
-  /** The jobs of a stage that may go now: those whose back-off is over, once they are not to wait for company. */
-  async ready(db: Db, { block, production, stage }: Omit<Waiting, 'definition'>): Promise<Ready> {
+  /** The jobs of a stage that may go now, `most` at most: those whose back-off is over, once they are not to wait for company. */
+  async ready(
+    db: Db,
+    { block, production, stage }: Omit<Waiting, 'definition'>,
+    most = MOST_JOBS,
+  ): Promise<Ready> {
     const now = this.#context.clock.now();
     const key = { production: production.id, block: block.number };
-    const jobs = await placeableJobs(db, key, stage, { now, limit: 4 * LARGEST_BUNDLE });
-    if (jobs.length === 0) {
-      const from = (await firstPlacement(db, key, stage)) ?? now;
-      return { jobs, why: 'every waiting job is in its back-off', wait: from - now };
-    }
     const { jobs: counts } = countsOf(block);
-    const company = untilCompany({
-      placeable: jobs.length,
-      since: Math.min(...jobs.map((job) => job.not_before)),
-      now,
-      open: (counts.Submitted ?? 0) + (counts.Running ?? 0),
-      blockJobs: block.jobs,
-    });
-    return stage === 'events' && !isScouting(production) && company > 0
-      ? { jobs, why: 'jobs that have failed wait for others to go with', wait: company }
+    const open = (counts.Submitted ?? 0) + (counts.Running ?? 0);
+    const company = { now, open, blockJobs: block.jobs };
+    const limit = Math.max(1, enoughCompany(company));
+    const { jobs: placeable, since } = await countPlaceable(db, key, stage, { now, limit });
+    if (placeable === 0) {
+      const from = (await firstPlacement(db, key, stage)) ?? now;
+      return { jobs: [], why: 'every waiting job is in its back-off', wait: from - now };
+    }
+    const jobs = await placeableJobs(db, key, stage, { now, limit: most, avoiding: MOST_JOBS });
+    const wait = untilCompany({ ...company, placeable, since });
+    return stage === 'events' && !isScouting(production) && wait > 0
+      ? { jobs, why: 'jobs that have failed wait for others to go with', wait }
       : { jobs, why: '', wait: 0 };
+  }
+
+  /**
+   * How many jobs are to be looked at, by what is known without them: no more than go. Of those that read files some may not be able to, and the
+   * last ones of a block are divided.
+   */
+  most({ definition, production, stage }: Waiting, { case: rooms }: GatheredCase): number {
+    const fit = jobsThatFit(rooms);
+    const unable = stage === 'events' && readsFiles(production, definition);
+    return fit > 0 && (unable || rooms.tail) ? MOST_JOBS : Math.min(fit, MOST_JOBS);
   }
 
   /** Everything that decides where these jobs go now. */
@@ -108,15 +124,43 @@ export class PlacementCases {
     ready: readonly PlaceableJob[],
     aside: Aside | null = null,
   ): Promise<GatheredCase> {
+    return this.withJobs(db, waiting, await this.withoutJobs(db, waiting, aside), ready);
+  }
+
+  /** The same with these jobs. */
+  async withJobs(
+    db: Db,
+    { definition, production, stage }: Waiting,
+    gathered: GatheredCase,
+    ready: readonly PlaceableJob[],
+  ): Promise<GatheredCase> {
+    const merging = stage === 'merge';
+    const sites = merging || isScouting(production) ? [] : gathered.sites;
+    const { jobs, prefers } =
+      merging || readsFiles(production, definition)
+        ? await nearInputs(db, production, ready, sites)
+        : { jobs: ready, prefers: NONE };
+    return {
+      ...gathered,
+      case: {
+        ...gathered.case,
+        jobs: jobs.map((job) => ({
+          job: job.number,
+          avoid: JSON.parse(job.avoid) as string[],
+          prefers: prefers.get(job.number) ?? [],
+        })),
+      },
+      jobs,
+    };
+  }
+
+  /** What decides how many jobs each site takes now, whichever they are. */
+  async withoutJobs(db: Db, waiting: Waiting, aside: Aside | null = null): Promise<GatheredCase> {
     const { block, definition, production, stage } = waiting;
     const now = this.#context.clock.now();
     const sites = await allSites(db);
     const merging = stage === 'merge';
     const scouting = isScouting(production);
-    const { jobs, prefers } =
-      merging || readsFiles(production, definition)
-        ? await nearInputs(db, production, ready, merging || scouting ? [] : sites)
-        : { jobs: ready, prefers: NONE };
     const urgent = merging || scouting;
     const lastMinute = await placedSince(db, now - 60_000);
     const open = withoutAside(await openAtSites(db, production.id), aside);
@@ -127,11 +171,7 @@ export class PlacementCases {
     const grid = urgent ? NOT_SHARED : await this.#grid.shares(db, sites, production.id, now);
     return {
       case: {
-        jobs: jobs.map((job) => ({
-          job: job.number,
-          avoid: JSON.parse(job.avoid) as string[],
-          prefers: prefers.get(job.number) ?? [],
-        })),
+        jobs: [],
         // Scouts are spread; the merges of a block go together.
         backlog: scouting ? 0 : merging ? Infinity : await backlogOf(db, production),
         sites: await this.#sites(db, waiting, { grid, lastMinute, open, sites }),
@@ -141,7 +181,7 @@ export class PlacementCases {
         jobSeconds: merging ? null : (grid.jobSeconds ?? production.job_seconds),
         tail: !urgent && isTail(leftOf(block, production.job_seconds)),
       },
-      jobs,
+      jobs: [],
       sites,
       grid,
       throttled: throttle.why,
