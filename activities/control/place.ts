@@ -177,7 +177,7 @@ export function placing(context: ControlContext, cases: PlacementCases) {
         : { able: ready.jobs, parked: 0, changed: false };
     const { changed } = looked;
     const parked = looked.parked > 0;
-    if (able.length === 0 && !parked) {
+    if (able.length === 0 && ready.jobs.length > 0 && !parked) {
       return { ...NOTHING_PLACED, changed, failure: wait('what they read is made again', 0) };
     }
     const gathered = await cases.withJobs(db, waiting, rooms, able);
