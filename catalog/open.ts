@@ -20,7 +20,7 @@ const SILENT_TIMEOUT = 1_000;
 /** Pages (of 4 kB) in the write-ahead log from which on they go into the file: rarely enough that one which changes often is written once. */
 const CHECKPOINT_PAGES = 16_000;
 /** Of pages kept in memory. */
-const CACHE_KB = 64_000;
+const CACHE_KB = 32_000;
 
 /**
  * Opens the catalog for the control process: creates it if it is not there, and brings its tables up to date. One that is not the one that

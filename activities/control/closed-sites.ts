@@ -29,7 +29,8 @@ export function whyClosed(
     return 'jobs of an earlier epoch may still run there: `fabrica recover`';
   }
   if (state === 'Banned' || state === 'Probing') {
-    return `${state}${site.override_reason === null ? '' : `: ${site.override_reason}`}`;
+    const why = site.override_reason ?? '';
+    return why === '' ? state : `${state}: ${why}`;
   }
   return mayUse(definition, site) ? (excluded.get(site.name)?.why ?? '') : 'not in the definition';
 }
