@@ -276,6 +276,11 @@ export type Definition = z.output<typeof definitionSchema>;
 /** What a person may write. */
 export type DefinitionInput = z.input<typeof definitionSchema>;
 
+/** The kind of the files that a production keeps: what it has merged, or its outputs where it merges nothing. */
+export function finalKind({ merge }: Pick<Definition, 'merge'>): 'output' | 'merged' {
+  return merge === undefined ? 'output' : 'merged';
+}
+
 /** The data levels that the jobs of a definition make. */
 export function levelsOf({ fabrication, dataset }: Definition): string[] {
   return fabrication.outputs.map((output) => output.level ?? dataset.dataLevel);

@@ -1,5 +1,5 @@
 import type { PlacementCase, PlacementJob, PlacementSite } from './placement-case.js';
-import { siteRooms, type PassedOver } from './site-room.js';
+import { siteRooms, WORTHWHILE_SECONDS, type PassedOver } from './site-room.js';
 import { siteWeights } from './site-weight.js';
 
 export interface Placement {
@@ -89,6 +89,7 @@ function plan(
   const speed = relativeSpeed(sites);
   const value = (site: PlacementSite): number => room(site) * speed(site);
   const fill = wanted / sum(value);
+  // Where jobs are spread, those that a site gets take as long together, as long as each has a slot.
   const worthwhile = (site: PlacementSite): number =>
     Math.min(site.slots, Math.ceil(WORTHWHILE_SECONDS / (input.jobSeconds ?? Infinity)));
   const quota = (site: PlacementSite): number =>
@@ -102,12 +103,6 @@ function plan(
 }
 
 const ROUNDING = 1e-9;
-
-/**
- * A bundle costs the system a tenth of a second, however few jobs it has: where jobs are spread, those that a site gets take hundreds of times as
- * long together, as long as each has a slot.
- */
-const WORTHWHILE_SECONDS = 60;
 
 /** A site counts as at most so many times faster or slower than the mean: figures of speed are rough. */
 const MOST_SPEED = 2;

@@ -23,6 +23,12 @@ export interface SiteRooms {
 /** Jobs of one bundle at most: larger ones gain nothing (measured), and their reports grow. */
 export const LARGEST_BUNDLE = 1000;
 
+/**
+ * A bundle costs the system a tenth of a second of its time, however few jobs it has: one whose jobs take less than this together (s), hundreds of
+ * times as long, costs more than its jobs gain by being apart.
+ */
+export const WORTHWHILE_SECONDS = 60;
+
 /** A queue at a site holds what its slots finish in this time, so that a report's round trip never leaves a slot idle. */
 const QUEUE_SECONDS = 5;
 
@@ -57,8 +63,8 @@ export function siteRooms(input: PlacementCase): SiteRooms {
   const passedOver: PassedOver[] = [];
   const rooms = new Map<string, number>();
   const weights = siteWeights(input.sites);
-  const budget = Math.min(budgetOf(input), input.most);
   const bundle = worthwhileBundle(input);
+  const budget = Math.min(budgetOf(input, bundle), input.most);
   for (const site of input.sites) {
     const room = roomAt(site, { ...input, weight: weights.get(site.name) ?? 1, bundle });
     if (typeof room !== 'number') passedOver.push({ site: site.name, ...room });
@@ -139,8 +145,10 @@ function roomAt(
 }
 
 /** How many jobs more the production may have at all sites together; 0 while that is too few to send. */
-function budgetOf(input: PlacementCase): number {
-  const { sites, jobSeconds, owed, tail, urgent } = input;
+function budgetOf(
+  { sites, jobSeconds, owed, tail, urgent }: PlacementCase,
+  worthwhile: number,
+): number {
   if (urgent) return Infinity;
   const open = sites.filter((site) => site.closed === '');
   const sum = (of: (site: PlacementSite) => number): number =>
@@ -152,6 +160,6 @@ function budgetOf(input: PlacementCase): number {
   if (part >= capacity) return Infinity;
   const left = part - sum((site) => site.mine);
   const queue = sum((site) => siteQueue(site.slots, jobSeconds));
-  const bundle = Math.min(worthwhileBundle(input), part / LEAST_BUNDLES);
+  const bundle = Math.min(worthwhile, part / LEAST_BUNDLES);
   return left >= (tail ? 1 : leastRoom(queue, part / capacity, bundle)) ? left : 0;
 }

@@ -128,7 +128,7 @@ class Flights {
   }
 
   /** The history has become long; and more has been recorded than it costs to fly what is on its way again. */
-  fill(): boolean {
+  isFull(): boolean {
     return workflowInfo().continueAsNewSuggested && this.#told > this.#most;
   }
 
@@ -229,7 +229,7 @@ class BlockLife {
     for (const order of inherited) flights.launch(order);
     while (true) {
       flights.requeued = 0;
-      if (flights.fill()) await this.goOnAnew();
+      if (flights.isFull()) await this.goOnAnew();
       if (stage === 'events' && flights.badInputs) {
         flights.badInputs = false;
         await this.verifyInputs();
@@ -244,7 +244,7 @@ class BlockLife {
         reprocessed += await this.verify('events');
       }
       if (waiting > 0 && flights.failure === null) continue;
-      const due = (): boolean => flights.news() || this.#wakes > wakes || flights.fill();
+      const due = (): boolean => flights.news() || this.#wakes > wakes || flights.isFull();
       await condition(() => due() || flights.flying === 0, { summary: 'jobs run' });
       if (flights.failed()) await flights.landed();
       if (flights.flying === 0 && !due()) break;

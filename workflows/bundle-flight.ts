@@ -81,7 +81,6 @@ export async function fly(
   const running = new Set<number>();
   const forgotten = new Set<number>();
   let silent = false;
-  const begunAt = Date.now();
   const settle = async (
     reports: Packed<AttemptReport>,
     untold: UntoldEnd | null = null,
@@ -109,7 +108,7 @@ export async function fly(
         attempts: open,
         recorded,
         running: attemptRanges([...attemptsOf(open)].filter((key) => running.has(key.job))),
-        since: submittedAt ?? begunAt,
+        ...(submittedAt === null ? {} : { since: submittedAt }),
         ...(overdueAt === null ? {} : { overdueAt }),
       }),
     );

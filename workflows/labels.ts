@@ -3,6 +3,7 @@ import { defineSearchAttributeKey, type SearchAttributePair } from '@temporalio/
 /** Search attributes by which people and `recover` find the workflows of a production. */
 
 export const PRODUCTION = defineSearchAttributeKey('FabricaProduction', 'KEYWORD');
+/** By it `fabrica recover` tells what runs for an earlier epoch. */
 export const EPOCH = defineSearchAttributeKey('FabricaEpoch', 'KEYWORD');
 
 /** Those of every child of a production. */

@@ -121,7 +121,6 @@ function readable(error: unknown): unknown {
 const STATE = defineSearchAttributeKey('FabricaState', 'KEYWORD');
 const PRIORITY = defineSearchAttributeKey('FabricaPriority', 'INT');
 const CAMPAIGN = defineSearchAttributeKey('FabricaCampaign', 'KEYWORD');
-/** By it `fabrica recover` tells what runs for an earlier epoch. */
 
 /** The verdict on scouts waits so long for a site to end their jobs, s. */
 const VERDICT_PATIENCE = 60;

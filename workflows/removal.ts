@@ -1,5 +1,6 @@
 import { ActivityFailure, continueAsNew, executeChild, isCancellation } from '@temporalio/workflow';
 import type { RemovalBatch } from '../activities/control/clearing.js';
+import { productionWorkflowId } from '../domain/names.js';
 import { control, storageAt } from './activities.js';
 
 type Patience = '2 minutes' | '10 minutes';
@@ -35,7 +36,7 @@ export async function removeAllCondemned(ref: {
   production: string;
 }): Promise<void> {
   await executeChild<typeof removal>('removal', {
-    workflowId: `production/${ref.production}/removal`,
+    workflowId: `${productionWorkflowId(ref.production)}/removal`,
     args: [{ epoch: ref.epoch, production: ref.production, failed: [], gone: [] }],
     staticSummary: `removals of ${ref.production}`,
   });

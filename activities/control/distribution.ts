@@ -16,6 +16,7 @@ import {
   insertTransfers,
   transfersOf,
 } from '../../catalog/transfers.js';
+import { finalKind } from '../../domain/definition.js';
 import { physicalPath } from '../../domain/lfn.js';
 import {
   planDistribution,
@@ -165,8 +166,7 @@ export async function finalPlans(
   const production = await productionFor(context, db, ref);
   const key = { production: production.id, block: ref.block };
   const { definition } = await revisionOf(db, production);
-  const kind = definition.merge === undefined ? 'output' : 'merged';
-  const files = await blockFiles(db, key, kind);
+  const files = await blockFiles(db, key, finalKind(definition));
   const replicas = await replicasOf(
     db,
     files.map((file) => file.id),

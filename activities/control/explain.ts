@@ -18,12 +18,18 @@ import type {
 } from '../../domain/explanation.js';
 import { becauseOf, type LostInputs } from '../../policy/explanation.js';
 import { placeJobs } from '../../policy/placement.js';
-import { LARGEST_BUNDLE, siteRooms } from '../../policy/site-room.js';
+import { siteRooms } from '../../policy/site-room.js';
 import { mayUse, type Exclusions } from './closed-sites.js';
 import type { ControlContext } from './context.js';
 import { destinationsAt, type OutputPlaces } from './destinations.js';
 import { readsFiles } from './orders.js';
-import type { GatheredCase, PlacementCases, Ready, Waiting } from './placement-case.js';
+import {
+  MOST_LOOKED_AT,
+  type GatheredCase,
+  type PlacementCases,
+  type Ready,
+  type Waiting,
+} from './placement-case.js';
 
 /** Entries of the event log in which the last change of state is looked for. */
 const LOOKED_AT = 100;
@@ -117,8 +123,8 @@ export function explaining(context: ControlContext, cases: PlacementCases) {
       return { lost: NOTHING_LOST, unable: new Set() };
     }
     const key = { production: production.id, block: block.number };
-    const most = 4 * LARGEST_BUNDLE;
-    const range = { now: Number.MAX_SAFE_INTEGER, limit: most, avoiding: most };
+    const most = { limit: MOST_LOOKED_AT, avoiding: MOST_LOOKED_AT };
+    const range = { now: Number.MAX_SAFE_INTEGER, ...most };
     const jobs = await placeableJobs(db, key, stage, range);
     const now = clock.now();
     const due = new Set(jobs.filter((job) => job.not_before <= now).map(({ number }) => number));

@@ -65,7 +65,7 @@ const NOT_SHARED: GridShares = { jobSeconds: null, parts: new Map(), starts: new
 const NONE: ReadonlyMap<number, never> = new Map<number, never>();
 
 /** Jobs that are looked at together, at most. */
-const MOST_JOBS = 4 * LARGEST_BUNDLE;
+export const MOST_LOOKED_AT = 4 * LARGEST_BUNDLE;
 
 /** Where a production's jobs fail is looked up so often, ms. */
 const FAILURES_LAST = 5_000;
@@ -87,7 +87,7 @@ export class PlacementCases {
   async ready(
     db: Db,
     { block, production, stage }: Omit<Waiting, 'definition'>,
-    most = MOST_JOBS,
+    most = MOST_LOOKED_AT,
   ): Promise<Ready> {
     const now = this.#context.clock.now();
     const key = { production: production.id, block: block.number };
@@ -100,7 +100,11 @@ export class PlacementCases {
       const from = (await firstPlacement(db, key, stage)) ?? now;
       return { jobs: [], why: 'every waiting job is in its back-off', wait: from - now };
     }
-    const jobs = await placeableJobs(db, key, stage, { now, limit: most, avoiding: MOST_JOBS });
+    const jobs = await placeableJobs(db, key, stage, {
+      now,
+      limit: most,
+      avoiding: MOST_LOOKED_AT,
+    });
     const wait = untilCompany({ ...company, placeable, since });
     return stage === 'events' && !isScouting(production) && wait > 0
       ? { jobs, why: 'jobs that have failed wait for others to go with', wait }
@@ -114,7 +118,7 @@ export class PlacementCases {
   most({ definition, production, stage }: Waiting, { case: rooms }: GatheredCase): number {
     const fit = jobsThatFit(rooms);
     const unable = stage === 'events' && readsFiles(production, definition);
-    return fit > 0 && (unable || rooms.tail) ? MOST_JOBS : Math.min(fit, MOST_JOBS);
+    return fit > 0 && (unable || rooms.tail) ? MOST_LOOKED_AT : Math.min(fit, MOST_LOOKED_AT);
   }
 
   /** Everything that decides where these jobs go now. */

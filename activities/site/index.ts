@@ -49,7 +49,7 @@ export interface WatchInput extends BundleHandle {
   readonly recorded: readonly AttemptRange[];
   /** Attempts that are known to run already. */
   readonly running: readonly AttemptRange[];
-  /** When the bundle came to the site, ms; left out by workflows of before. */
+  /** When the bundle came to the site, ms; left out where that is not known. */
   readonly since?: number;
   /** From when on (ms) attempts that still wait are told of. */
   readonly overdueAt?: number;

@@ -1,3 +1,4 @@
+import { finalKind } from '../../domain/definition.js';
 import type { FileKind, FileState, ReplicaState } from '../../domain/states/file.js';
 import type { Db } from '../catalog.js';
 import { revisionOf, type ProductionRow } from '../productions.js';
@@ -55,8 +56,7 @@ export async function listFinalFiles(
   limit: number,
 ): Promise<FilePage> {
   const { definition } = await revisionOf(db, production);
-  const kind = definition.merge === undefined ? 'output' : 'merged';
-  return listFiles(db, production.id, { kind, limit });
+  return listFiles(db, production.id, { kind: finalKind(definition), limit });
 }
 
 /** Files of these logical names, whosever they are: those that a definition refers to are of all productions that use them. */

@@ -1,10 +1,7 @@
-import { rmSync } from 'node:fs';
-import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { changedBuild } from '../replay/changed-build.js';
-import { smallProduction, startSystem, type TestSystem } from './running-system.js';
+import { startChangedSystem } from './changed-system.js';
+import { smallProduction, type TestSystem } from './running-system.js';
 
-let build = '';
 let fabrica: TestSystem;
 beforeAll(async () => {
   // What a server says of thousands of events, at some dozens.
@@ -13,13 +10,9 @@ beforeAll(async () => {
     { file: 'workflows/block.js', text, by: 'historyLength > 80' },
     { file: 'workflows/audit.js', text, by: 'historyLength > 4' },
   ];
-  build = (await changedBuild(soon)).folder;
-  fabrica = await startSystem((same) => same, { dist: path.join(build, 'dist') });
+  fabrica = await startChangedSystem(soon);
 }, 60_000);
-afterAll(async () => {
-  await fabrica.end();
-  rmSync(build, { recursive: true, force: true });
-});
+afterAll(() => fabrica.end());
 
 async function runsOf(type: string): Promise<string[]> {
   const runs: string[] = [];

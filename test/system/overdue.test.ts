@@ -1,10 +1,7 @@
-import { rmSync } from 'node:fs';
-import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { changedBuild } from '../replay/changed-build.js';
-import { smallProduction, startSystem, type TestSystem } from './running-system.js';
+import { startChangedSystem } from './changed-system.js';
+import { smallProduction, type TestSystem } from './running-system.js';
 
-let build = '';
 let fabrica: TestSystem;
 beforeAll(async () => {
   // Jobs of a second would wait for twenty before anybody minds.
@@ -13,13 +10,9 @@ beforeAll(async () => {
     { file, text: 'LEAST = 3600', by: 'LEAST = 1' },
     { file, text: 'TIMES = 4', by: 'TIMES = 0.1' },
   ];
-  build = (await changedBuild(impatient)).folder;
-  fabrica = await startSystem((same) => same, { dist: path.join(build, 'dist') });
+  fabrica = await startChangedSystem(impatient);
 }, 60_000);
-afterAll(async () => {
-  await fabrica.end();
-  rmSync(build, { recursive: true, force: true });
-});
+afterAll(() => fabrica.end());
 
 test('jobs that wait too long behind others are withdrawn, and run where there is room', async () => {
   const handle = await fabrica.start(
