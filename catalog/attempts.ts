@@ -1,11 +1,7 @@
 import { sql, type Selectable } from 'kysely';
-import {
-  attemptRanges,
-  type AttemptKey,
-  type AttemptReport,
-  type JobOrder,
-} from '../domain/bundle.js';
+import type { AttemptKey, AttemptReport, JobOrder } from '../domain/bundle.js';
 import type { Blame, FailureClass } from '../domain/failure-class.js';
+import { numberRanges } from '../domain/job-numbers.js';
 import {
   ATTEMPT_TRANSITIONS,
   OPEN_ATTEMPT_STATES,
@@ -36,29 +32,21 @@ export async function insertBundle(
     .returningAll()
     .executeTakeFirstOrThrow();
   const { placed_at, production_id, site } = bundle;
-  const runs = runsOf(jobs);
+  const runs = numberRanges(jobs);
   await eachRow(
     db,
     `update jobs set state = 'Submitted', attempt = attempt + 1
      where production_id = ? and number between ? and ? and +state = 'Waiting'`,
-    runs.map(({ first, last }) => [production_id, first, last]),
+    runs.map(({ from, to }) => [production_id, from, to]),
   );
   await eachRow(
     db,
     `insert into attempts (production_id, job, attempt, bundle, site, state, placed_at, ce_id, node, reason, log_tail)
      select production_id, number, attempt, ?, ?, 'Submitted', ?, '', '', '', ''
      from jobs where production_id = ? and number between ? and ? and +state = 'Submitted'`,
-    runs.map(({ first, last }) => [row.id, site, placed_at, production_id, first, last]),
+    runs.map(({ from, to }) => [row.id, site, placed_at, production_id, from, to]),
   );
   return row;
-}
-
-/** Numbers, in order, as runs of those that follow each other. */
-function runsOf(numbers: readonly number[]): { readonly first: number; readonly last: number }[] {
-  return attemptRanges(numbers.map((job) => ({ job, attempt: 0 }))).map(({ count, job }) => ({
-    first: job,
-    last: job + count - 1,
-  }));
 }
 
 /** A bundle of this production. */

@@ -35,6 +35,26 @@ export async function eachRow(
   if (rows.length > 0) await db.executeQuery(new EachRow(statement, rows));
 }
 
+/** Rows that one statement takes. */
+const TOGETHER = 20;
+
+/** Inserts rows: `insert into ... values` each row's `(?, ...)`. Twenty at a time take half the time of one by one. */
+export async function insertRows(
+  db: Db,
+  insert: { readonly into: string; readonly values: string },
+  rows: readonly (readonly RowValue[])[],
+): Promise<void> {
+  const alone = rows.length % TOGETHER;
+  const together: RowValue[][] = [];
+  for (let i = alone; i < rows.length; i += TOGETHER) {
+    together.push(rows.slice(i, i + TOGETHER).flat());
+  }
+  const statement = (count: number): string =>
+    `insert into ${insert.into} values ${Array<string>(count).fill(insert.values).join(', ')}`;
+  await eachRow(db, statement(1), rows.slice(0, alone));
+  await eachRow(db, statement(TOGETHER), together);
+}
+
 /** A connection that knows such statements. */
 export class EachRowConnection implements DatabaseConnection {
   readonly #connection: DatabaseConnection;

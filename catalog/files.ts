@@ -3,7 +3,7 @@ import type { FileKind } from '../domain/states/file.js';
 import type { BlockKey } from './blocks.js';
 import type { Db } from './catalog.js';
 import { nextId, rowsOf } from './dialect.js';
-import { eachRow } from './each-row.js';
+import { eachRow, insertRows } from './each-row.js';
 import type { FileTable } from './tables.js';
 
 export type FileRow = Selectable<FileTable>;
@@ -34,18 +34,23 @@ export async function insertFiles(
 ): Promise<void> {
   if (files.length === 0) return;
   const first = await nextId(db, 'files');
-  await eachRow(
+  await insertRows(
     db,
-    `insert into files (id, lfn, production_id, block, job, attempt, kind, level, state, size, adler32, events, metadata, created_at)
-     values (?, ?, ?, ?, ?, ?, ?, ?, 'Valid', ?, ?, ?, '{}', ?)`,
+    {
+      into: 'files (id, lfn, production_id, block, job, attempt, kind, level, state, size, adler32, events, metadata, created_at)',
+      values: `(?, ?, ?, ?, ?, ?, ?, ?, 'Valid', ?, ?, ?, '{}', ?)`,
+    },
     files.map((file, i) => [
       ...[first + i, file.lfn, production, block, file.job, file.attempt, kind, file.level],
       ...[file.size, file.adler32, file.events, now],
     ]),
   );
-  await eachRow(
+  await insertRows(
     db,
-    `insert into replicas (file_id, storage, path, state, created_at) values (?, ?, ?, 'Available', ?)`,
+    {
+      into: 'replicas (file_id, storage, path, state, created_at)',
+      values: `(?, ?, ?, 'Available', ?)`,
+    },
     files.map((file, i) => [first + i, file.storage, file.path, now]),
   );
   if (!lineage) return;

@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import type { BlockKey } from './blocks.js';
 import type { Db } from './catalog.js';
 import { rowsOf } from './dialect.js';
-import { eachRow } from './each-row.js';
+import { insertRows } from './each-row.js';
 import type { InputRole } from '../domain/input-definition.js';
 import type { ReplicaName } from '../domain/selection.js';
 import type { FileRow, ReplicaOfFile } from './files.js';
@@ -85,9 +85,9 @@ export async function insertInputs(
   production: number,
   inputs: readonly { job: number; position: number; file: number }[],
 ): Promise<void> {
-  await eachRow(
+  await insertRows(
     db,
-    'insert into job_inputs (production_id, job, position, file_id) values (?, ?, ?, ?)',
+    { into: 'job_inputs (production_id, job, position, file_id)', values: '(?, ?, ?, ?)' },
     inputs.map(({ file, job, position }) => [production, job, position, file]),
   );
 }

@@ -5,7 +5,7 @@ import { assertTransition } from '../domain/transition.js';
 import type { BlockKey } from './blocks.js';
 import type { Db } from './catalog.js';
 import { rowsOf } from './dialect.js';
-import { eachRow } from './each-row.js';
+import { eachRow, insertRows } from './each-row.js';
 import type { JobTable } from './tables.js';
 
 /** A job that begins anew: nothing that it has met before counts against it. */
@@ -41,11 +41,13 @@ export async function insertJobs(
   kind: JobKind,
   jobs: readonly NewJob[],
 ): Promise<void> {
-  await eachRow(
+  await insertRows(
     db,
-    `insert into jobs (production_id, number, block, kind, state, attempt, charged, uncharged, seed, first_event,
-                       events, file_index, level, not_before, avoid, raised, split_from)
-     values (?, ?, ?, ?, 'Waiting', 0, 0, 0, ?, ?, ?, ?, ?, 0, '[]', ?, ?)`,
+    {
+      into: `jobs (production_id, number, block, kind, state, attempt, charged, uncharged, seed, first_event,
+                   events, file_index, level, not_before, avoid, raised, split_from)`,
+      values: `(?, ?, ?, ?, 'Waiting', 0, 0, 0, ?, ?, ?, ?, ?, 0, '[]', ?, ?)`,
+    },
     jobs.map((job) => [
       ...[key.production, job.number, key.block, kind],
       ...[job.seed, job.first_event, job.events, job.file_index, job.level],
@@ -212,11 +214,33 @@ export async function changeJobs(
   await eachRow(
     db,
     `update jobs set state = ?, charged = ?, uncharged = ?, not_before = ?, avoid = ?, raised = ?
-     where production_id = ? and number = ?`,
-    changes.map((change) => [
+     where production_id = ? and number between ? and ?`,
+    alikeInRow(changes).map(({ change, last }) => [
       ...[change.state, change.charged, change.uncharged, change.not_before],
-      ...[change.avoid ?? '[]', change.raised, production, change.number],
+      ...[change.avoid ?? '[]', change.raised, production, change.number, last],
     ]),
+  );
+}
+
+/** Changes that are the same for jobs whose numbers follow each other: most have passed, and those are a few statements. */
+function alikeInRow(changes: readonly JobChange[]): { change: JobChange; last: number }[] {
+  const runs: { change: JobChange; last: number }[] = [];
+  for (const change of [...changes].sort((a, b) => a.number - b.number)) {
+    const run = runs.at(-1);
+    if (run?.last === change.number - 1 && areAlike(run.change, change)) run.last = change.number;
+    else runs.push({ change, last: change.number });
+  }
+  return runs;
+}
+
+function areAlike(one: JobChange, other: JobChange): boolean {
+  return (
+    one.state === other.state &&
+    one.charged === other.charged &&
+    one.uncharged === other.uncharged &&
+    one.not_before === other.not_before &&
+    one.avoid === other.avoid &&
+    one.raised === other.raised
   );
 }
 

@@ -33,6 +33,9 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0016-open-counts': { up: countOpenAttempts },
 };
 
+/** Rows lie in the order of their keys, in one tree with them, not in a second one: found by one way down, and smaller. */
+const BY_KEY = sql`without rowid`;
+
 async function createTables(db: Kysely<unknown>): Promise<void> {
   const table = (name: string) => db.schema.createTable(name);
 
@@ -121,6 +124,7 @@ async function createTables(db: Kysely<unknown>): Promise<void> {
       'production_id',
       'number',
     ])
+    .modifyEnd(BY_KEY)
     .execute();
   await db.schema
     .createIndex('jobs_by_block')
@@ -170,6 +174,7 @@ async function createTables(db: Kysely<unknown>): Promise<void> {
       'production_id',
       'number',
     ])
+    .modifyEnd(BY_KEY)
     .execute();
   await db.schema
     .createIndex('attempts_open')
@@ -216,6 +221,7 @@ async function createTables(db: Kysely<unknown>): Promise<void> {
       'production_id',
       'number',
     ])
+    .modifyEnd(BY_KEY)
     .execute();
   await db.schema.createIndex('job_inputs_by_file').on('job_inputs').columns(['file_id']).execute();
 
@@ -223,6 +229,7 @@ async function createTables(db: Kysely<unknown>): Promise<void> {
     .addColumn('file_id', 'integer', (c) => c.notNull().references('files.id'))
     .addColumn('parent_id', 'integer', (c) => c.notNull().references('files.id'))
     .addPrimaryKeyConstraint('file_parents_key', ['file_id', 'parent_id'])
+    .modifyEnd(BY_KEY)
     .execute();
   await db.schema
     .createIndex('file_parents_by_parent')
@@ -238,6 +245,7 @@ async function createTables(db: Kysely<unknown>): Promise<void> {
     .addColumn('created_at', 'bigint', (c) => c.notNull())
     .addPrimaryKeyConstraint('replicas_key', ['file_id', 'storage'])
     .addUniqueConstraint('replicas_path', ['storage', 'path'])
+    .modifyEnd(BY_KEY)
     .execute();
 
   await table('transfers')

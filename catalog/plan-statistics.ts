@@ -3,12 +3,13 @@ import { sql, type Kysely } from 'kysely';
 /**
  * How many rows SQLite is to expect: of each table in all, then for each value of an index' first column, its first two, and so on. Those of a
  * large catalog, for a small one is fast with any plan. Without them SQLite takes a production for ten jobs, and reads all of them
- * where it should look one up. Form: `sqlite_stat1` of SQLite.
+ * where it should look one up. Form: `sqlite_stat1` of SQLite, in which a table that lies in the
+ * order of its keys stands for its first index.
  */
 const STATISTICS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   blocks: { sqlite_autoindex_blocks_1: '20000 100 1' },
   jobs: {
-    sqlite_autoindex_jobs_1: '10000000 100000 1',
+    jobs: '10000000 100000 1',
     jobs_by_block: '10000000 100000 5000 4000',
     jobs_waiting: '200000 20000 2000 2000 1',
     jobs_by_origin: '10000 100 2',
@@ -21,7 +22,7 @@ const STATISTICS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     bundles_by_log: '50000 1',
   },
   attempts: {
-    sqlite_autoindex_attempts_1: '12000000 120000 2 1',
+    attempts: '12000000 120000 2 1',
     attempts_failed: '1000000 20000 5000 100',
     attempts_failed_at: '1000000 2 1',
     attempts_by_bundle: '12000000 200',
@@ -33,12 +34,12 @@ const STATISTICS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     files_logs: '100000 2',
   },
   replicas: {
-    sqlite_autoindex_replicas_1: '500000 2 1',
+    replicas: '500000 2 1',
     sqlite_autoindex_replicas_2: '500000 10000 1',
     replicas_removing: '10000 500',
   },
   job_inputs: {
-    sqlite_autoindex_job_inputs_1: '10000000 100000 100 1',
+    job_inputs: '10000000 100000 100 1',
     job_inputs_by_file: '10000000 1',
   },
   production_inputs: {
@@ -54,7 +55,7 @@ const STATISTICS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     listed_inputs_by_age: '1000000 10000',
   },
   file_parents: {
-    sqlite_autoindex_file_parents_1: '10000000 100 1',
+    file_parents: '10000000 100 1',
     file_parents_by_parent: '10000000 1',
   },
   transfers: {

@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { numberRanges } from '../domain/job-numbers.js';
 import type { BlockKey } from './blocks.js';
 import type { Db } from './catalog.js';
 import { rowsOf } from './dialect.js';
@@ -93,8 +94,8 @@ export async function confirmRemoved(
   await eachRow(
     db,
     `update files set state = 'Removed'
-     where id = ? and not exists (select 1 from replicas where replicas.file_id = files.id)`,
-    gone.map(({ file_id }) => [file_id]),
+     where id between ? and ? and not exists (select 1 from replicas where replicas.file_id = files.id)`,
+    numberRanges(gone.map(({ file_id }) => file_id)).map(({ from, to }) => [from, to]),
   );
 }
 

@@ -72,6 +72,21 @@ export async function allSites(db: Db): Promise<SiteRow[]> {
   return db.selectFrom('sites').selectAll().orderBy('name').execute();
 }
 
+/** A site; none once the configuration has lost it. */
+export async function siteNamed(db: Db, name: string): Promise<SiteRow | undefined> {
+  return db.selectFrom('sites').selectAll().where('name', '=', name).executeTakeFirst();
+}
+
+/** The sites that are not banned now. */
+export async function usableSites(db: Db, now: number): Promise<string[]> {
+  const states = await db
+    .selectFrom('sites')
+    .select(['name', 'state', 'override', 'override_until'])
+    .orderBy('name')
+    .execute();
+  return states.filter((site) => effectiveState(site, now) !== 'Banned').map(({ name }) => name);
+}
+
 export async function allStorages(db: Db): Promise<StorageRow[]> {
   return db.selectFrom('storages').selectAll().orderBy('name').execute();
 }

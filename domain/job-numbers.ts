@@ -32,9 +32,14 @@ export function parseJobNumbers(
   return { ranges: joined(ranges) };
 }
 
+/** The fewest ranges that are these numbers, in order. */
+export function numberRanges(numbers: readonly number[]): NumberRange[] {
+  return joined(numbers.map((number) => ({ from: number, to: number })));
+}
+
 /** Numbers as `parseJobNumbers` reads them, in order: `3, 5-9`. */
 export function jobNumbersText(numbers: readonly number[]): string {
-  return joined(numbers.map((number) => ({ from: number, to: number })))
+  return numberRanges(numbers)
     .map(({ from, to }) => (from === to ? `${from}` : `${from}-${to}`))
     .join(', ');
 }

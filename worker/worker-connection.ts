@@ -56,7 +56,8 @@ export async function connectToTemporal(options: ConnectOptions): Promise<Native
 }
 
 async function connectOnce({ address, namespace }: TemporalEndpoint): Promise<NativeConnection> {
-  const connection = await NativeConnection.connect({ address });
+  const codec = isOnThisMachine(address) ? 'none' : 'gzip';
+  const connection = await NativeConnection.connect({ address, grpcCompression: { codec } });
   try {
     await connection.withDeadline(Date.now() + CALL, async () =>
       connection.workflowService.describeNamespace({ namespace }),
@@ -66,4 +67,9 @@ async function connectOnce({ address, namespace }: TemporalEndpoint): Promise<Na
     await connection.close();
     throw error;
   }
+}
+
+/** There the bytes cost nothing, and compressing them a tenth of the processor time of a large production. */
+export function isOnThisMachine(address: string): boolean {
+  return /^(localhost|127(\.\d+){3}|\[::1\]):\d+$/.test(address);
 }

@@ -4,7 +4,7 @@ import type { Db } from '../../catalog/catalog.js';
 import { recordEvent } from '../../catalog/events.js';
 import { insertLogArchive } from '../../catalog/logs.js';
 import { revisionOf, type ProductionRow } from '../../catalog/productions.js';
-import { allSites, allStorages, effectiveState, nearStorages } from '../../catalog/resources.js';
+import { allStorages, effectiveState, nearStorages, siteNamed } from '../../catalog/resources.js';
 import { attemptRanges, attemptsOf } from '../../domain/bundle.js';
 import { logLfn, physicalPath } from '../../domain/lfn.js';
 import type { BundleClosing, ClearedBundle } from '../../domain/log-archive.js';
@@ -117,7 +117,7 @@ async function storagesForLogs(
   const now = clock.now();
   const usable = (await allStorages(db)).filter((one) => effectiveState(one, now) !== 'Banned');
   const block = await getBlock(db, { production: bundle.production_id, block: bundle.block });
-  const site = (await allSites(db)).find((one) => one.name === bundle.site);
+  const site = await siteNamed(db, bundle.site);
   const order = [
     ...(configuration.logs.storage === undefined ? [] : [configuration.logs.storage]),
     block.home_storage,

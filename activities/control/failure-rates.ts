@@ -1,7 +1,7 @@
 import type { Db } from '../../catalog/catalog.js';
 import { recordEvent } from '../../catalog/events.js';
 import { changeProductionState, type ProductionRow } from '../../catalog/productions.js';
-import { allSites, effectiveState, openAtSites } from '../../catalog/resources.js';
+import { openAtSites, usableSites } from '../../catalog/resources.js';
 import { excludeSite, exclusionsAt, talliesSince } from '../../catalog/tallies.js';
 import type { Definition } from '../../domain/definition.js';
 import type { FailureClass } from '../../domain/failure-class.js';
@@ -41,10 +41,9 @@ export async function heedFailureRates(
   const excluded = await exclusionsAt(db, production, now);
   const known = {
     ...holding,
-    usable: (await allSites(db))
-      .filter((site) => effectiveState(site, now) !== 'Banned')
-      .map(({ name }) => name)
-      .filter((name) => sites.length === 0 || sites.includes(name)),
+    usable: (await usableSites(db, now)).filter(
+      (name) => sites.length === 0 || sites.includes(name),
+    ),
     excluded: [...excluded.keys()],
   };
   let verdict = judgeFailureRate({ ...known, tallies });

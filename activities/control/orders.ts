@@ -1,7 +1,7 @@
 import { sentAttempts, type BundleRow, type SentAttempt } from '../../catalog/attempts.js';
 import type { Db } from '../../catalog/catalog.js';
 import { inputsOf, type JobInput } from '../../catalog/job-inputs.js';
-import { allSites, nearStorages } from '../../catalog/resources.js';
+import { nearStorages, siteNamed } from '../../catalog/resources.js';
 import { sandboxPaths } from '../../catalog/sandbox.js';
 import { revisionOf, type ProductionRow, type Revision } from '../../catalog/productions.js';
 import {
@@ -171,7 +171,7 @@ async function stageIns(
     production,
     attempts.map((attempt) => attempt.job),
   );
-  const row = (await allSites(db)).find(({ name }) => name === site);
+  const row = await siteNamed(db, site);
   const near = row === undefined ? [] : nearStorages(row);
   const rank = ({ storage }: StoredAt): number =>
     near.includes(storage) ? near.indexOf(storage) : near.length;

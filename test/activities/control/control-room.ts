@@ -322,7 +322,7 @@ export class ControlRoom {
     for (const { name } of tables) {
       // Transactions are counted whether or not they have changed anything.
       const where = name === 'meta' ? `where key <> 'changes'` : '';
-      content[name] = await this.rows(`select * from "${name}" ${where} order by rowid`);
+      content[name] = await this.rows(`select * from "${name}" ${where}`);
     }
     return content;
   }
