@@ -13,13 +13,12 @@ import type { CopiesMade, CopyBatch } from '../activities/control/distribution.j
 import type { VerificationPage } from '../activities/control/verification.js';
 import type { StorageProblem } from '../activities/storage/index.js';
 import type { BundleOrder } from '../domain/bundle.js';
-import type { ClearedBundle } from '../domain/log-archive.js';
 import { productionWorkflowId } from '../domain/names.js';
 import type { ProductionProgress } from '../domain/progress.js';
 import type { ProductionState } from '../domain/states/production.js';
 import { control, storageAt } from './activities.js';
-import { fly, type FlightNews } from './bundle-flight.js';
 import { detailsOf } from './details.js';
+import { Flights, type Occasion } from './flights.js';
 import { Gathering } from './gathering.js';
 import { makeAgain } from './make-again.js';
 import { blockProgress, lookAgain } from './messages.js';
@@ -69,17 +68,11 @@ export async function block(input: BlockInput): Promise<BlockOutcome> {
   );
 }
 
-/** Why a block tells its production how far it is: some jobs have ended, none runs any more, or the block is at its end. */
-type Occasion = 'some' | 'idle' | 'end';
-
 function liveBlocks({ blocks }: ProductionProgress): number {
   const { Discarded = 0, Finished = 0, Planned = 0 } = blocks;
   const all = Object.values(blocks).reduce((sum, one) => sum + one, 0);
   return all - Discarded - Finished - Planned;
 }
-
-/** Bundles of one block on their way at a time: each is an activity that Temporal keeps in mind, and it keeps 2,000 of a workflow. */
-const MOST_FLYING = 500;
 
 /** Requests of people in one run; its history is not endless. */
 const MOST_REOPENINGS = 100;
@@ -96,79 +89,6 @@ function isReopened(error: unknown): boolean {
 const MOST_IDLES = 20;
 
 const FINISHED: BlockOutcome = { outcome: 'finished', reason: '' };
-
-/** Bundles on their way, and what they have told since. */
-class Flights {
-  flying = 0;
-  /** Jobs that wait again since it was last set to 0. */
-  requeued = 0;
-  remnants = false;
-  /** Merges could not read their inputs since it was last set to false. */
-  badInputs = false;
-  /** What ended the first flight that failed; the others go on to their ends. */
-  failure: Error | null = null;
-  readonly #priority: number;
-  readonly #tell: (progress: ProductionProgress, occasion: Occasion) => void;
-  readonly #cleared: Gathering<ClearedBundle>;
-  /** Bundles that were on their way at once, at most; and how often one has told something. */
-  #most = 0;
-  #told = 0;
-  #latest: ProductionProgress | null = null;
-
-  constructor(
-    { priority, ...ref }: BlockInput,
-    tell: (progress: ProductionProgress, occasion: Occasion) => void,
-  ) {
-    this.#priority = priority;
-    this.#tell = tell;
-    this.#cleared = new Gathering(
-      (bundles) => control.closeBundles({ ...ref, bundles }),
-      (waiting) => waiting === this.flying,
-    );
-  }
-
-  /** The history has become long; and more has been recorded than it costs to fly what is on its way again. */
-  isFull(): boolean {
-    return workflowInfo().continueAsNewSuggested && this.#told > this.#most;
-  }
-
-  failed(): boolean {
-    return this.failure !== null;
-  }
-
-  /** Something that the block must look after. */
-  news(): boolean {
-    return this.requeued > 0 || this.badInputs || this.failed();
-  }
-
-  launch(order: BundleOrder): void {
-    this.flying++;
-    this.#most = Math.max(this.#most, this.flying);
-    const heed = (news: FlightNews): void => {
-      this.#told++;
-      this.requeued += news.requeued;
-      this.remnants ||= news.remnants;
-      this.badInputs ||= news.badInputs;
-      this.#latest = news.progress;
-      this.#tell(news.progress, 'some');
-    };
-    fly(order, this.#priority, heed, (cleared) => this.#cleared.add(cleared))
-      .catch((error: unknown) => {
-        this.failure ??= error instanceof Error ? error : new Error(String(error));
-      })
-      .finally(() => {
-        this.flying--;
-        // What is shown while nothing runs shall not be of a time when something did.
-        if (this.flying === 0 && this.#latest !== null) this.#tell(this.#latest, 'idle');
-      });
-  }
-
-  /** Until none is on its way any more; throws what has ended the first that failed. */
-  async landed(): Promise<void> {
-    await condition(() => this.flying === 0);
-    if (this.failure !== null) throw this.failure;
-  }
-}
 
 /** The stages of a block and what they share. */
 class BlockLife {
@@ -235,7 +155,7 @@ class BlockLife {
         await this.verifyInputs();
       }
       const wakes = this.#wakes;
-      await condition(() => flights.flying < MOST_FLYING || flights.failed());
+      await condition(() => flights.hasRoom() || flights.failed());
       const ticket = `${workflowInfo().runId}:${this.#tickets++}`;
       const { bundles, waiting } = await control.place({ ...this.ref, stage, ticket });
       for (const order of bundles) flights.launch(order);

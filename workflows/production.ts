@@ -31,7 +31,7 @@ import * as messages from './messages.js';
 import { isMalformed } from './payload-converter.js';
 import { openHandles } from './open-handles.js';
 import { removeAllCondemned } from './removal.js';
-import { inTurns } from './turns.js';
+import { inTurnsOfSites } from './turns.js';
 import { withdraw } from './withdrawal.js';
 
 /** A definition to register and run, or the name of a production that the catalog knows (re-entry). */
@@ -309,14 +309,14 @@ class ProductionLife {
     this.#blocks.get(number)?.cancel();
     await condition(() => !this.#blocks.has(number));
     const handles = await openHandles(this.#ref, number);
-    await inTurns(handles, (handle) => endBundle(handle, reason, VERDICT_PATIENCE));
+    await inTurnsOfSites(handles, (handle) => endBundle(handle, reason, VERDICT_PATIENCE));
   }
 
   /** Ends every job, removes what is condemned, and has it recorded. */
   async #end(scope: 'remnants' | 'everything', reason: string): Promise<void> {
     await this.#endBlocks();
     const handles = await openHandles(this.#ref, null);
-    await inTurns(handles, (handle) => endBundle(handle, reason, DAYS));
+    await inTurnsOfSites(handles, (handle) => endBundle(handle, reason, DAYS));
     let after: number | null = -1;
     while (after !== null) {
       const page: { next: number | null } = await control.condemnProduction({

@@ -32,9 +32,9 @@ export async function siteWithdrawal(input: SiteWithdrawalInput): Promise<SiteWi
   }
   const handles = await control.queuedAt({ site });
   // A silent site answers none: then the others are not waited for either.
-  const answers = await inTurns(handles, withdrawnAtOnce, (some) =>
-    some.some((one) => one !== null),
-  );
+  const answers = await inTurns(handles, withdrawnAtOnce, {
+    goOn: (some) => some.some((one) => one !== null),
+  });
   const late = handles.filter((_, i) => typeof answers[i] !== 'number');
   const counts = new Map<string, number>();
   for (const [i, { production }] of handles.entries()) {

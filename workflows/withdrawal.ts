@@ -3,7 +3,7 @@ import type { BundleHandle } from '../domain/bundle.js';
 import { withdrawalText } from '../domain/withdrawal.js';
 import { control, withdrawingAt } from './activities.js';
 import { openHandles } from './open-handles.js';
-import { inTurns } from './turns.js';
+import { inTurnsOfSites } from './turns.js';
 
 /** Whose jobs are withdrawn, where, and who asks for it. */
 export interface Withdrawal {
@@ -25,10 +25,10 @@ export async function withdraw({ from, who, why, ...ref }: Withdrawal): Promise<
     ({ attempts, site }) => attempts.length > 0 && (from === 'everywhere' || from.includes(site)),
   );
   if (handles.length === 0) return '';
-  const answers = await inTurns(handles, withdrawnAtOnce);
+  const answers = await inTurnsOfSites(handles, withdrawnAtOnce);
   const jobs = answers.reduce<number>((sum, one) => sum + (one ?? 0), 0);
   const late = handles.filter((_, i) => answers[i] === null);
-  void inTurns(late, withdrawnInTheEnd);
+  void inTurnsOfSites(late, withdrawnInTheEnd);
   const silent = [...new Set(late.map(({ site }) => site))].sort();
   await control.noteWithdrawal({ ...ref, jobs, silent, who, why });
   return withdrawalText(jobs, silent);
