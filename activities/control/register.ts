@@ -23,7 +23,8 @@ import { canonicalDefinition, parseDefinition } from '../../domain/parse.js';
 import type { ProductionState } from '../../domain/states/production.js';
 import type { ControlContext } from './context.js';
 import type { StoredExpectation } from '../storage/index.js';
-import { fixDefinedInputs, listsOf, type ListToStage } from './inputs.js';
+import { fixDefinedInputs } from './fixed-inputs.js';
+import { listsOf, type ListToStage } from './list-staging.js';
 import { byStorage, type StorageBatch } from './storage-batches.js';
 
 /** Either a definition, or the name of what is registered already (re-entry). */
