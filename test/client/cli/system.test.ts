@@ -105,17 +105,14 @@ describe('a production by the command line', () => {
     );
     for (const dry of [['--dry-run'], []]) {
       const { code, err } = await run('submit', 'skim.yaml', ...dry);
-      expect({ code, err: err.split('\n').slice(1, 5) }).toEqual({
-        code: 2,
-        err: [
-          expect.stringMatching(
-            /input\.list: the list .*files\.txt has 3 lines that can not be used:$/,
-          ),
-          '    line 4: "no lfn" is no LFN',
-          '    line 5: /belle/none is not in the catalog',
-          `    line 6: ${lfn ?? ''} is in line 2 already`,
-        ],
-      });
+      expect(code).toBe(2);
+      expect(err).toContain(
+        `files.txt has 3 lines that can not be used:
+    line 4: "no lfn" is no LFN
+    line 5: /belle/none is not in the catalog
+    line 6: ${lfn ?? ''} is in line 2 already
+`,
+      );
     }
     expect((await run('show', 'skim')).err).toContain('FABRICA_PRODUCTION_UNKNOWN');
   }, 60_000);
