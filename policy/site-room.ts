@@ -1,4 +1,3 @@
-import { counted } from '../domain/counted.js';
 import type { PlacementCase, PlacementSite } from './placement-case.js';
 import { siteWeights } from './site-weight.js';
 
@@ -117,7 +116,7 @@ function roomAt(
   if (site.takes === 0) return { kind: 'rate', why: 'its limit of jobs per minute is reached' };
   const queue = siteQueue(site.slots, jobSeconds);
   const capacity = site.slots + queue;
-  const there = `${counted(site.open, 'job')} run or queue for ${counted(site.slots, 'slot')}`;
+  const there = `${site.open} jobs run or queue for ${site.slots} slots`;
   if (urgent) {
     const room = capacity + Math.ceil(site.slots / 5) - site.open;
     return room > 0 ? room : { kind: 'full', why: `full: ${there}` };
@@ -136,7 +135,7 @@ function roomAt(
     if (free > Math.max(0, room)) {
       return {
         kind: 'share',
-        why: `its share is used: ${site.mine} of at most ${counted(most, 'job')} run or queue there`,
+        why: `its share is used: ${site.mine} of at most ${most} jobs run or queue there`,
       };
     }
     const enough = room <= 0 ? '' : ', its queue is more than half full';
@@ -147,7 +146,7 @@ function roomAt(
     ? bearable
     : {
         kind: 'failures',
-        why: `many fail there: ${site.mine} of at most ${counted(trusted, 'job')} run or queue there`,
+        why: `many fail there: ${site.mine} of at most ${trusted} jobs run or queue there`,
       };
 }
 
