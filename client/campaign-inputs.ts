@@ -1,4 +1,4 @@
-import { readFiles, type ReadFiles } from '../activities/control/inputs.js';
+import { readFiles, type ReadFiles } from '../activities/control/input-lookup.js';
 import type { Catalog } from '../catalog/catalog.js';
 import { DistinctProblems } from '../domain/campaign-problems.js';
 import type { Definition } from '../domain/definition.js';
@@ -8,7 +8,7 @@ import { type FieldPath, type Problem, problemsError } from '../domain/problem.j
 import type { CampaignFile } from './campaign-file.js';
 import { readInputList } from './input-list.js';
 import type { SandboxPlan } from './sandbox.js';
-import type { Standing } from './temporal/campaign-submission.js';
+import type { Standing } from './temporal/submission.js';
 
 /** How many files jobs read for a role, and how large they are. */
 export type FilesRead = Pick<ReadFiles, 'role' | 'totals'>;
@@ -59,8 +59,8 @@ async function lookUp(
   catalog: Catalog,
 ): Promise<FilesRead | Problem> {
   try {
-    const lfns = readInputList(plan, role);
-    const given = lfns === null ? {} : { [role]: { by: 'names' as const, lfns } };
+    const list = await readInputList(plan, role);
+    const given = list === null ? {} : { [role]: list };
     const sets = await catalog.read((db) => readFiles(db, onlyFor(role, plan.definition), given));
     const [set] = sets;
     if (set === undefined) throw new Error(`${plan.definition.name} reads nothing as ${role}`);

@@ -21,15 +21,15 @@ export interface ExplainedSite {
   readonly site: string;
   readonly state: ResourceState;
   readonly slots: number;
-  /** Jobs there, of all productions. */
+  /** Jobs there, of all productions: those that run, and those that wait in its queue. */
   readonly open: number;
   /** Those of this one. */
   readonly mine: number;
   /** Jobs that are its part of the site; null if it shares with nobody, or has nothing to place. */
   readonly part: number | null;
-  /** Jobs that it could get now. */
-  readonly room: number;
-  /** What it is passed over for; null if it has room. */
+  /** Jobs that it could get now; null if nothing of the production may start, wherever there is room. */
+  readonly room: number | null;
+  /** What it is passed over for; null if it has room, or nothing may start. */
   readonly obstruction: SiteObstruction | null;
   /** The same for people; empty if it has room. */
   readonly why: string;
@@ -79,5 +79,6 @@ export interface Explanation {
   readonly counts: ExplainedCounts;
   /** Null if it does not take part in the shares: it is not Active, or nothing of it waits. */
   readonly share: ExplainedShare | null;
+  /** All of them while its jobs may start, or wait for a site; else those where jobs of it still are. */
   readonly sites: readonly ExplainedSite[];
 }

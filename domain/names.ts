@@ -64,4 +64,5 @@ export function siteWithdrawalWorkflowId(site: string): string {
 export const CONTROL_QUEUE = 'fabrica';
 export const siteQueue = (site: string): string => `site.${site}`;
 export const siteIoQueue = (site: string): string => `site.${site}.io`;
-export const storageQueue = (storage: string): string => `se.${storage}`;
+export const STORAGE_QUEUE = 'se.';
+export const storageQueue = (storage: string): string => `${STORAGE_QUEUE}${storage}`;

@@ -146,10 +146,14 @@ function nothingWaits({ counts, finishing, name }: ExplanationCase): string[] {
   return [`No job waits: it ${what}, \`fabrica show ${name}\` tells which.`];
 }
 
-function running({ counts }: ExplanationCase): string[] {
-  return counts.atSites === 0
-    ? []
-    : [`${counted(counts.atSites, 'job')} at sites ${counts.atSites === 1 ? 'goes' : 'go'} on.`];
+function running({ counts, sites }: ExplanationCase): string[] {
+  if (counts.atSites === 0) return [];
+  const there = sites.filter(({ mine }) => mine > 0).sort((a, b) => b.mine - a.mine);
+  const told = there.slice(0, SITES_TOLD).map(({ mine, site }) => `${grouped(mine)} at ${site}`);
+  const where = told.length === 0 ? '' : ` (${listed(told, there.length)})`;
+  return [
+    `${counted(counts.atSites, 'job')} that ${counts.atSites === 1 ? 'runs or waits at a site goes' : 'run or wait at sites go'} on${where}.`,
+  ];
 }
 
 function backoff({ backoffSeconds, counts, lost }: ExplanationCase): string[] {

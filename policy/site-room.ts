@@ -116,7 +116,7 @@ function roomAt(
   if (site.takes === 0) return { kind: 'rate', why: 'its limit of jobs per minute is reached' };
   const queue = siteQueue(site.slots, jobSeconds);
   const capacity = site.slots + queue;
-  const there = `${site.open} jobs for ${site.slots} slots`;
+  const there = `${site.open} jobs run or queue for ${site.slots} slots`;
   if (urgent) {
     const room = capacity + Math.ceil(site.slots / 5) - site.open;
     return room > 0 ? room : { kind: 'full', why: `full: ${there}` };
@@ -133,7 +133,10 @@ function roomAt(
   const room = Math.min(free, mine);
   if (room < least) {
     if (free > Math.max(0, room)) {
-      return { kind: 'share', why: `its share is used: ${site.mine} jobs of ${most}` };
+      return {
+        kind: 'share',
+        why: `its share is used: ${site.mine} of at most ${most} jobs run or queue there`,
+      };
     }
     const enough = room <= 0 ? '' : ', its queue is more than half full';
     return { kind: 'full', why: `full: ${there}${enough}` };
@@ -141,7 +144,10 @@ function roomAt(
   const bearable = Math.min(room, trusted - site.mine);
   return bearable >= Math.min(least, trusted)
     ? bearable
-    : { kind: 'failures', why: `many fail there: ${site.mine} jobs of ${trusted}` };
+    : {
+        kind: 'failures',
+        why: `many fail there: ${site.mine} of at most ${trusted} jobs run or queue there`,
+      };
 }
 
 /** How many jobs more the production may have at all sites together; 0 while that is too few to send. */

@@ -1,5 +1,5 @@
 import { ApplicationFailure, ChildWorkflowFailure, executeChild } from '@temporalio/workflow';
-import type { ListToStage } from '../activities/control/inputs.js';
+import type { ListToStage } from '../activities/control/list-staging.js';
 import type { ListPlace } from '../domain/input-list.js';
 import { productionWorkflowId } from '../domain/names.js';
 import { control, storageAt } from './activities.js';

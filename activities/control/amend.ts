@@ -22,7 +22,8 @@ import { amendmentRefusals, changesEstimate } from '../../policy/amendment.js';
 import { estimate } from '../../policy/estimate.js';
 import { already, done, refused, type CommandEffect } from './command-effect.js';
 import { estimateRules, workOf } from './estimates.js';
-import { checkNames, digestOf } from './register.js';
+import { checkNames } from './known-names.js';
+import { digestOf } from './register.js';
 
 /** Gives a live production a changed definition, as a new revision, which counts for all that is decided from now on. */
 export async function amend(

@@ -17,7 +17,7 @@ import { closingOf } from './closing.js';
 import { productionFor, type ControlContext, type ProductionRef } from './context.js';
 import { noteClaims } from './claims.js';
 import { endAttempts, noteLost } from './ended-attempts.js';
-import { storedFiles } from './register.js';
+import { storedFiles } from './stored-files.js';
 
 /** Bundles of which something may still be at a site, as many as fit an answer. `next` is the bundle after which to ask for more; null if these were the last. */
 export interface HandlePage {

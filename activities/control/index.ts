@@ -9,7 +9,7 @@ import { distributing } from './distribution.js';
 import { ending } from './ending.js';
 import { explaining } from './explain.js';
 import { losingInputs } from './input-losses.js';
-import { listStaging } from './inputs.js';
+import { listStaging } from './list-staging.js';
 import { killing } from './killing.js';
 import { stepping } from './next-step.js';
 import { judgingQueues } from './overdue.js';

@@ -1,5 +1,5 @@
 import type { Db } from '../../catalog/catalog.js';
-import { goneInputs, readAmong, readersOf } from '../../catalog/input-sets.js';
+import { goneInputs, readAmong, readersOf } from '../../catalog/input-readers.js';
 import { lostInputs, type LostInput } from '../../catalog/job-inputs.js';
 import type { ProductionRow } from '../../catalog/productions.js';
 import { replacedInputs } from '../../catalog/replaced-inputs.js';

@@ -1,30 +1,54 @@
 import type { Db } from '../../catalog/catalog.js';
 import { stagedList } from '../../catalog/input-lists.js';
 import { finalLevels, productionsLike } from '../../catalog/input-datasets.js';
-import type { FileSource } from '../../catalog/input-sets.js';
+import type { FileSource } from '../../catalog/file-source.js';
 import type { Definition } from '../../domain/definition.js';
 import type { CataloguedDataset, InputRole } from '../../domain/input-definition.js';
+import type { ListedFile } from '../../domain/input-list.js';
 import type { ProductionState } from '../../domain/states/production.js';
 
-/** The files that a section of a definition names; `notes` tell what was left out. */
-export type ResolvedSource =
-  { readonly source: FileSource; readonly notes: readonly string[] } | { readonly problem: string };
+/** The files that a section of a definition names. */
+export interface NamedSource {
+  readonly source: FileSource;
+  /** The list that names them, as people call it; null if none does. */
+  readonly list: string | null;
+  /** What was left out. */
+  readonly notes: readonly string[];
+}
+
+export type ResolvedSource = NamedSource | { readonly problem: string };
+
+/** A list of input files that is not stored yet: its path for people, and what its lines name. */
+export interface GivenList {
+  readonly path: string;
+  readonly files: readonly ListedFile[];
+}
+
+export type GivenLists = Readonly<Partial<Record<InputRole, GivenList>>>;
 
 /** The files that the section of a role names; null if there is no such section. */
 export async function sourceOf(
   db: Db,
   definition: Definition,
   role: InputRole,
+  given?: GivenList,
 ): Promise<ResolvedSource | null> {
   const set = definition[role];
   if (set === undefined) return null;
-  if (set.files !== undefined) return { source: { by: 'names', lfns: set.files }, notes: [] };
   if (set.dataset !== undefined) return datasetSource(db, set.dataset, definition.name, role);
-  const { list } = set;
+  if (given !== undefined) {
+    return { source: { by: 'lines', files: given.files }, list: given.path, notes: [] };
+  }
+  const { files, list } = set;
+  if (files !== undefined) {
+    const lines = files.map((lfn, i) => ({ line: i + 1, lfn }));
+    return { source: { by: 'lines', files: lines }, list: null, notes: [] };
+  }
   if (list === undefined || typeof list === 'string') {
     return { problem: `${role}.list: it is a path on the machine of whoever wrote it` };
   }
-  return { source: { by: 'list', list: stagedList(definition.name, list.lfn) }, notes: [] };
+  const staged = stagedList(definition.name, list.lfn);
+  return { source: { by: 'list', list: staged }, list: list.name, notes: [] };
 }
 
 /** Productions whose final files stay as they are. */
@@ -84,6 +108,7 @@ async function datasetSource(
   const left = found.filter((one) => !fitting.includes(one));
   return {
     source: { by: 'dataset', parts, level: level ?? null },
+    list: null,
     notes:
       left.length === 0
         ? []

@@ -21,7 +21,7 @@ import { queuePatience, withdrawalsOf } from '../../policy/queue-patience.js';
 import { pack } from '../packed.js';
 import type { ControlContext } from './context.js';
 import { estimateOf } from './estimates.js';
-import { storedPayloads } from './register.js';
+import { storedPayloads } from './stored-files.js';
 
 /** That of a site which the configuration does not name any more, s. */
 const GONE_LEASE = 3600;

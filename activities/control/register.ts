@@ -12,10 +12,8 @@ import {
   revisionOf,
   type ProductionRow,
 } from '../../catalog/productions.js';
-import { allSites, allStorages } from '../../catalog/resources.js';
 import { condemnSandboxes, registerSandbox } from '../../catalog/sandbox.js';
 import type { Definition } from '../../domain/definition.js';
-import type { StoredPayload } from '../../domain/payload.js';
 import { definitionConflict } from '../../domain/definition-conflict.js';
 import { FabricaError } from '../../domain/errors.js';
 import { physicalPath } from '../../domain/lfn.js';
@@ -23,8 +21,11 @@ import { canonicalDefinition, parseDefinition } from '../../domain/parse.js';
 import type { ProductionState } from '../../domain/states/production.js';
 import type { ControlContext } from './context.js';
 import type { StoredExpectation } from '../storage/index.js';
-import { fixDefinedInputs, listsOf, type ListToStage } from './inputs.js';
+import { fixDefinedInputs } from './fixed-inputs.js';
+import { listsOf, type ListToStage } from './list-staging.js';
+import { checkNames } from './known-names.js';
 import { byStorage, type StorageBatch } from './storage-batches.js';
+import { storedFiles } from './stored-files.js';
 
 /** Either a definition, or the name of what is registered already (re-entry). */
 export interface RegisterInput {
@@ -186,33 +187,6 @@ export function registration(context: ControlContext) {
 export const digestOf = (canonical: string): string =>
   createHash('sha256').update(canonical).digest('hex');
 
-/** Payload files by reference, of fabrication and merge; a plain path here was never uploaded. */
-export function storedPayloads(definition: Definition): StoredPayload[] {
-  const lists = {
-    'fabrication.payload': definition.fabrication.payload,
-    'merge.payload': definition.merge?.payload ?? [],
-  };
-  return Object.entries(lists).flatMap(([field, list]) =>
-    list.map((payload, i) => {
-      if (typeof payload !== 'string') return payload;
-      throw new FabricaError(
-        'FABRICA_DEFINITION_INVALID',
-        `${field}[${i}]: ${payload} is a path on the machine of whoever wrote it, and no reference to a stored file.`,
-        { field: `${field}[${i}]` },
-        {
-          remedy:
-            'Start it with `fabrica submit`, which uploads payload files, or give references.',
-        },
-      );
-    }),
-  );
-}
-
-/** All stored files that a definition refers to: its payload, and lists of input files. */
-export function storedFiles(definition: Definition): StoredPayload[] {
-  return [...storedPayloads(definition), ...listsOf(definition).map(({ list }) => list)];
-}
-
 function checkWorkflowId(workflowId: string, production: string): void {
   if (workflowId !== `production/${production}`) {
     throw new FabricaError(
@@ -235,51 +209,4 @@ async function refuseConflict(
   const { name, state } = known;
   if (state === 'Rejected') return 'revision';
   throw definitionConflict({ name, state }, revision.definition, definition);
-}
-
-/** Throws `FABRICA_DEFINITION_INVALID` for sites, areas and storages that are not there. */
-export async function checkNames(db: Db, definition: Definition): Promise<void> {
-  const problems: string[] = [];
-  const sites = await allSites(db);
-  const storages = await allStorages(db);
-  const areas = new Set(storages.map((storage) => storage.area));
-  definition.sites.forEach((name, i) => {
-    if (!sites.some((site) => site.name === name)) {
-      problems.push(
-        `sites[${i}]: no site is named ${name}; there are ${sites.map((site) => site.name).join(', ')}`,
-      );
-    }
-  });
-  definition.diagnosis.forEach(({ site }, i) => {
-    if (site !== undefined && !sites.some((one) => one.name === site)) {
-      problems.push(`diagnosis[${i}].site: no site is named ${site}`);
-    }
-  });
-  definition.distribution.areas.forEach((name, i) => {
-    if (!areas.has(name)) {
-      problems.push(
-        `distribution.areas[${i}]: no storage is in an area ${name}; there are ${[...areas].join(', ')}`,
-      );
-    }
-  });
-  const wanted = definition.distribution.areas;
-  const targets = storages.filter(
-    (storage) =>
-      storage.purpose === 'final' && (wanted.length === 0 || wanted.includes(storage.area)),
-  );
-  if (problems.length === 0 && targets.length < definition.distribution.copies) {
-    problems.push(
-      `distribution.copies: ${definition.distribution.copies} copies need as many final storages` +
-        `${wanted.length === 0 ? '' : ` in ${wanted.join(', ')}`}, and there are ${targets.length}` +
-        ` (${targets.map((storage) => storage.name).join(', ') || 'none'})`,
-    );
-  }
-  for (const payload of storedFiles(definition)) {
-    if (!storages.some((storage) => storage.name === payload.storage)) {
-      problems.push(`payload ${payload.name}: no storage is named ${payload.storage}`);
-    }
-  }
-  if (problems.length > 0) {
-    throw new FabricaError('FABRICA_DEFINITION_INVALID', `${problems.join('\n')}\n`);
-  }
 }

@@ -2,7 +2,6 @@ import { Context } from '@temporalio/activity';
 import { FabricaError, messageOf } from '../../domain/errors.js';
 import type { Clock } from '../../domain/clock.js';
 import {
-  firstProblems,
   partOfList,
   type ListedFile as ListedInput,
   type ListPlace,
@@ -254,24 +253,15 @@ export function createStorageActivities(context: {
     await removeFiles({ storage: input.storage, paths: unpack(input.files) });
   }
 
-  /** A part of a stored list of input files, and where the next one begins; null after the last. Throws `FABRICA_INPUT_INVALID`. */
+  /** A part of a stored list of input files, and where the next one begins; null after the last. The list is read from where the part begins to where it ends. */
   async function readList(input: {
     storage: string;
     path: string;
     from: ListPlace;
   }): Promise<{ files: Packed<ListedInput>; next: ListPlace | null }> {
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of await storages.get(input.storage).read(input.path)) {
-      heedCancellation();
-      chunks.push(chunk as Uint8Array);
-    }
-    const { files, next, problems } = partOfList(Buffer.concat(chunks), input.from, LIST_PART);
-    if (problems.length === 0) return { files: pack(files), next };
-    throw new FabricaError(
-      'FABRICA_INPUT_INVALID',
-      `The list ${input.path} on ${input.storage} has lines that can not be used:\n${firstProblems(problems)}\n`,
-      { storage: input.storage, path: input.path },
-    );
+    const content = await storages.get(input.storage).read(input.path, input.from.offset);
+    const { files, next } = await partOfList(content, input.from, LIST_PART);
+    return { files: pack(files), next };
   }
 
   /** Free and total bytes. */

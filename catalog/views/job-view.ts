@@ -14,7 +14,7 @@ import { allSites, effectiveState } from '../resources.js';
 import { exclusionsAt } from '../tallies.js';
 import { logAt, type LogAt } from './log-place.js';
 
-/** One try of a job. Times in ms since 1970, durations in s, memory in MB. */
+/** One try of a job. Times in ms since 1970, in an order that can be: see `inOrder`; durations in s, memory in MB. */
 export interface AttemptView {
   readonly attempt: number;
   readonly state: AttemptState;
@@ -268,6 +268,7 @@ async function attemptsOfJob(db: Db, production: number, job: number): Promise<A
     const copies = archived ? (replicas.get(file) ?? []) : [];
     return {
       ...row,
+      ...inOrder(row),
       evidence: evidence === null ? null : (JSON.parse(evidence) as Evidence),
       log: {
         at: logAt({ step: row.step, logTail: row.logTail, kept, clearedAt, fileState }),
@@ -276,6 +277,25 @@ async function attemptsOfJob(db: Db, production: number, job: number): Promise<A
       },
     };
   });
+}
+
+type Times = Pick<AttemptView, 'placedAt' | 'submittedAt' | 'startedAt' | 'endedAt' | 'settledAt'>;
+
+/**
+ * When a job started and ended is told by the clock of its node, in whole seconds: here it is brought between what Fabrica's own clock has
+ * seen before and after. A bundle is submitted when its last job is: for one of its jobs that was when it started, at the latest.
+ */
+function inOrder({ placedAt, submittedAt, startedAt, endedAt, settledAt }: Times): Times {
+  const between = (least: number, at: number | null, most: number | null): number | null =>
+    at === null ? null : Math.max(least, Math.min(at, most ?? Infinity));
+  const started = between(placedAt, startedAt, settledAt);
+  return {
+    placedAt,
+    submittedAt: between(placedAt, submittedAt, started ?? settledAt),
+    startedAt: started,
+    endedAt: between(started ?? placedAt, endedAt, settledAt),
+    settledAt,
+  };
 }
 
 async function outputsOfJob(db: Db, production: number, job: number): Promise<OutputView[]> {

@@ -73,6 +73,16 @@ export class Session {
     return this.#catalog;
   }
 
+  /** The catalog; null if none has been made. Throws `FABRICA_CATALOG_*` for one that can not be used. */
+  async catalogIfMade(): Promise<Catalog | null> {
+    try {
+      return await this.catalog();
+    } catch (error) {
+      if (error instanceof FabricaError && error.code === 'FABRICA_CATALOG_MISSING') return null;
+      throw error;
+    }
+  }
+
   /** The production of this name. Throws `FABRICA_PRODUCTION_UNKNOWN`. */
   async production(name: string): Promise<ProductionRow> {
     const found = await (await this.catalog()).read((db) => findProduction(db, name));

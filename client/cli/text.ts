@@ -31,30 +31,14 @@ export function firstOf(items: readonly string[], most: number): string {
   return rest > 0 ? `${items.slice(0, most).join(', ')} and ${rest} more` : items.join(', ');
 }
 
-/** Local time as `2026-11-23 14:30:02`; `-` for none. */
+/** Time in UTC as `2026-11-23 14:30:02Z`, as JSON, the logs and the control process tell it; `-` for none. */
 export function timeText(ms: number | null): string {
-  if (ms === null) return '-';
-  const date = new Date(ms);
-  const two = (n: number): string => String(n).padStart(2, '0');
-  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
-  return `${day} ${clockText(ms)}`;
+  return ms === null ? '-' : `${new Date(ms).toISOString().slice(0, 10)} ${clockText(ms)}`;
 }
 
-/** Local time with its zone, as `2026-11-23 14:30:02 +01:00`; `-` for none. */
-export function zonedTimeText(ms: number | null): string {
-  if (ms === null) return '-';
-  const minutes = -new Date(ms).getTimezoneOffset();
-  const two = (n: number): string => String(n).padStart(2, '0');
-  const far = Math.abs(minutes);
-  return `${timeText(ms)} ${minutes < 0 ? '-' : '+'}${two(Math.floor(far / 60))}:${two(far % 60)}`;
-}
-
-/** Local time of day as `14:30:02`. */
+/** Time of day in UTC as `14:30:02Z`. */
 export function clockText(ms: number): string {
-  const date = new Date(ms);
-  return [date.getHours(), date.getMinutes(), date.getSeconds()]
-    .map((n) => String(n).padStart(2, '0'))
-    .join(':');
+  return `${new Date(ms).toISOString().slice(11, 19)}Z`;
 }
 
 /** `60 %`; never 100 before all is done. */

@@ -1,6 +1,5 @@
 import { campaignProductions } from '../../catalog/campaigns.js';
 import type { Catalog } from '../../catalog/catalog.js';
-import { registeredDefinition } from '../../catalog/views/registered-definition.js';
 import type { Definition } from '../../domain/definition.js';
 import { FabricaError } from '../../domain/errors.js';
 import type { CampaignFile } from '../campaign-file.js';
@@ -9,14 +8,12 @@ import type { SandboxPlan } from '../sandbox.js';
 import { uploadPayloads } from './payload-upload.js';
 import { withSeveral, type OneOfSeveral } from './several.js';
 import {
-  compared,
+  standingOf,
   submitProduction,
+  type Standing,
   type Submission,
   type SubmissionOptions,
 } from './submission.js';
-
-/** What a production of a campaign file is to the catalog: registered as it is, missing, or the next revision of a rejected one. */
-export type Standing = 'same' | 'missing' | 'revision';
 
 /** s. A control process that has thousands of productions to begin is slow, not absent: whether there is one is asked before. */
 const PATIENCE = 600;
@@ -34,9 +31,8 @@ export async function standings(
   const found: Standing[] = [];
   const conflicts: FabricaError[] = [];
   for (const plan of plans) {
-    const known = await catalog.read((db) => registeredDefinition(db, plan.definition.name));
     try {
-      found.push(known === null ? 'missing' : compared(plan, known));
+      found.push(await standingOf(plan, catalog));
     } catch (error) {
       if (!(error instanceof FabricaError)) throw error;
       conflicts.push(error);

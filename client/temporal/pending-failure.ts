@@ -1,4 +1,4 @@
-import type { Client } from '@temporalio/client';
+import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
 import type { Catalog } from '../../catalog/catalog.js';
 import { tryWriteLock } from '../../catalog/views/write-lock.js';
 import { ERRORS, FabricaError, isErrorCode, type ErrorCode } from '../../domain/errors.js';
@@ -14,16 +14,26 @@ export async function pendingFailure(
 ): Promise<FabricaError | null> {
   const { raw } = await client.workflow.getHandle(workflowId).describe();
   for (const { lastFailure } of raw.pendingActivities ?? []) {
-    const message = lastFailure?.message ?? '';
-    if (message === '') continue;
-    const type = lastFailure?.applicationFailureInfo?.type;
-    const code = isErrorCode(type) ? type : 'FABRICA_INTERNAL';
-    const { remedy } = ERRORS[code];
-    // A failure's message ends with its remedy, because Temporal's page shows nothing but the message.
-    const why = message.endsWith(remedy) ? message.slice(0, -remedy.length).trimEnd() : message;
-    return hindrance(code, what, why);
+    const failure = failureOf(lastFailure);
+    if (failure !== null) return hindrance(failure.code, what, failure.why);
   }
   return null;
+}
+
+type LastFailure = NonNullable<
+  WorkflowExecutionDescription['raw']['pendingActivities']
+>[number]['lastFailure'];
+
+/** Why an activity has failed the last time, without what to do; null if it has not. */
+export function failureOf(last: LastFailure): { code: ErrorCode; why: string } | null {
+  const message = last?.message ?? '';
+  if (message === '') return null;
+  const type = last?.applicationFailureInfo?.type;
+  const code = isErrorCode(type) ? type : 'FABRICA_INTERNAL';
+  const { remedy } = ERRORS[code];
+  // A failure's message ends with its remedy, because Temporal's page shows nothing but the message.
+  const why = message.endsWith(remedy) ? message.slice(0, -remedy.length).trimEnd() : message;
+  return { code, why };
 }
 
 /**

@@ -102,6 +102,15 @@ export function compared(plan: SandboxPlan, known: RegisteredDefinition): 'same'
   return 'revision';
 }
 
+/** What a definition is to the catalog: registered as it is, missing, or the next revision of a rejected production. */
+export type Standing = 'same' | 'missing' | 'revision';
+
+/** How a definition stands to the catalog. Throws what `compared` throws. */
+export async function standingOf(plan: SandboxPlan, catalog: Catalog): Promise<Standing> {
+  const known = await catalog.read((db) => registeredDefinition(db, plan.definition.name));
+  return known === null ? 'missing' : compared(plan, known);
+}
+
 const ownerOf = (by: string): string => by.split('@')[0] ?? by;
 
 async function start(client: Client, definition: Definition, by: string): Promise<Handle> {

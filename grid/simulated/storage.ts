@@ -178,7 +178,7 @@ export class SimulatedStorage implements StorageElement {
     return { size, adler32: checksum.hex(), content };
   }
 
-  async read(storagePath: string): Promise<Readable> {
+  async read(storagePath: string, from = 0): Promise<Readable> {
     await this.#answer([storagePath]);
     const content = this.#content(storagePath);
     if (content === undefined) {
@@ -191,7 +191,7 @@ export class SimulatedStorage implements StorageElement {
         'knows only size and checksum of this file, for it is simulated',
       );
     }
-    return Readable.from([content]);
+    return Readable.from([content.subarray(from)]);
   }
 
   async copy(

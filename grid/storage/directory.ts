@@ -96,7 +96,7 @@ export class DirectoryStorage implements StorageElement {
     }
   }
 
-  async read(storagePath: string): Promise<Readable> {
+  async read(storagePath: string, from = 0): Promise<Readable> {
     checkStoragePath(this.name, storagePath);
     return this.#translated(storagePath, async () => {
       const file = await this.#locate(storagePath);
@@ -106,7 +106,7 @@ export class DirectoryStorage implements StorageElement {
         await handle.close();
         throw this.#absent(storagePath);
       }
-      return handle.createReadStream({ highWaterMark: CHUNK });
+      return handle.createReadStream({ start: from, highWaterMark: CHUNK });
     });
   }
 

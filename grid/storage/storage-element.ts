@@ -58,8 +58,8 @@ export interface StorageElement {
    */
   put(source: Readable, path: string, expected: Expected): Promise<void>;
 
-  /** The content of a file; the stream fails with `FABRICA_STORAGE_UNREACHABLE` if it does not exist. */
-  read(path: string): Promise<Readable>;
+  /** The content of a file, from a byte on (default 0); the stream fails with `FABRICA_STORAGE_UNREACHABLE` if it does not exist. */
+  read(path: string, from?: number): Promise<Readable>;
 
   /** Copies a file from another storage, with the promises of `put`. */
   copy(source: StorageElement, sourcePath: string, path: string, expected: Expected): Promise<void>;

@@ -30,6 +30,23 @@ it('a job that a person waived names that person, and each failed attempt its ve
   expect(job.attempts[0]?.rule).toMatch(/\w/);
 });
 
+it('the times of an attempt are in an order that can be, whatever the clock of its node says', async () => {
+  await room.runJobs(ref, 0, 'events');
+  const placed = room.clock.now();
+  const times = async (node: string): Promise<unknown> => {
+    await room.change(
+      `update attempts set placed_at = ${placed}, settled_at = ${placed + 9000}, ${node} where job = 1`,
+    );
+    const [attempt] = (await view(1)).attempts;
+    const { endedAt, placedAt, settledAt, startedAt } = attempt ?? {};
+    return [placedAt, startedAt, endedAt, settledAt].map((at) => (at ?? 0) - placed);
+  };
+  const slow = `started_at = ${placed - 999}, ended_at = ${placed - 500}`;
+  expect(await times(slow)).toEqual([0, 0, 0, 9000]);
+  const fast = `started_at = ${placed + 2000}, ended_at = ${placed + 60_000}`;
+  expect(await times(fast)).toEqual([0, 2000, 9000, 9000]);
+});
+
 it('sites that get no jobs are told with the reason, those that the definition leaves out are not', async () => {
   expect(await view(1)).toMatchObject({ openSites: ['KMI', 'UVic'], closedSites: [] });
   await room.do.setSiteOverride({

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readCampaign, type CampaignFile } from '../../client/campaign-file.js';
 import { campaignInputs } from '../../client/campaign-inputs.js';
 import { campaignDryRun } from '../../client/cli/pages/campaign-dry-run.js';
-import type { Standing } from '../../client/temporal/campaign-submission.js';
+import type { Standing } from '../../client/temporal/submission.js';
 import { ControlRoom, definition } from '../activities/control/control-room.js';
 import { temporaryFolder } from '../worker/temporary-folder.js';
 
@@ -83,6 +83,17 @@ describe('what the productions of a campaign read', () => {
       ),
       expect.stringMatching(/\[3\]\.set\.input\.list: .*empty\.txt names no files, in production/),
     ]);
+  });
+
+  it('is refused with all that is wrong with a list at once', async () => {
+    const [first] = await room.rows<{ lfn: string }>(
+      `select lfn from files where kind = 'merged' order by lfn`,
+    );
+    const lfn = first?.lfn ?? '';
+    const lists = { 'bad.txt': `\ufeff\r\n${lfn}\r\nno lfn\r\n\r\n/mc/none\r\n${lfn}\r\n` };
+    await expect(looked(await skims([{ list: 'bad.txt' }], lists))).rejects.toThrow(
+      `bad.txt has 3 lines that can not be used: line 3: "no lfn" is no LFN; line 5: /mc/none is not in the catalog; line 6: ${lfn} is in line 2 already, in `,
+    );
   });
 
   it('does not matter for what is registered already', async () => {

@@ -19,7 +19,7 @@ const site = (name: string, more: Partial<ExplainedSite> = {}): ExplainedSite =>
 });
 
 const full = (name: string): ExplainedSite =>
-  site(name, { obstruction: 'full', why: 'full: 12 jobs for 10 slots' });
+  site(name, { obstruction: 'full', why: 'full: 12 jobs run or queue for 10 slots' });
 
 const told = (more: Partial<ExplanationCase> = {}): string[] =>
   becauseOf({
@@ -55,9 +55,16 @@ describe('why so little of a production runs', () => {
     const stopped = { state: 'Stopped', by: 'ann@host', reason: 'the storage is full' } as const;
     expect(told({ ...stopped, counts: { ...counts, atSites: 1, parked: 2 } })).toEqual([
       'It is paused by ann@host: the storage is full. `fabrica resume mumu` goes on.',
-      '1 job at sites goes on.',
+      '1 job that runs or waits at a site goes on.',
       '2 jobs are parked: `fabrica failures mumu` tells why, `fabrica release mumu` tries again.',
     ]);
+  });
+
+  it('is not what goes on: jobs that are at sites already, and where', () => {
+    const sites = [site('KMI', { mine: 3, room: null }), site('PNNL', { mine: 9, room: null })];
+    expect(told({ state: 'Stopped', counts: { ...counts, atSites: 12 }, sites })).toContain(
+      '12 jobs that run or wait at sites go on (9 at PNNL, 3 at KMI).',
+    );
   });
 
   it('is what it is held for, and who must do something', () => {
@@ -117,7 +124,10 @@ describe('why so little of a production runs', () => {
   it('is that its sites have no room, and why', () => {
     const sites = [
       full('KMI'),
-      site('PNNL', { obstruction: 'share', why: 'its share is used: 4 jobs of 4' }),
+      site('PNNL', {
+        obstruction: 'share',
+        why: 'its share is used: 4 of at most 4 jobs run or queue there',
+      }),
       site('UVic', { obstruction: 'storage', why: 'no storage takes its outputs' }),
       site('DESY', { obstruction: 'unlisted', why: 'not in the definition' }),
     ];

@@ -86,7 +86,7 @@ describe('placeJobs', () => {
     const placement = placeJobs(given({ jobs: numbered(5), sites: [site('KMI', { open: 12 })] }));
     expect(placement).toEqual({
       bundles: [],
-      passedOver: [{ site: 'KMI', kind: 'full', why: 'full: 12 jobs for 10 slots' }],
+      passedOver: [{ site: 'KMI', kind: 'full', why: 'full: 12 jobs run or queue for 10 slots' }],
     });
   });
 
@@ -138,7 +138,7 @@ describe('placeJobs', () => {
     expect(placeJobs(given({ jobs, sites: more })).bundles[0]?.jobs).toHaveLength(4);
     const used = [site('KMI', { part: 2, mine: 4, open: 4 }), site('PNNL', { part: 8, open: 12 })];
     expect(placeJobs(given({ jobs, sites: used })).passedOver[0]?.why).toBe(
-      'its share is used: 4 jobs of 4',
+      'its share is used: 4 of at most 4 jobs run or queue there',
     );
   });
 
@@ -279,7 +279,7 @@ describe('placeJobs', () => {
         {
           site: 'KMI',
           kind: 'full',
-          why: 'full: 111 jobs for 100 slots, its queue is more than half full',
+          why: 'full: 111 jobs run or queue for 100 slots, its queue is more than half full',
         },
       ],
     });
@@ -359,7 +359,7 @@ describe('sites where the production fails', () => {
     expect(placement.passedOver[0]).toEqual({
       site: 'KMI',
       kind: 'failures',
-      why: 'many fail there: 60 jobs of 60',
+      why: 'many fail there: 60 of at most 60 jobs run or queue there',
     });
   });
 

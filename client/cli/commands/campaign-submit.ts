@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
 import type { Catalog } from '../../../catalog/catalog.js';
-import { FabricaError } from '../../../domain/errors.js';
 import { readCampaign, type CampaignFile } from '../../campaign-file.js';
 import { readsFiles } from '../../input-list.js';
 import { isOver, whyNoControl } from '../../temporal/control-presence.js';
@@ -49,11 +48,7 @@ async function look(session: Session, file: CampaignFile, limit: number): Promis
   const { standings } = await import('../../temporal/campaign-submission.js');
   const { campaignInputs } = await import('../../campaign-inputs.js');
   const reading = file.plans.some(({ definition }) => readsFiles(definition));
-  const catalog = await session.catalog().catch((error: unknown) => {
-    const absent = error instanceof FabricaError && error.code === 'FABRICA_CATALOG_MISSING';
-    if (absent && !reading) return null;
-    throw error;
-  });
+  const catalog = await (reading ? session.catalog() : session.catalogIfMade());
   if (catalog !== null) await tellOthers(session, file, catalog);
   const stands =
     catalog === null

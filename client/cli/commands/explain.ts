@@ -6,9 +6,11 @@ import { LIVE_PRODUCTION_STATES } from '../../../domain/states/production.js';
 import { whyNothingRuns } from '../../temporal/control-presence.js';
 import { EXIT } from '../exit-code.js';
 import { examples, textArgument, type Invocation } from '../invocation.js';
+import { auditWaits } from '../pages/audit-waits.js';
 import { explanationPage } from '../pages/explanation-page.js';
 import { nothingRuns, obstacleText } from '../pages/obstacles.js';
 import type { Session } from '../session.js';
+import { auditAwaits } from './show.js';
 
 /** `fabrica explain`: why nothing, or so little, of a production runs. */
 export function addExplain(program: Command, invocation: Invocation): void {
@@ -28,13 +30,18 @@ export function addExplain(program: Command, invocation: Invocation): void {
 }
 
 /** By the control process, which knows what each production has had; where none is needed or there is none, by the catalog alone. */
-async function explained(session: Session, { name, state }: ProductionRow): Promise<Explanation> {
+async function explained(session: Session, production: ProductionRow): Promise<Explanation> {
+  const { name, state } = production;
   const live = LIVE_PRODUCTION_STATES.includes(state);
   const absent = live ? await whyNothingRuns(session.loaded, session.terminal.clock) : null;
   if (live && absent === null) {
     const { client } = await session.temporal();
     const { standaloneActivities } = await import('../../temporal/standalone-activities.js');
-    return standaloneActivities(client).control('explainPlacement', { production: name });
+    const told = await standaloneActivities(client).control('explainPlacement', {
+      production: name,
+    });
+    const audit = auditWaits(await auditAwaits(session, production));
+    return audit === '' ? told : { ...told, because: [...told.because, audit] };
   }
   const alone = await byCatalog(session, name);
   if (absent === null) return alone;

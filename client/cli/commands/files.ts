@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { storedFiles } from '../../../activities/control/register.js';
+import { storedFiles } from '../../../activities/control/stored-files.js';
 import type { Catalog, Db } from '../../../catalog/catalog.js';
 import { revisionOf, type ProductionRow } from '../../../catalog/productions.js';
 import { listFiles, listNamedFiles, type FilePage } from '../../../catalog/views/file-list.js';

@@ -1,8 +1,10 @@
 import type { Command } from 'commander';
 import { unrecovered } from '../../../catalog/epochs.js';
+import type { ProductionRow } from '../../../catalog/productions.js';
 import { viewProduction, type ProductionView } from '../../../catalog/views/production-view.js';
 import { listResources, type StorageResource } from '../../../catalog/views/resource-list.js';
 import { LIVE_PRODUCTION_STATES } from '../../../domain/states/production.js';
+import type { AwaitedStorage } from '../../temporal/audit-waits.js';
 import { whyNothingRuns } from '../../temporal/control-presence.js';
 import { EXIT } from '../exit-code.js';
 import { examples, limitOption, textArgument, type Invocation } from '../invocation.js';
@@ -35,7 +37,8 @@ export function addShow(program: Command, invocation: Invocation): void {
         const asked = stopped.length === 0 && isStuck(view);
         const storages = asked ? await withRoom(session, known.storages) : known.storages;
         const obstacles = [...stopped, ...obstaclesOf(view, { sites: known.sites, storages })];
-        const waits = waitsFor(view, now, obstacles);
+        const awaited = stopped.length === 0 ? await auditAwaits(session, production) : [];
+        const waits = waitsFor(view, now, obstacles, awaited);
         session.answer(
           { ...view, waitsFor: waits, obstacles },
           productionPage(view, waits, session),
@@ -54,6 +57,17 @@ async function processes(session: Session, { progress }: ProductionView): Promis
     ...(why === null ? [] : [nothingRuns(why)]),
     ...(held === null ? [] : [notRecovered(held.why)]),
   ];
+}
+
+/** The storages that the audit of a production waits for, if it is being audited. */
+export async function auditAwaits(
+  session: Session,
+  { name, state }: Pick<ProductionRow, 'name' | 'state'>,
+): Promise<AwaitedStorage[]> {
+  if (state !== 'Completing') return [];
+  const { client } = await session.temporal();
+  const { storagesAwaited } = await import('../../temporal/audit-waits.js');
+  return storagesAwaited(client, name);
 }
 
 /** Something waits, and nothing is at a site that may change that. */

@@ -1,7 +1,11 @@
 import path from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
+import type { Catalog } from '../../../catalog/catalog.js';
+import { totalsOfInputs } from '../../../catalog/input-sets.js';
+import { getProduction } from '../../../catalog/productions.js';
 import { listResources } from '../../../catalog/views/resource-list.js';
 import { FabricaError } from '../../../domain/errors.js';
+import { INPUT_ROLES } from '../../../domain/input-definition.js';
 import { productionWorkflowId } from '../../../domain/names.js';
 import { parseSize } from '../../../domain/quantity.js';
 import { LIVE_PRODUCTION_STATES } from '../../../domain/states/production.js';
@@ -11,7 +15,7 @@ import { planSandbox, type SandboxPlan } from '../../sandbox.js';
 import { whyNoControl } from '../../temporal/control-presence.js';
 import { workflowUrl } from '../../temporal/workflow-url.js';
 import { checkNames } from '../../temporal/names-check.js';
-import type { Submission } from '../../temporal/submission.js';
+import type { Standing, Submission } from '../../temporal/submission.js';
 import { EXIT, type ExitCode } from '../exit-code.js';
 import { examples, textArgument, type Invocation } from '../invocation.js';
 import { dryRun, dryRunPage, type FilesLookedUp } from '../pages/dry-run.js';
@@ -56,15 +60,10 @@ export function addSubmit(program: Command, invocation: Invocation): void {
         checkNames(definition, session.configuration, file);
         if (options.dryRun !== true) return submit(session, read, options.wait === true);
         const plan = await planSandbox(definition, read.folder);
-        const { files } = plan;
-        const reads = await lookUpFiles(session, plan);
         const { bytesPerEvent, secondsPerEvent } = options;
-        const guess = { bytesPerEvent, secondsPerEvent };
         const run = dryRun(definition, session.configuration, {
-          guess,
-          files,
-          warnings,
-          read: reads,
+          ...(await standingAndInputs(session, plan)),
+          ...{ guess: { bytesPerEvent, secondsPerEvent }, files: plan.files, warnings },
         });
         warn(session, warnings);
         session.answer(run, dryRunPage(run, session));
@@ -73,18 +72,44 @@ export function addSubmit(program: Command, invocation: Invocation): void {
     );
 }
 
-/** What the definition reads, by the catalog; nothing for one that makes events from nothing. */
-async function lookUpFiles(session: Session, plan: SandboxPlan): Promise<FilesLookedUp> {
-  const { definition } = plan;
-  const lists = readInputLists(plan);
-  if (!readsFiles(definition)) return { sets: [], storages: [] };
-  const catalog = await session.catalog();
-  const { readFiles, storagesOf } = await import('../../../activities/control/inputs.js');
-  const given = Object.fromEntries(
-    Object.entries(lists).map(([role, lfns]) => [role, { by: 'names' as const, lfns }]),
-  );
+/** What it is to the catalog, and what it reads. A catalog need not be there yet, unless files are read. */
+async function standingAndInputs(
+  session: Session,
+  plan: SandboxPlan,
+): Promise<{ standing: Standing; read: FilesLookedUp }> {
+  const reading = readsFiles(plan.definition);
+  const catalog = await (reading ? session.catalog() : session.catalogIfMade());
+  if (catalog === null) return { standing: 'missing', read: NO_FILES };
+  const { standingOf } = await import('../../temporal/submission.js');
+  const standing = await standingOf(plan, catalog);
+  const { name } = plan.definition;
+  const read =
+    standing === 'same' ? await filesFixed(catalog, name) : await lookUpFiles(plan, catalog);
+  return { standing, read };
+}
+
+const NO_FILES: FilesLookedUp = { sets: [], storages: [] };
+
+/** What a registered production reads, whatever has become of the files since. */
+async function filesFixed(catalog: Catalog, name: string): Promise<FilesLookedUp> {
   return catalog.read(async (db) => {
-    const sets = await readFiles(db, definition, given);
+    const { id } = await getProduction(db, name);
+    const sets: FilesLookedUp['sets'][number][] = [];
+    for (const role of INPUT_ROLES) {
+      const totals = await totalsOfInputs(db, id, role);
+      if (totals.files > 0) sets.push({ role, totals });
+    }
+    return { sets, storages: [] };
+  });
+}
+
+/** What the definition reads, by the catalog; nothing for one that makes events from nothing. Throws `FABRICA_INPUT_INVALID`. */
+async function lookUpFiles(plan: SandboxPlan, catalog: Catalog): Promise<FilesLookedUp> {
+  if (!readsFiles(plan.definition)) return NO_FILES;
+  const lists = await readInputLists(plan);
+  const { readFiles, storagesOf } = await import('../../../activities/control/input-lookup.js');
+  return catalog.read(async (db) => {
+    const sets = await readFiles(db, plan.definition, lists);
     const input = sets.find(({ role }) => role === 'input');
     return { sets, storages: input === undefined ? [] : await storagesOf(db, input) };
   });
@@ -101,11 +126,13 @@ function warn(session: Session, warnings: readonly string[]): void {
 
 async function submit(session: Session, read: DefinitionFile, wait: boolean): Promise<ExitCode> {
   const plan = await planSandbox(read.definition, read.folder);
-  readInputLists(plan);
   warn(session, read.warnings);
   const temporal = await session.temporal();
   const { client, endpoint } = temporal;
   const catalog = await session.catalog();
+  const { standingOf, submitProduction } = await import('../../temporal/submission.js');
+  // Before anything is uploaded; once it is registered, it has its files.
+  if ((await standingOf(plan, catalog)) !== 'same') await lookUpFiles(plan, catalog);
   const { clock, who } = session.terminal;
   const why = await whyNoControl(temporal);
   const { sites } = await catalog.read((db) => listResources(db, session.now));
@@ -114,7 +141,6 @@ async function submit(session: Session, read: DefinitionFile, wait: boolean): Pr
     ...[sitesObstacle(read.definition, sites)].filter((one) => one !== null),
   ].map(obstacleText);
   warn(session, obstacles);
-  const { submitProduction } = await import('../../temporal/submission.js');
   const submission = await submitProduction({
     ...{ client, catalog, plan, clock, by: who },
     tell: (message: string) => session.remark(message),

@@ -2,10 +2,10 @@ import type { Configuration } from '../../../domain/configuration.js';
 import { formatSize } from '../../../domain/quantity.js';
 import type { CampaignFile } from '../../campaign-file.js';
 import type { FilesRead } from '../../campaign-inputs.js';
-import type { Standing } from '../../temporal/campaign-submission.js';
+import type { Standing } from '../../temporal/submission.js';
 import { facts, type Cell } from '../table.js';
 import { counted, countsText, grouped } from '../text.js';
-import { dryRun } from './dry-run.js';
+import { dryRun, SCOUTS_MAKE_ALL } from './dry-run.js';
 import type { PageLook } from './production-page.js';
 
 /** What a campaign file would become. Nothing is started for it. */
@@ -88,7 +88,10 @@ export function campaignDryRunPage(run: CampaignDryRun, limit: number, look: Pag
     ['productions', `${grouped(productions.length)}: ${stands}`],
     ['events', grouped(run.events)],
     ['scouts', counted(run.scoutJobs, 'job')],
-    ['fabrication', counted(run.fabricationJobs, 'job')],
+    [
+      'fabrication',
+      run.fabricationJobs === 0 ? SCOUTS_MAKE_ALL : counted(run.fabricationJobs, 'job'),
+    ],
     ['blocks', grouped(run.blocks)],
     [
       'payload',
@@ -104,7 +107,7 @@ export function campaignDryRunPage(run: CampaignDryRun, limit: number, look: Pag
       STANDINGS[one.standing],
       one.priority,
       one.events,
-      one.fabricationJobs,
+      one.scoutJobs + one.fabricationJobs,
       one.blocks,
     ]);
   const rest = productions.length - rows.length;

@@ -1,5 +1,5 @@
 import { estimateRules, groupingLimits } from '../../../activities/control/estimates.js';
-import type { ReadFiles } from '../../../activities/control/inputs.js';
+import type { ReadFiles } from '../../../activities/control/input-lookup.js';
 import { outputsOf } from '../../../activities/control/orders.js';
 import type { Configuration } from '../../../domain/configuration.js';
 import { levelsOf, type Definition } from '../../../domain/definition.js';
@@ -10,6 +10,7 @@ import { inputShape } from '../../../policy/input-grouping.js';
 import { planBlock, planScouts } from '../../../policy/job-plan.js';
 import { facts, type Cell } from '../table.js';
 import { counted, firstOf, grouped } from '../text.js';
+import type { Standing } from '../../temporal/submission.js';
 import type { PageLook } from './production-page.js';
 
 /** What is known of a payload before its scouts: from earlier productions, or from a try by hand. */
@@ -22,10 +23,14 @@ export interface Guess {
 /** What a definition would become. Nothing is started for it. */
 export interface DryRun {
   readonly production: string;
+  /** `same`: registered already. `revision`: the next one of a rejected production. */
+  readonly standing: Standing;
   readonly events: number;
   readonly scoutJobs: number;
   readonly fabricationJobs: number;
   readonly eventsPerJob: number;
+  /** Events of all fabrication jobs together: the scouts make the others. */
+  readonly fabricationEvents: number;
   /** How eventsPerJob came about. */
   readonly eventsPerJobFrom: 'definition' | 'guess' | 'assumed';
   readonly blocks: number;
@@ -63,18 +68,23 @@ export function dryRun(
     readonly guess: Guess;
     readonly files: readonly { readonly size: number }[];
     readonly warnings: readonly string[];
+    /** What it is to the catalog. (Default: missing) */
+    readonly standing?: Standing;
     /** What the definition reads; jobs are counted as if all files were alike. */
     readonly read?: FilesLookedUp;
   },
 ): DryRun {
-  const { guess, read = { sets: [], storages: [] } } = given;
+  const { guess, read = { sets: [], storages: [] }, standing = 'missing' } = given;
   const totals = (role: ReadFiles['role']) => read.sets.find((one) => one.role === role)?.totals;
   const input = totals('input');
   const events = definition.events ?? input?.events ?? 0;
   const shape = input === undefined ? null : inputShape(input, groupingLimits(definition, null));
   const expected = estimate(sampleOf(guess), estimateRules(definition, { events, input: shape }));
   const perScout = shape?.eventsPerJob ?? scoutEvents(definition);
-  const { jobs, merges, blocks } = countJobs(definition, expected, { events, perScout });
+  const { jobs, fabricationEvents, merges, blocks } = countJobs(definition, expected, {
+    events,
+    perScout,
+  });
   const scouts = jobs.scouts;
   const hs23 = Math.max(...configuration.sites.map(({ hs23PerCore }) => hs23PerCore));
   const { copies } = definition.distribution;
@@ -83,9 +93,11 @@ export function dryRun(
   const auto = definition.fabrication.eventsPerJob === 'auto';
   return {
     production: definition.name,
+    standing,
     events,
     scoutJobs: scouts,
     fabricationJobs: jobs.fabrication,
+    fabricationEvents,
     eventsPerJob: expected.eventsPerJob,
     eventsPerJobFrom: !auto
       ? 'definition'
@@ -158,6 +170,7 @@ function countJobs(
   let merges = first === null ? 0 : mergesOf(jobs.scouts);
   let blocks = first === null ? 0 : 1;
   let planned = first?.jobEvents.reduce((sum, n) => sum + n, 0) ?? 0;
+  const fabricationEvents = events - planned;
   const { blockJobs, eventsPerJob } = expected;
   for (;;) {
     const block = planBlock({ events, planned, eventsPerJob, blockJobs });
@@ -167,7 +180,12 @@ function countJobs(
     merges += mergesOf(block.jobEvents.length);
     planned += block.jobEvents.reduce((sum, n) => sum + n, 0);
   }
-  return { jobs, blocks, merges: merge === undefined ? 0 : known ? merges : null };
+  return {
+    jobs,
+    fabricationEvents,
+    blocks,
+    merges: merge === undefined ? 0 : known ? merges : null,
+  };
 }
 
 /** The first file of each output, unmerged and merged, as production number 1 would name it. */
@@ -191,29 +209,42 @@ function inputText({ filesPerJob, inputFiles, inputStorages }: DryRun): string {
   return `${counted(inputFiles, 'file')} (${firstOf(places, 6)}), at most ${filesPerJob ?? 0} a job`;
 }
 
-/** A dry run for a person. */
-export function dryRunPage(run: DryRun, look: PageLook): string {
+/** Its fabrication jobs; there are none where the scouts make all events. */
+function fabricationText(run: DryRun): string {
+  const { eventsPerJob, fabricationEvents, fabricationJobs, inputFiles } = run;
+  if (fabricationJobs === 0) return SCOUTS_MAKE_ALL;
+  const jobs = `${counted(fabricationJobs, 'job')} of ${counted(Math.min(eventsPerJob, fabricationEvents), 'event')}`;
+  if (inputFiles > 0) return `about ${jobs}, in whole files`;
   const from = {
     definition: 'as the definition says',
     guess: 'from --seconds-per-event',
     assumed: 'assumed: the scouts will measure it',
   }[run.eventsPerJobFrom];
+  return `${jobs} (${from})`;
+}
+
+export const SCOUTS_MAKE_ALL = 'none: the scouts make all events';
+
+const STANDINGS: Readonly<Record<Standing, string>> = {
+  missing: '',
+  revision: 'its scouts have failed before: this would be its next revision',
+  same: 'registered already with this definition: submitting it starts nothing new',
+};
+
+/** A dry run for a person. */
+export function dryRunPage(run: DryRun, look: PageLook): string {
   const unknown = 'not known before the scouts; try --bytes-per-event';
   const size = (bytes: number | null): string => (bytes === null ? unknown : formatSize(bytes));
   const hours = (hs23: number): string =>
     `${(hs23 / 3600).toLocaleString('en-US', { maximumSignificantDigits: 3 })} HS23 h`;
   const pairs: [string, Cell][] = [
     ['production', { text: run.production, paint: look.style.bold }],
+    ['standing', STANDINGS[run.standing]],
     ['events', grouped(run.events)],
     ['input', inputText(run)],
     ['overlay', run.overlayFiles === 0 ? '' : `any of ${counted(run.overlayFiles, 'file')}`],
     ['scouts', counted(run.scoutJobs, 'job')],
-    [
-      'fabrication',
-      run.inputFiles === 0
-        ? `${counted(run.fabricationJobs, 'job')} of ${grouped(run.eventsPerJob)} events (${from})`
-        : `about ${counted(run.fabricationJobs, 'job')} of ${grouped(run.eventsPerJob)} events, in whole files`,
-    ],
+    ['fabrication', fabricationText(run)],
     ['merges', run.mergeJobs === null ? unknown : counted(run.mergeJobs, 'job')],
     ['blocks', grouped(run.blocks)],
     [

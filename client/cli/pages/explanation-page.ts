@@ -25,7 +25,7 @@ function head(explanation: Explanation, look: PageLook): string {
     ['production', { text: production, paint: look.style.bold }],
     ['state', { text: state, paint: stateStyle(look.style, state) }],
     ['reason', reason],
-    ['jobs', countsOf(counts)],
+    ['jobs and merges', countsOf(counts)],
     ['share', `${shareOf(share)}priority ${priority}, group ${group}`],
   ];
   return facts(pairs, look);
@@ -34,7 +34,7 @@ function head(explanation: Explanation, look: PageLook): string {
 function countsOf(counts: Explanation['counts']): string {
   const { atSites, inBackoff, parked, waiting } = counts;
   const late = inBackoff === 0 ? '' : ` (${grouped(inBackoff)} in their back-off)`;
-  return `${grouped(waiting)} wait${late}, ${grouped(atSites)} at sites, ${grouped(parked)} parked`;
+  return `${grouped(waiting)} wait to be placed${late}, ${grouped(atSites)} run or queue at sites, ${grouped(parked)} parked`;
 }
 
 function shareOf(share: ExplainedShare | null): string {
@@ -49,23 +49,38 @@ function siteTable(sites: readonly ExplainedSite[], look: PageLook): string {
   const rank = ({ obstruction }: ExplainedSite): number =>
     obstruction === null ? 0 : obstruction === 'unlisted' ? 2 : 1;
   const order = [...sites].sort((a, b) => rank(a) - rank(b) || b.slots - a.slots);
+  // While nothing may start there is no room to tell of.
+  const starts = sites.some(({ room }) => room !== null);
+  const columns = COLUMNS.filter(([, , always]) => always || starts);
   const rows = order
     .slice(0, MOST_SITES)
-    .map((one): Cell[] => [
-      one.site,
-      { text: one.state, paint: stateStyle(look.style, one.state) },
-      one.slots,
-      one.open,
-      one.mine,
-      one.part === null ? null : Math.round(one.part),
-      one.room,
-      one.near ? 'yes' : '',
-      one.why,
-    ]);
-  const title = [
-    ...['site', 'state', 'slots', 'jobs', 'its own', 'its part', 'room', 'near'],
-    'passed over',
-  ];
+    .map((one) => columns.map(([, cell]): Cell => cell(one, look)));
   const rest = order.length - rows.length;
-  return look.table(title, rows) + (rest > 0 ? `\n... and ${counted(rest, 'more site')}` : '');
+  return [
+    look.style.dim(
+      `In jobs that run at a site or wait in its queue${starts ? '; "room" is how many more of this production would go there now' : ''}:`,
+    ),
+    look.table(
+      columns.map(([title]) => title),
+      rows,
+    ),
+    ...(rest > 0 ? [`... and ${counted(rest, 'more site')}`] : []),
+  ].join('\n');
 }
+
+/** Title, content, and whether it is told as well while nothing of the production may start. */
+const COLUMNS: readonly (readonly [
+  title: string,
+  cell: (site: ExplainedSite, look: PageLook) => Cell,
+  always: boolean,
+])[] = [
+  ['site', ({ site }) => site, true],
+  ['state', ({ state }, { style }) => ({ text: state, paint: stateStyle(style, state) }), true],
+  ['slots', ({ slots }) => slots, true],
+  ['all jobs', ({ open }) => open, true],
+  ['its own', ({ mine }) => mine, true],
+  ['its part', ({ part }) => (part === null ? null : Math.round(part)), false],
+  ['room', ({ room }) => room, false],
+  ['near', ({ near }) => (near ? 'yes' : ''), false],
+  ['passed over', ({ why }) => why, true],
+];

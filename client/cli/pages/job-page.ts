@@ -2,7 +2,7 @@ import type { AttemptView, JobView } from '../../../catalog/views/job-view.js';
 import { formatDuration, formatSize } from '../../../domain/quantity.js';
 import { stateStyle } from '../style.js';
 import { facts, type Cell } from '../table.js';
-import { counted, grouped, safe, safeLines, timeText, zonedTimeText } from '../text.js';
+import { counted, grouped, safe, safeLines, timeText } from '../text.js';
 import type { PageLook } from './production-page.js';
 
 const TAIL_LINES = 10;
@@ -70,11 +70,11 @@ function detailsOf(attempt: AttemptView, look: PageLook): string {
   ];
   const told = facts(
     [
-      ['placed', zonedTimeText(attempt.placedAt)],
-      ['submitted', zonedTimeText(attempt.submittedAt)],
-      ['started', zonedTimeText(attempt.startedAt)],
-      ['ended', zonedTimeText(attempt.endedAt)],
-      ['recorded', zonedTimeText(attempt.settledAt)],
+      ['placed', timeText(attempt.placedAt)],
+      ['submitted', timeText(attempt.submittedAt)],
+      ['started', timeText(attempt.startedAt)],
+      ['ended', timeText(attempt.endedAt)],
+      ['recorded', timeText(attempt.settledAt)],
       ['node', attempt.node],
       ['CE id', attempt.ceId],
       ['resources', measured.join(', ')],

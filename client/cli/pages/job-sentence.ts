@@ -1,7 +1,7 @@
 import type { AttemptView, JobView } from '../../../catalog/views/job-view.js';
 import { formatDuration } from '../../../domain/quantity.js';
 import type { ProductionState } from '../../../domain/states/production.js';
-import { counted, zonedTimeText } from '../text.js';
+import { counted, timeText } from '../text.js';
 
 interface OfProduction {
   readonly name: string;
@@ -68,7 +68,7 @@ function waiting(
   }
   if (job.notBeforeAt > now) {
     const left = formatDuration((job.notBeforeAt - now) / 1000);
-    return `It is in its back-off for another ${left}, until ${zonedTimeText(job.notBeforeAt)}.${before}`;
+    return `It is in its back-off for another ${left}, until ${timeText(job.notBeforeAt)}.${before}`;
   }
   if (job.openSites.length === 0 && job.closedSites.length > 0) {
     const sites = job.closedSites.map(({ site, why }) => `${site} (${why})`).join(', ');
@@ -87,7 +87,7 @@ function submitted(job: JobView, last: AttemptView | undefined, now: number): st
 
 function waiver({ waived }: JobView): string {
   if (waived === null) return 'A person, or the tolerance, gave it up:';
-  const at = ` on ${zonedTimeText(waived.at)}${because(waived.why)}:`;
+  const at = ` on ${timeText(waived.at)}${because(waived.why)}:`;
   return waived.who === 'fabrica' ? `It was given up${at}` : `${waived.who} gave it up${at}`;
 }
 
@@ -109,7 +109,7 @@ const uncharged = ({ uncharged: others }: JobView): string =>
 function when(attempt: AttemptView | undefined): string {
   return attempt?.endedAt === undefined || attempt.endedAt === null
     ? ''
-    : ` on ${zonedTimeText(attempt.endedAt)}`;
+    : ` on ${timeText(attempt.endedAt)}`;
 }
 
 function since(from: number | null | undefined, now: number): string {

@@ -1,16 +1,21 @@
 import type { ProductionView } from '../../../catalog/views/production-view.js';
 import { formatDuration } from '../../../domain/quantity.js';
 import { counted, firstOf } from '../text.js';
+import type { AwaitedStorage } from '../../temporal/audit-waits.js';
+import { auditWaits } from './audit-waits.js';
 import { obstacleText, type Obstacle } from './obstacles.js';
 
-/** In a sentence or two: what must happen before the production goes on, or why nothing must. */
+/** In a sentence or two, with the storages that its audit waits for: what must happen before the production goes on, or why nothing must. */
 export function waitsFor(
   view: ProductionView,
   now: number,
   obstacles: readonly Obstacle[] = [],
+  awaited: readonly AwaitedStorage[] = [],
 ): string {
   const stopped = obstacles.filter(stopsAll).map(obstacleText);
-  return [...stopped, inItsState(view, now, obstacles)].join(' ');
+  return [...stopped, inItsState(view, now, obstacles), auditWaits(awaited)]
+    .filter((part) => part !== '')
+    .join(' ');
 }
 
 /** Told first, whatever the state. */

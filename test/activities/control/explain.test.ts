@@ -145,6 +145,41 @@ describe('the explanation of a production', () => {
     expect((await explain(other.ref)).share?.part).toBeGreaterThan(share?.part ?? 0);
   });
 
+  it.each(['pause', 'cancel'] as const)(
+    'tells no room anywhere after a %s, only where its jobs still are',
+    async (kind) => {
+      const { ref, block } = await running();
+      expect((await explain(ref)).sites.every(({ room }) => room !== null)).toBe(true);
+      await room.place(ref, block);
+      const before = await explain(ref);
+      await ask(ref, kind);
+      const { because, sites } = await explain(ref);
+      expect(sites.map(({ mine, site }) => [site, mine])).toEqual(
+        before.sites.filter(({ mine }) => mine > 0).map(({ mine, site }) => [site, mine]),
+      );
+      expect(sites.length).toBeGreaterThan(0);
+      for (const site of sites)
+        expect(site).toMatchObject({ room: null, obstruction: null, why: '' });
+      if (kind === 'pause') {
+        expect(because[1]).toMatch(/^\d+ jobs that run or wait at sites go on \(\d+ at /);
+      }
+    },
+  );
+
+  it('tells no sites once it has ended, and what they are passed over for while it waits for one', async () => {
+    const { ref } = await running();
+    await room.change(`update productions set state = 'Held', held_for = 'sites'`);
+    await ban('KMI');
+    const { sites } = await explain(ref);
+    expect(sites.map(({ obstruction, room }) => [obstruction, room])).toContainEqual([
+      'banned',
+      null,
+    ]);
+    expect(sites).toHaveLength(3);
+    await room.change(`update productions set state = 'Completed', held_for = null`);
+    expect((await explain(ref)).sites).toEqual([]);
+  });
+
   it('tells who has paused it; and works to its end and for the unknown', async () => {
     const { ref } = await running();
     await ask(ref, 'pause');

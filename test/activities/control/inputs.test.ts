@@ -295,10 +295,35 @@ describe('a list of input files', () => {
     await stage([one, one, ...Array.from({ length: 30 }, (_, i) => `/belle/none${i}`)]);
     await expect(registering(skim({ input: { list: stored } }))).rejects.toMatchObject({
       message: expect.stringMatching(
-        /31 files can not be used:\n {2}2: .* is named twice\n {2}3: \/belle\/none0 is not in the catalog\n(.*\n){18} {2}and 11 more/,
+        /input\.list: the list files\.txt has 31 lines that can not be used:\n {2}line 2: .* is in line 1 already\n {2}line 3: \/belle\/none0 is not in the catalog\n(.*\n){18} {2}and 11 more/,
       ) as string,
     });
     expect(await counts()).toMatchObject({ productions: 1, inputs: 0 });
+  });
+
+  it('is refused with the faults of all kinds together, in the order of its lines', async () => {
+    const [one = '', two = ''] = await mumu();
+    await room.change(
+      `update replicas set state = 'Removing' where file_id = (select id from files where lfn = '${two}')`,
+    );
+    const lines = [one, '"no lfn"', '/belle/none', two, one, '"no lfn"'];
+    const files = pack(lines.map((lfn, i) => ({ line: 2 * (i + 1), lfn })));
+    await room.do.stageList({ production: 'skim', lfn: stored.lfn, first: true, files });
+    const input = { list: stored };
+    const overlay = { files: [one, '/belle/none'], filesPerJob: 1 };
+    await expect(registering(skim({ input, overlay }))).rejects.toMatchObject({
+      message: expect.stringContaining(
+        `input.list: the list files.txt has 5 lines that can not be used:
+  line 4: "no lfn" is no LFN
+  line 6: /belle/none is not in the catalog
+  line 8: ${two} has no good copy on any storage
+  line 10: ${one} is in line 2 already
+  line 12: "no lfn" is no LFN
+overlay: 1 file can not be used:
+  2: /belle/none is not in the catalog
+`,
+      ) as string,
+    });
   });
 
   it('is read by each job as one of its files only, not as payload', async () => {

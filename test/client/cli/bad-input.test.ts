@@ -120,6 +120,33 @@ describe('a definition that is wrong', () => {
   });
 });
 
+describe('the dry run of a definition whose name is known', () => {
+  it('with another content is refused with the difference', async () => {
+    const folder = await oneProduction();
+    writeDefinition(folder, MINIMAL.replace('events: 1000', 'events: 2000'));
+    const error = await refused(['submit', 'mumu.yaml', '--dry-run'], folder, 2);
+    expect(error).toContain('events: 1000 -> 2000');
+    expect(error).toContain('(FABRICA_DEFINITION_CONFLICT)');
+  });
+
+  it('tells that it is registered already', async () => {
+    const folder = await oneProduction();
+    writeDefinition(folder, MINIMAL);
+    const { out } = await fabrica(['submit', 'mumu.yaml', '--dry-run'], { cwd: folder });
+    expect(out).toMatch(/standing +registered already with this definition/);
+  });
+
+  it('does without a catalog', async () => {
+    const folder = temporaryFolder();
+    writeDefinition(folder, MINIMAL);
+    const { code, out } = await fabrica(['submit', 'mumu.yaml', '--dry-run'], { cwd: folder });
+    expect({ code, out }).toEqual({
+      code: 0,
+      out: expect.not.stringContaining('standing') as string,
+    });
+  });
+});
+
 describe('a command line that is wrong', () => {
   it.each([
     [['lisst'], /unknown command 'lisst'.*list/],

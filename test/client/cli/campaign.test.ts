@@ -134,7 +134,7 @@ describe('a campaign by the command line', () => {
       const { code, err } = await run('campaign', 'submit', 'MCread.json', ...dry);
       expect(code, err).toBe(2);
       expect(err).toMatch(
-        /MCread\.json:\d+: productions\[1\]\.set\.input\.list: 1 file can not be used: 1: \/belle\/nowhere\.root is not in the catalog, in production MCread-skim-e3-r1;/,
+        /MCread\.json:\d+: productions\[1\]\.set\.input\.list: the list .*files\.txt has 1 line that can not be used: line 1: \/belle\/nowhere\.root is not in the catalog, in production MCread-skim-e3-r1;/,
       );
     }
     expect(await json('list')).toMatchObject({ productions: [] });

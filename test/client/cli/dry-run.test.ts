@@ -1,14 +1,20 @@
 import { describe, expect, it } from 'vitest';
-import { dryRun } from '../../../client/cli/pages/dry-run.js';
+import { dryRun, dryRunPage, type FilesLookedUp } from '../../../client/cli/pages/dry-run.js';
 import { defaultConfiguration } from '../../../domain/default-configuration.js';
 import type { DefinitionInput } from '../../../domain/definition.js';
 import { parseDefinition } from '../../../domain/parse.js';
+import { look } from './look.js';
 
 const configuration = defaultConfiguration('/state');
 const given = { guess: {}, files: [], warnings: [] };
 
-function definition(changes: Partial<DefinitionInput> = {}) {
-  return parseDefinition({
+const NOTHING_READ: FilesLookedUp = { sets: [], storages: [] };
+
+const definition = (changes: Partial<DefinitionInput> = {}) =>
+  parseDefinition(definitionInput(changes));
+
+function definitionInput(changes: Partial<DefinitionInput> = {}): DefinitionInput {
+  return {
     name: 'mumu',
     dataset: {
       ...{ campaign: 'MC16', release: 'r8', globalTag: 'DB1', experiment: 1003, eventType: 'mumu' },
@@ -21,7 +27,7 @@ function definition(changes: Partial<DefinitionInput> = {}) {
     },
     merge: { command: ['join', '{output}', '{inputs}'], targetEvents: 10_000 },
     ...changes,
-  });
+  };
 }
 
 describe('a dry run', () => {
@@ -37,6 +43,35 @@ describe('a dry run', () => {
       mergeJobs: 11,
     });
     expect((run.scoutJobs + run.fabricationJobs) * run.eventsPerJob).toBe(100_000);
+  });
+
+  const page = (changes: Partial<DefinitionInput>, read = NOTHING_READ): string =>
+    dryRunPage(dryRun(definition(changes), configuration, { ...given, read }), look);
+  const fabrication = { ...definition().fabrication, eventsPerJob: 1000 };
+
+  it('of fewer events than a job may have has one job of them, or none beside its scouts', () => {
+    const one = { events: 40, fabrication, scouts: { jobs: 0 } };
+    expect(page(one)).toMatch(/fabrication +1 job of 40 events \(as the definition says\)/);
+    expect(page({ ...one, events: 1 })).toMatch(/fabrication +1 job of 1 event \(/);
+    const scouted = page({ events: 40, fabrication });
+    expect(scouted).toMatch(/scouts +1 job\n/);
+    expect(scouted).toMatch(/fabrication +none: the scouts make all events/);
+    expect(scouted).not.toMatch(/\b0 jobs/);
+  });
+
+  it('of one input file has no job beside that of its scout', () => {
+    const { events, ...rest } = definitionInput();
+    expect(events).toBe(100_000);
+    const skim = parseDefinition({
+      ...rest,
+      input: { files: ['/mc/a'] },
+      fabrication: { ...rest.fabrication, eventsPerJob: 'auto' },
+    });
+    const totals = { files: 1, events: 20, size: 2000, mostEvents: 20, mostSize: 2000, empty: 0 };
+    const read = { sets: [{ role: 'input' as const, totals }], storages: [] };
+    const run = dryRun(skim, configuration, { ...given, read });
+    expect(run).toMatchObject({ scoutJobs: 1, fabricationJobs: 0, fabricationEvents: 0 });
+    expect(dryRunPage(run, look)).toMatch(/fabrication +none: the scouts make all events/);
   });
 
   it('does not guess what only scouts can tell', () => {

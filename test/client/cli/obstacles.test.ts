@@ -145,6 +145,17 @@ describe('what a production waits for', () => {
       'Nothing runs: no `fabrica up` runs on the state directory /s. Start `fabrica up` (or `fabrica worker control`); it goes on where it was. 40 jobs wait.',
     );
     expect(waitsFor(view({ state: 'Stopped' }), 0, stopped)).toMatch(/^Nothing runs.*resume mumu/);
+    const asked = { storage: 'KMI-DISK', untakenSince: null, failure: '' };
+    expect(waitsFor(view({ state: 'Completing' }), 0, [], [asked])).toBe(
+      'It waits for the audit. The audit waits for KMI-DISK.',
+    );
+    const others = [
+      { ...asked, untakenSince: 60_000 },
+      { ...asked, storage: 'PNNL-DISK', failure: 'it is gone\u001b[2J' },
+    ];
+    expect(waitsFor(view({ state: 'Completing' }), 0, [], others)).toBe(
+      'It waits for the audit. The audit waits for KMI-DISK (no process has taken it on since 1970-01-01 00:01:00Z), PNNL-DISK (it is gone\\u001b[2J). `fabrica doctor` tells which processes are missing.',
+    );
   });
 
   it('names what helps where all that is left is parked', () => {

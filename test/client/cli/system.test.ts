@@ -76,7 +76,6 @@ describe('a production by the command line', () => {
     expect(explained.because).toEqual([expect.stringContaining('It has ended, it is Completed')]);
     expectDocumented('explain', explained);
     expectDocumented('explain', explained.counts as object);
-    expectDocumented('explain', firstOf(explained.sites));
     const list = await json('list');
     expectDocumented('list', firstOf(list.productions));
     const jobs = await json('jobs', 'mumu', '--state', 'Done', '--limit', '3');
@@ -91,6 +90,32 @@ describe('a production by the command line', () => {
     expect(audit).toMatchObject({ passed: true, discrepancies: [] });
     expectDocumented('audit', audit);
   }, 90_000);
+
+  it('that reads a list with mistakes is refused with all of them, before anything is uploaded', async () => {
+    const replicas = await json('replicas', 'mumu');
+    const { lfn } = firstOf(replicas.files) as { lfn?: string };
+    writeFileSync(
+      path.join(folder, 'files.txt'),
+      `\ufeff# files\r\n${lfn ?? ''}\r\n\r\nno lfn\r\n/belle/none\r\n${lfn ?? ''}\r\n`,
+    );
+    write('skim', (text) =>
+      text
+        .replace(/^events: .*$/m, 'input: {list: files.txt}')
+        .replace(/^ +eventsPerJob: .*$/m, ''),
+    );
+    for (const dry of [['--dry-run'], []]) {
+      const { code, err } = await run('submit', 'skim.yaml', ...dry);
+      expect(code).toBe(2);
+      expect(err).toContain(
+        `files.txt has 3 lines that can not be used:
+    line 4: "no lfn" is no LFN
+    line 5: /belle/none is not in the catalog
+    line 6: ${lfn ?? ''} is in line 2 already
+`,
+      );
+    }
+    expect((await run('show', 'skim')).err).toContain('FABRICA_PRODUCTION_UNKNOWN');
+  }, 60_000);
 
   it('that has ended takes no requests', async () => {
     const { code, err } = await run('pause', 'mumu');
@@ -108,6 +133,7 @@ describe('a production by the command line', () => {
   it('obeys requests, which end up in its log with who and why', async () => {
     write('slow', (text) => text.replace('for event in', 'echo hello; sleep 3; for event in'));
     await json('submit', 'slow.yaml');
+    expectDocumented('explain', firstOf((await json('explain', 'slow')).sites));
     const paused = await json('pause', 'slow', '--why', 'lunch');
     expect(paused).toMatchObject({ state: 'Stopped', outcome: 'done', reason: 'lunch' });
     expect(await json('pause', 'slow')).toMatchObject({ state: 'Stopped', outcome: 'already' });

@@ -82,7 +82,7 @@ describe('the live display', () => {
       'blocks       1 Fabricating',
       'failures     3 payload-crash (all tried again)',
       expect.stringMatching(
-        /^\d\d:\d\d:\d\d fabrica: block planned \(block 0\): \\u001b\[2J$/,
+        /^\d\d:\d\d:\d\dZ fabrica: block planned \(block 0\): \\u001b\[2J$/,
       ) as string,
       'Temporal does not answer.',
     ]);
@@ -97,7 +97,7 @@ describe('the live display', () => {
 
   it('is one line where there is no terminal', () => {
     expect(liveLine(view)).toMatch(
-      /^\d\d:\d\d:\d\d Active: fabricated 1,000\/2,000, merged 500\/2,000, distributed 0\/2,000; jobs: 20 Done, 4 Running; failures: 3 payload-crash \(all tried again\); Temporal does not answer\.$/,
+      /^\d\d:\d\d:\d\dZ Active: fabricated 1,000\/2,000, merged 500\/2,000, distributed 0\/2,000; jobs: 20 Done, 4 Running; failures: 3 payload-crash \(all tried again\); Temporal does not answer\.$/,
     );
   });
 });

@@ -69,6 +69,7 @@ export function storageConformance(
     await far.copy(near, '/big', '/copied/big', expectedOf(whole));
     await far.copy(near, '/big', '/copied/big', expectedOf(whole));
     expect(await contentOf(await far.read('/copied/big'))).toBe(whole.toString());
+    expect(await contentOf(await near.read('/big', 6_999_993))).toBe(whole.toString().slice(-7));
     await expect(far.copy(near, '/none', '/copied/none', expectedOf(''))).rejects.toEqual(
       failsWith('FABRICA_STORAGE_UNREACHABLE'),
     );
