@@ -1,5 +1,12 @@
 import { ApplicationFailure } from '@temporalio/common';
-import { currentUpdateInfo, setCurrentDetails, setHandler, uuid4 } from '@temporalio/workflow';
+import {
+  currentUpdateInfo,
+  patched,
+  setCurrentDetails,
+  setDefaultSignalHandler,
+  setHandler,
+  uuid4,
+} from '@temporalio/workflow';
 import { commandProblem } from '../domain/command-check.js';
 import type { Command, CommandAnswer } from '../domain/command.js';
 import type { ErrorCode } from '../domain/errors.js';
@@ -7,7 +14,7 @@ import type { ProductionProgress } from '../domain/progress.js';
 import { detailsOf } from './details.js';
 import * as messages from './messages.js';
 import { isMalformed } from './payload-converter.js';
-import { commandOfSignal } from './signal-command.js';
+import { commandOfSignal, unknownSignal } from './signal-command.js';
 
 /** A command that has arrived, and who waits for its answer: nobody for a signal. */
 interface Letter {
@@ -55,6 +62,10 @@ export class Inbox {
       if (isMalformed(news)) return;
       this.show(news);
       this.#heed(news);
+    });
+    // Last: whatever has arrived before that none of the others takes goes to it at once.
+    setDefaultSignalHandler((name) => {
+      if (patched('unknown-signals')) this.put({ command: unknownSignal(name) });
     });
   }
 
