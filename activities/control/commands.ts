@@ -7,7 +7,7 @@ import {
   type ProductionRow,
 } from '../../catalog/productions.js';
 import { progressOf } from '../../catalog/progress.js';
-import { overrideSite } from '../../catalog/resources.js';
+import { overrideSite, type WordChange } from '../../catalog/resources.js';
 import { commandProblem } from '../../domain/command-check.js';
 import type { Command, CommandKind, CommandResult } from '../../domain/command.js';
 import { FabricaError } from '../../domain/errors.js';
@@ -231,7 +231,7 @@ export function commanding(context: ControlContext) {
     who: string;
     why: string;
     until: number | null;
-  }): Promise<void> {
+  }): Promise<WordChange> {
     if (input.state !== null && input.state !== 'Banned' && input.state !== 'Active') {
       throw new FabricaError(
         'FABRICA_COMMAND_REFUSED',
@@ -239,7 +239,7 @@ export function commanding(context: ControlContext) {
         { site: input.site },
       );
     }
-    await catalog.write((db) => overrideSite(db, { ...input, now: clock.now() }));
+    return catalog.write((db) => overrideSite(db, { ...input, now: clock.now() }));
   }
 
   return { command, noteWithdrawal, progress, setSiteOverride };

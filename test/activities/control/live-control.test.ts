@@ -202,6 +202,17 @@ describe('amend', () => {
     expect(sizes(after)).toEqual(sizes(before));
   });
 
+  it.each([
+    [{ tolerance: 2 }, 'FABRICA_COMMAND_INVALID'],
+    [{ tolerence: 0.1 }, 'FABRICA_COMMAND_INVALID'],
+    [{ sites: ['CERN'] }, 'FABRICA_COMMAND_INVALID'],
+    [{ name: 'other' }, 'FABRICA_COMMAND_REFUSED'],
+  ])('to %j is refused with %s', async (set, code) => {
+    await begin();
+    expect(await amend(set)).toMatchObject({ outcome: 'refused', refusal: { code } });
+    expect(await room.rows('select revision from productions')).toEqual([{ revision: 1 }]);
+  });
+
   it('tells which sites no job starts at any more', async () => {
     await begin();
     const sites = await room.rows<{ name: string }>('select name from sites order by name');
