@@ -5,6 +5,7 @@ import type { LfnScheme } from '../domain/lfn.js';
 import {
   LIVE_PRODUCTION_STATES,
   PRODUCTION_TRANSITIONS,
+  type HeldFor,
   type ProductionState,
 } from '../domain/states/production.js';
 import { assertTransition } from '../domain/transition.js';
@@ -236,8 +237,7 @@ export async function changeProductionState(
     who: string;
     now: number;
     data?: unknown;
-    /** It goes on by itself when a site takes its jobs again. */
-    heldFor?: 'sites';
+    heldFor?: HeldFor;
   },
 ): Promise<void> {
   const from = production.state;

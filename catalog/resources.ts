@@ -96,7 +96,32 @@ export function nearStorages(site: Pick<SiteRow, 'storages'>): string[] {
   return JSON.parse(site.storages) as string[];
 }
 
-/** Sets or takes back (`state: null`) a person's word about a site; throws `FABRICA_SITE_UNKNOWN`. */
+/** A person's word about a site, as it counts. */
+export interface SiteWord {
+  readonly state: ResourceState;
+  readonly by: string;
+  readonly reason: string;
+  /** ms. */
+  readonly since: number;
+  readonly until: number | null;
+}
+
+function wordOn(site: SiteRow, now: number): SiteWord | null {
+  const { override, override_by: by, override_reason: reason, override_until: until } = site;
+  if (override === null || (until !== null && until <= now)) return null;
+  return { state: override, by: by ?? '', reason: reason ?? '', since: site.updated_at, until };
+}
+
+/** What a person's word about a site has changed: the word before, and whether the new one says anything else. */
+export interface WordChange {
+  readonly before: SiteWord | null;
+  readonly changed: boolean;
+}
+
+/**
+ * Sets or takes back (`state: null`) a person's word about a site. The new word takes the place of the one before, whose reason stays where none
+ * is given; one that says nothing new changes nothing. Throws `FABRICA_SITE_UNKNOWN`.
+ */
 export async function overrideSite(
   db: Db,
   change: {
@@ -107,26 +132,34 @@ export async function overrideSite(
     until: number | null;
     now: number;
   },
-): Promise<void> {
-  const result = await db
+): Promise<WordChange> {
+  const sites = await allSites(db);
+  const site = sites.find(({ name }) => name === change.site);
+  if (site === undefined) {
+    throw new FabricaError(
+      'FABRICA_SITE_UNKNOWN',
+      `No site is named ${change.site}; there are ${sites.map(({ name }) => name).join(', ')}.`,
+      { site: change.site },
+    );
+  }
+  const before = wordOn(site, change.now);
+  const why = change.why === '' ? (before?.reason ?? '') : change.why;
+  const same =
+    before === null
+      ? change.state === null
+      : before.state === change.state && before.until === change.until && before.reason === why;
+  if (same) return { before, changed: false };
+  await db
     .updateTable('sites')
     .set({
       override: change.state,
       override_by: change.state === null ? null : change.who,
-      override_reason: change.state === null ? null : change.why,
+      override_reason: change.state === null ? null : why,
       override_until: change.state === null ? null : change.until,
       updated_at: change.now,
     })
     .where('name', '=', change.site)
-    .executeTakeFirst();
-  if (result.numUpdatedRows === 0n) {
-    const names = (await allSites(db)).map((site) => site.name);
-    throw new FabricaError(
-      'FABRICA_SITE_UNKNOWN',
-      `No site is named ${change.site}; there are ${names.join(', ')}.`,
-      { site: change.site },
-    );
-  }
+    .execute();
   await recordEvent(db, {
     at: change.now,
     who: change.who,
@@ -135,8 +168,9 @@ export async function overrideSite(
         ? `site ${change.site} unbanned`
         : `site ${change.site} ${change.state}`,
     why: change.why,
-    data: { site: change.site, until: change.until },
+    data: { site: change.site, until: change.until, before },
   });
+  return { before, changed: true };
 }
 
 /** Attempts that are submitted or running at each site: all, and those of one production. */

@@ -12,7 +12,7 @@ import type {
   TransferState,
 } from '../domain/states/file.js';
 import type { JobKind, JobState } from '../domain/states/job.js';
-import type { ProductionState } from '../domain/states/production.js';
+import type { HeldFor, ProductionState } from '../domain/states/production.js';
 import type { FindingKind, FindingState, Remedy, SweepState } from '../domain/sweep.js';
 import type { ResourceState } from '../domain/states/resource.js';
 
@@ -102,8 +102,7 @@ export interface ProductionTable {
   inputs: Generated<number>;
   /** A person has had it finish early: `draining` until its jobs have ended, `closed` from then on; no more blocks are planned. */
   finish: ColumnType<'draining' | 'closed' | null, never, 'draining' | 'closed' | null>;
-  /** `sites`: it is held because no site can take its jobs, and goes on when one can. */
-  held_for: ColumnType<'sites' | null, never, 'sites' | null>;
+  held_for: ColumnType<HeldFor | null, never, HeldFor | null>;
 }
 
 export interface RevisionTable {

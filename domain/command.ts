@@ -1,3 +1,4 @@
+import type { ErrorCode } from './errors.js';
 import type { ProductionState } from './states/production.js';
 
 /** What a person can ask of a production, by update or by signal. `malformed` is a signal whose payload could not be understood. */
@@ -39,6 +40,15 @@ export interface Command {
 export const COMMAND_OUTCOMES = ['done', 'already', 'refused'] as const;
 export type CommandOutcome = (typeof COMMAND_OUTCOMES)[number];
 
+/** What a command is refused by: the state of its production, or what it says itself, whatever the state. */
+export type RefusalCode = Extract<ErrorCode, 'FABRICA_COMMAND_REFUSED' | 'FABRICA_COMMAND_INVALID'>;
+
+/** What somebody whose command is refused may do, in sentences. */
+export interface Refusal {
+  readonly code: RefusalCode;
+  readonly remedy: string;
+}
+
 /** What came of a command. */
 export interface CommandAnswer {
   readonly production: string;
@@ -52,6 +62,8 @@ export interface CommandAnswer {
   readonly priority: number;
   /** Why the production is in its state. */
   readonly reason: string;
+  /** Only of one that is refused. */
+  readonly refusal?: Refusal;
 }
 
 /** All sites, or these. */

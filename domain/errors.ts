@@ -83,9 +83,14 @@ export const ERRORS = {
   },
   FABRICA_COMMAND_REFUSED: {
     retryable: false,
-    means:
-      'A request to a production that its present state does not allow, or with a malformed value.',
+    means: 'A request that the present state of its production does not allow.',
     remedy: 'The message tells the state and what is allowed in it.',
+  },
+  FABRICA_COMMAND_INVALID: {
+    retryable: false,
+    means:
+      'A request that no state of its production would allow: a value out of its bounds, or a field, a job or a file that there is not.',
+    remedy: 'Correct what the message names and ask again; nothing has been changed.',
   },
   FABRICA_PLACE_WAIT: {
     retryable: true,

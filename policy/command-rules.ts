@@ -1,4 +1,5 @@
 import type { CommandKind, PersonsCommand } from '../domain/command.js';
+import { ERRORS } from '../domain/errors.js';
 import type { ProductionState } from '../domain/states/production.js';
 
 /** What of a production decides which commands it takes. */
@@ -11,180 +12,263 @@ export interface CommandCase {
   readonly finish: 'draining' | 'closed' | null;
 }
 
-/** `already`: the production is as the command wants it. `no`: refused, and why. */
+/** Why a command is refused, and what whoever sent it may do, in sentences. */
+export interface WhyRefused {
+  readonly why: string;
+  readonly remedy: string;
+}
+
+/** `already`: the production is as the command wants it. */
 export type CommandVerdict =
-  { readonly allowed: 'yes' | 'already' } | { readonly allowed: 'no'; readonly why: string };
+  { readonly allowed: 'yes' | 'already' } | ({ readonly allowed: 'no' } & WhyRefused);
 
 interface Rule {
   readonly yes: readonly ProductionState[];
   readonly already?: readonly ProductionState[];
-  /** Why not, in any other state. */
-  readonly why: (production: CommandCase) => string;
+  /** What holds in any other state. */
+  readonly no: (production: CommandCase) => WhyRefused;
 }
 
+const GOING = ['New', 'Scouting', 'AwaitingApproval', 'Active', 'Stopped', 'Held'] as const;
 const ENDING = ['Cancelling', 'Cancelled', 'Cleaning', 'Cleaned', 'Archived'] as const;
 const BEFORE_VERDICT: readonly (ProductionState | null)[] = ['New', 'Scouting', 'AwaitingApproval'];
 
-const cannotBe =
-  (done: string) =>
-  ({ state }: CommandCase): string =>
-    `${state} productions can not be ${done}`;
+/** What helps where a command asks for what comes later or has gone by: the ways out of the state. */
+function waysOn({ name, state }: CommandCase): string {
+  switch (state) {
+    case 'New':
+    case 'Scouting':
+      return `Wait for the verdict on its scouts (\`fabrica watch ${name}\`); \`fabrica cancel ${name}\` ends it.`;
+    case 'AwaitingApproval':
+      return `\`fabrica resume ${name}\` approves its scouts, \`fabrica cancel ${name}\` ends it.`;
+    case 'Rejected':
+      return `\`fabrica rescout ${name}\` scouts it again; a corrected definition is submitted under the same name.`;
+    case 'Active':
+      return `\`fabrica reprocess ${name}\` runs jobs of it again that are done.`;
+    case 'Stopped':
+      return `\`fabrica resume ${name}\` has it go on.`;
+    case 'Held':
+      return `\`fabrica release ${name}\` tries its parked jobs again, \`fabrica waive ${name}\` gives them up; \`fabrica failures ${name}\` tells why they failed.`;
+    case 'Completing':
+      return `Wait for its audit: \`fabrica watch ${name}\`.`;
+    case 'Completed':
+      return `\`fabrica extend ${name}\` makes more events, \`fabrica reprocess ${name}\` makes files again.`;
+    case 'Cancelling':
+    case 'Cancelled':
+    case 'Cleaning':
+    case 'Cleaned':
+    case 'Archived':
+      return anotherName(name);
+  }
+}
+
+const anotherName = (name: string): string =>
+  `Submit what is still wanted under another name than ${name}.`;
+
+const cancelIt = (name: string): string => `\`fabrica cancel ${name}\` ends it.`;
+
+/** Of a state in which the command would change nothing that counts. */
+const NO_NEED = 'Nothing has to be done: no job of it starts in that state.';
+
+const cannotBe = (done: string, { state }: CommandCase): string =>
+  `${state} productions can not be ${done}`;
+
+/** There are no jobs yet, or no more, that a command would be about. */
+function noJobs(command: string, production: CommandCase): WhyRefused {
+  const { name, state } = production;
+  const ended = !BEFORE_VERDICT.includes(state) && state !== 'Stopped' && state !== 'Rejected';
+  const ends = command === 'kill' && BEFORE_VERDICT.includes(state);
+  return {
+    why: `${state} productions have no jobs to ${command}`,
+    remedy: ends ? cancelIt(name) : ended ? NO_NEED : waysOn(production),
+  };
+}
 
 const RULES: Readonly<Record<PersonsCommand, Rule>> = {
   pause: {
     yes: ['New', 'Scouting', 'Active', 'Held'],
     already: ['Stopped'],
-    why: cannotBe('paused'),
+    no: (production) => ({
+      why: cannotBe('paused', production),
+      remedy:
+        production.state === 'AwaitingApproval'
+          ? `Nothing has to be done: no job of it starts before \`fabrica resume ${production.name}\` approves its scouts.`
+          : NO_NEED,
+    }),
   },
   resume: {
     yes: ['Stopped', 'AwaitingApproval'],
     already: ['New', 'Scouting', 'Active'],
-    why: (production) =>
-      production.state === 'Held'
-        ? 'it is held, not paused: release retries its parked jobs, waive gives them up'
-        : cannotBe('resumed')(production),
+    no: (production) => ({
+      why: production.state === 'Held' ? 'it is held, not paused' : cannotBe('resumed', production),
+      remedy: waysOn(production),
+    }),
   },
   reprioritize: {
-    yes: [
-      ...([
-        'New',
-        'Scouting',
-        'AwaitingApproval',
-        'Rejected',
-        'Active',
-        'Stopped',
-        'Held',
-      ] as const),
-      ...(['Completing', 'Cancelling', 'Cleaning'] as const),
-    ],
-    why: ({ state }) => `${state} productions have no use for a priority`,
+    yes: [...GOING, 'Rejected', 'Completing', 'Cancelling', 'Cleaning'],
+    no: ({ name, state }) => ({
+      why: `${state} productions have no use for a priority`,
+      remedy:
+        state === 'Completed'
+          ? `Have it go on first (\`fabrica extend ${name}\` or \`fabrica reprocess ${name}\`), then give it a priority.`
+          : NO_NEED,
+    }),
   },
   extend: {
-    yes: [
-      ...(['New', 'Scouting', 'AwaitingApproval', 'Active', 'Stopped', 'Held'] as const),
-      ...(['Completing', 'Completed'] as const),
-    ],
-    why: ({ name, state }) =>
-      state === 'Rejected'
-        ? 'it is Rejected: submit a new revision of its definition with more events'
-        : `${state} productions can not be extended: submit the events that are wanted under another name than ${name}`,
+    yes: [...GOING, 'Completing', 'Completed'],
+    no: (production) => ({
+      why: cannotBe('extended', production),
+      remedy:
+        production.state === 'Rejected'
+          ? 'Submit a new revision of its definition, with more events, under the same name.'
+          : anotherName(production.name),
+    }),
   },
   finish: {
     yes: ['Active', 'Stopped', 'Held'],
     already: ['Completing', 'Completed'],
-    why: ({ name, state }) =>
+    no: ({ name, state }) =>
       BEFORE_VERDICT.includes(state)
         ? notBegun(name)
-        : `${state} productions have nothing to finish`,
+        : { why: `${state} productions have nothing to finish`, remedy: NO_NEED },
   },
   amend: {
-    yes: ['New', 'Scouting', 'AwaitingApproval', 'Active', 'Stopped', 'Held'],
-    why: ({ state }) =>
-      state === 'Rejected'
-        ? 'it is Rejected: submit its new definition under the same name'
-        : state === 'Completing' || state === 'Completed'
-          ? `${state} productions have no jobs left that an amendment would be about; one that is extended can be amended`
-          : `${state} productions can not be amended`,
+    yes: GOING,
+    no: (production) => {
+      const { name, state } = production;
+      if (state === 'Rejected') {
+        const remedy = 'Submit its new definition under the same name.';
+        return { why: cannotBe('amended', production), remedy };
+      }
+      return state === 'Completing' || state === 'Completed'
+        ? {
+            why: `${state} productions have no jobs left that an amendment would be about`,
+            remedy: `If more events are wanted, extend it first (\`fabrica extend ${name}\`), then amend it.`,
+          }
+        : { why: cannotBe('amended', production), remedy: anotherName(name) };
+    },
   },
   comment: {
-    yes: [
-      ...([
-        'New',
-        'Scouting',
-        'AwaitingApproval',
-        'Rejected',
-        'Active',
-        'Stopped',
-        'Held',
-      ] as const),
-      ...(['Completing', 'Completed', ...ENDING] as const),
-    ],
-    why: cannotBe('commented'),
+    yes: [...GOING, 'Rejected', 'Completing', 'Completed', ...ENDING],
+    no: (production) => ({
+      why: cannotBe('commented', production),
+      remedy: waysOn(production),
+    }),
   },
   release: {
     yes: ['Active', 'Held', 'AwaitingApproval'],
-    why: ({ state }) => `${state} productions have no jobs to release`,
+    no: (production) => noJobs('release', production),
   },
   waive: {
     yes: ['Active', 'Held'],
-    why: ({ state }) => `${state} productions have no jobs to waive`,
+    no: (production) => noJobs('waive', production),
   },
   kill: {
     yes: ['Active', 'Held', 'Stopped'],
-    why: ({ state }) => `${state} productions have no jobs to kill`,
+    no: (production) => noJobs('kill', production),
   },
   reprocess: {
     yes: ['Active', 'Completing', 'Completed', 'Stopped', 'Held'],
-    why: (production) => {
+    no: (production) => {
       const { name, state } = production;
       if (state === 'New' || state === 'Scouting') return scouting(name);
       if (state === 'AwaitingApproval') {
-        return `its scouts wait for approval: \`fabrica resume ${name}\` first`;
+        return {
+          why: 'its scouts wait for approval',
+          remedy: `Approve them first: \`fabrica resume ${name}\`.`,
+        };
       }
-      return state === 'Rejected'
-        ? `it is Rejected, nothing of it is kept: \`fabrica rescout ${name}\``
-        : cannotBe('reprocessed')(production);
+      const why =
+        state === 'Rejected'
+          ? 'it is Rejected, nothing of it is kept'
+          : cannotBe('reprocessed', production);
+      return { why, remedy: waysOn(production) };
     },
   },
   rescout: {
     yes: ['Rejected'],
-    why: ({ state }) => `only Rejected productions are scouted again, it is ${state}`,
+    no: (production) => ({
+      why: `only Rejected productions are scouted again, it is ${production.state}`,
+      remedy: waysOn(production),
+    }),
   },
   cancel: {
-    yes: [
-      ...([
-        'New',
-        'Scouting',
-        'AwaitingApproval',
-        'Rejected',
-        'Active',
-        'Stopped',
-        'Held',
-      ] as const),
-      'Completing',
-    ],
+    yes: [...GOING, 'Rejected', 'Completing'],
     already: ['Cancelling', 'Cancelled'],
-    why: cannotBe('cancelled'),
+    no: (production) => ({
+      why: cannotBe('cancelled', production),
+      remedy:
+        production.state === 'Completed'
+          ? `\`fabrica clean ${production.name}\` removes its files.`
+          : NO_NEED,
+    }),
   },
   clean: {
     yes: ['Rejected', 'Completed', 'Cancelled'],
     already: ['Cleaning', 'Cleaned'],
-    why: (production) => {
+    no: (production) => {
       const { name, state } = production;
-      return state === 'Archived' || state === 'Cancelling'
-        ? cannotBe('cleaned')(production)
-        : `${cannotBe('cleaned')(production)}: cancel it first (\`fabrica cancel ${name}\`)`;
+      const why = cannotBe('cleaned', production);
+      switch (state) {
+        case 'Archived':
+          return { why, remedy: 'Nothing has to be done: its files are removed.' };
+        case 'Cancelling':
+          return {
+            why,
+            remedy: `Wait until it is Cancelled (\`fabrica watch ${name}\`), then ask again.`,
+          };
+        case 'Completing':
+          return {
+            why,
+            remedy: `Wait until it is Completed (\`fabrica watch ${name}\`), then ask again.`,
+          };
+        default:
+          return { why, remedy: `Cancel it first: \`fabrica cancel ${name}\`.` };
+      }
     },
   },
 };
 
 /** Whether a production in this state takes a command; what the command says is judged elsewhere. */
 export function commandAllowed(kind: CommandKind, production: CommandCase): CommandVerdict {
-  if (kind === 'malformed') return { allowed: 'no', why: 'it was not understood' };
-  const { already = [], why, yes } = RULES[kind];
+  if (kind === 'malformed') {
+    return {
+      allowed: 'no',
+      why: 'it was not understood',
+      remedy: ERRORS.FABRICA_COMMAND_INVALID.remedy,
+    };
+  }
+  const { already = [], no, yes } = RULES[kind];
   if (already.includes(production.state)) return { allowed: 'already' };
-  if (!yes.includes(production.state)) return { allowed: 'no', why: why(production) };
+  if (!yes.includes(production.state)) return { allowed: 'no', ...no(production) };
   const more = refusalInState(kind, production);
-  return more === null ? { allowed: 'yes' } : { allowed: 'no', why: more };
+  return more === null ? { allowed: 'yes' } : { allowed: 'no', ...more };
 }
 
 /** What the state alone does not tell. */
-function refusalInState(kind: PersonsCommand, production: CommandCase): string | null {
+function refusalInState(kind: PersonsCommand, production: CommandCase): WhyRefused | null {
   const { finish, name, resumeState, state } = production;
   const waits = state === 'Stopped' || state === 'Held';
   const undecided = waits && BEFORE_VERDICT.includes(resumeState);
   if (kind === 'finish' && undecided) return notBegun(name);
-  if (kind === 'kill' && undecided) return `it is scouting: \`fabrica cancel ${name}\` ends it`;
+  if (kind === 'kill' && undecided) return { why: 'it is scouting', remedy: cancelIt(name) };
   if (kind === 'reprocess' && undecided) return scouting(name);
   if (finish !== 'draining') return null;
   if (kind === 'extend' || kind === 'reprocess') {
-    return `it is being finished: wait until it is Completed (\`fabrica watch ${name}\`), then ask again`;
+    return {
+      why: 'it is being finished',
+      remedy: `Wait until it is Completed (\`fabrica watch ${name}\`), then ask again.`,
+    };
   }
   return null;
 }
 
-const scouting = (name: string): string =>
-  `it is scouting: wait for the verdict, or \`fabrica cancel ${name}\``;
+const scouting = (name: string): WhyRefused => ({
+  why: 'it is scouting',
+  remedy: `Wait for the verdict (\`fabrica watch ${name}\`); ${cancelIt(name)}`,
+});
 
-const notBegun = (name: string): string =>
-  `it has made nothing that could be finished: \`fabrica cancel ${name}\` ends it`;
+const notBegun = (name: string): WhyRefused => ({
+  why: 'it has made nothing that could be finished',
+  remedy: cancelIt(name),
+});

@@ -1,5 +1,8 @@
 import { counted } from '../domain/counted.js';
 
+export type ParkedVerdict =
+  { readonly action: 'none' | 'waive' } | { readonly action: 'hold'; readonly why: string };
+
 /**
  * What becomes of parked jobs when nothing else of their block is left to do: given up (`waive`) as long as the production's tolerance
  * covers them, else the production is held for a person.
@@ -10,7 +13,7 @@ export function judgeParked(jobs: {
   waived: number;
   parked: number;
   tolerance: number;
-}): { action: 'none' | 'waive' } | { action: 'hold'; why: string } {
+}): ParkedVerdict {
   if (jobs.parked === 0) return { action: 'none' };
   const most = Math.floor(jobs.total * jobs.tolerance);
   if (jobs.parked + jobs.waived <= most) return { action: 'waive' };

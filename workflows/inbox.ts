@@ -1,13 +1,20 @@
 import { ApplicationFailure } from '@temporalio/common';
-import { currentUpdateInfo, setCurrentDetails, setHandler, uuid4 } from '@temporalio/workflow';
+import {
+  currentUpdateInfo,
+  patched,
+  setCurrentDetails,
+  setDefaultSignalHandler,
+  setHandler,
+  uuid4,
+} from '@temporalio/workflow';
 import { commandProblem } from '../domain/command-check.js';
-import type { Command, CommandAnswer } from '../domain/command.js';
-import type { ErrorCode } from '../domain/errors.js';
+import type { Command, CommandAnswer, Refusal, RefusalCode } from '../domain/command.js';
+import { ERRORS } from '../domain/errors.js';
 import type { ProductionProgress } from '../domain/progress.js';
 import { detailsOf } from './details.js';
 import * as messages from './messages.js';
 import { isMalformed } from './payload-converter.js';
-import { commandOfSignal } from './signal-command.js';
+import { commandOfSignal, unknownSignal } from './signal-command.js';
 
 /** A command that has arrived, and who waits for its answer: nobody for a signal. */
 interface Letter {
@@ -45,7 +52,7 @@ export class Inbox {
         {
           validator: (argument?: unknown) => {
             const problem = commandProblem(commandOfSignal(kind, argument));
-            if (problem !== null) throw refusal(problem);
+            if (problem !== null) throw refusal(problem, refusalOf('FABRICA_COMMAND_INVALID'));
           },
         },
       );
@@ -55,6 +62,10 @@ export class Inbox {
       if (isMalformed(news)) return;
       this.show(news);
       this.#heed(news);
+    });
+    // Last: whatever has arrived before that none of the others takes goes to it at once.
+    setDefaultSignalHandler((name) => {
+      if (patched('unknown-signals')) this.put({ command: unknownSignal(name) });
     });
   }
 
@@ -90,7 +101,9 @@ export class Inbox {
     const answer = await new Promise<CommandAnswer>((resolve, reject) => {
       this.put({ command, answer: resolve, fail: reject });
     });
-    if (answer.outcome === 'refused') throw refusal(answer.message, answer);
+    if (answer.outcome === 'refused') {
+      throw refusal(answer.message, answer.refusal ?? refusalOf('FABRICA_COMMAND_REFUSED'), answer);
+    }
     return answer;
   }
 
@@ -114,8 +127,15 @@ export class Inbox {
   }
 }
 
-const REFUSED: ErrorCode = 'FABRICA_COMMAND_REFUSED';
+function refusalOf(code: RefusalCode): Refusal {
+  return { code, remedy: ERRORS[code].remedy };
+}
 
-function refusal(why: string, answer?: CommandAnswer): ApplicationFailure {
-  return ApplicationFailure.nonRetryable(why, REFUSED, ...(answer === undefined ? [] : [answer]));
+/** Its message ends with the remedy, because Temporal's page shows nothing but the message. */
+function refusal(
+  why: string,
+  { code, remedy }: Refusal,
+  answer?: CommandAnswer,
+): ApplicationFailure {
+  return ApplicationFailure.nonRetryable(`${why}. ${remedy}`, code, { ...answer, remedy });
 }

@@ -10,7 +10,7 @@ import type { ProductionProgress } from '../domain/progress.js';
 /**
  * What people can send to a production, from any Temporal client, its command line or its page: each command is a signal and an update of
  * its name, with the same argument, which may be left out (`commandOfSignal` tells its forms). An update is answered with a `CommandAnswer`, and
- * fails with `FABRICA_COMMAND_REFUSED`; a signal is only noted in the event log.
+ * fails with `FABRICA_COMMAND_REFUSED` or `FABRICA_COMMAND_INVALID`; a signal is only noted in the event log.
  *
  * - `pause`: start no more jobs; those that run go on. `resume`: go on, also after scouts that wait for approval.
  * - `reprioritize`: the priority, a whole number from 1 to 10, or `{value, reason, by}`.

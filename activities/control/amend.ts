@@ -20,8 +20,9 @@ import { canonicalDefinition, parseDefinition } from '../../domain/parse.js';
 import { quoted } from '../../domain/problem.js';
 import { amendmentRefusals, changesEstimate } from '../../policy/amendment.js';
 import { estimate } from '../../policy/estimate.js';
-import { already, done, refused, type CommandEffect } from './command-effect.js';
+import { already, done, invalid, refused, type CommandEffect } from './command-effect.js';
 import { estimateRules, workOf } from './estimates.js';
+import { judgeHoldsAnew } from './holds-anew.js';
 import { checkNames } from './known-names.js';
 import { digestOf } from './register.js';
 
@@ -35,7 +36,7 @@ export async function amend(
   const { definition: before } = await revisionOf(db, production);
   const amendment = amendmentOf(select);
   const wanted = amendedDefinition(before, amendment);
-  if ('problem' in wanted) return refused(wanted.problem);
+  if ('problem' in wanted) return invalid(wanted.problem, BY_THE_RULES);
   const { definition: after } = wanted;
   const differences = definitionDifference(before, after);
   const { priority: from } = production;
@@ -55,21 +56,30 @@ export async function amend(
   ];
   const refusals = amendmentRefusals(before, after, { verdict: production.estimate !== null });
   if (refusals.length > 0) {
-    return refused(refusals.map(({ field, why: reason }) => `${field}: ${reason}`).join('; '));
+    return refused(
+      refusals.map(({ field, why: reason }) => `${field}: ${reason}`).join('; '),
+      `Leave out what can not change; what is to be made in another way is submitted under another name than ${production.name}.`,
+    );
   }
   const problem = await reviseLive(db, production, after, { who, now });
-  if (problem !== null) return refused(problem);
+  if (problem !== null) return invalid(problem, BY_THE_RULES);
   if (reprioritized) await changePriority(db, production, { to: after.priority, who, why, now });
   if (production.estimate !== null && changesEstimate(before, after)) {
     await estimateAnew(db, production, after);
   }
-  const what = `amended, revision ${production.revision}: ${changes.slice(0, MOST_TOLD).join('; ')}`;
+  const amended = `amended, revision ${production.revision}: ${changes.slice(0, MOST_TOLD).join('; ')}`;
+  const more = changes.length - MOST_TOLD;
+  const what = more > 0 ? `${amended}; and ${more} more` : amended;
   await recordEvent(db, { at: now, who, production: production.id, what, why, data: { changes } });
+  const held = await judgeHoldsAnew(db, production, { before, after, who, now });
   return {
-    ...done(changes.length > MOST_TOLD ? `${what}; and ${changes.length - MOST_TOLD} more` : what),
+    ...done(held === '' ? what : `${what}; ${held}`),
     withdrawFrom: await leftSites(db, before, after),
   };
 }
+
+const BY_THE_RULES =
+  'Correct that and amend it again: `fabrica schema definition` prints the rules. Nothing has been changed.';
 
 /** More changes are counted only; the event has them all. */
 const MOST_TOLD = 20;

@@ -7,7 +7,7 @@ import {
   type ProductionRow,
 } from '../../catalog/productions.js';
 import { progressOf } from '../../catalog/progress.js';
-import { overrideSite } from '../../catalog/resources.js';
+import { overrideSite, type WordChange } from '../../catalog/resources.js';
 import { commandProblem } from '../../domain/command-check.js';
 import type { Command, CommandKind, CommandResult } from '../../domain/command.js';
 import { FabricaError } from '../../domain/errors.js';
@@ -19,7 +19,17 @@ import { mayBecome } from '../../domain/transition.js';
 import { whoReads } from './input-readers.js';
 import { commandAllowed } from '../../policy/command-rules.js';
 import { amend } from './amend.js';
-import { already, commandCase, done, refused, type CommandEffect } from './command-effect.js';
+import { sitesRefusal } from './closed-sites.js';
+import {
+  already,
+  answerOf,
+  commandCase,
+  done,
+  inThatState,
+  invalid,
+  refused,
+  type CommandEffect,
+} from './command-effect.js';
 import { productionFor, type ControlContext, type ProductionRef } from './context.js';
 import { extend } from './extend.js';
 import { finish } from './finish.js';
@@ -49,25 +59,18 @@ export function commanding(context: ControlContext) {
       const from = production.state;
       const effect = await effectOf(db, production, request);
       const now = clock.now();
-      if (effect.outcome === 'refused') {
+      if (effect.refusal !== undefined) {
         await recordEvent(db, {
           at: now,
           who: request.who,
           production: production.id,
           what: `${request.kind} refused`,
-          why: effect.message,
+          why: `${effect.message}. ${effect.refusal.remedy}`,
           data: request,
         });
       }
       const answer: CommandResult = {
-        production: production.name,
-        command: request.kind,
-        outcome: effect.outcome,
-        message: effect.message,
-        from,
-        state: production.state,
-        priority: production.priority,
-        reason: production.reason,
+        ...answerOf(production, request.kind, effect, from),
         reopened: effect.reopened ?? [],
         withdrawFrom: effect.withdrawFrom ?? [],
       };
@@ -82,13 +85,16 @@ export function commanding(context: ControlContext) {
     request: Command,
   ): Promise<CommandEffect> {
     const problem = commandProblem(request);
-    if (problem !== null) return refused(problem);
+    if (problem !== null) return invalid(problem);
     const verdict = commandAllowed(request.kind, commandCase(production));
     switch (verdict.allowed) {
       case 'no':
-        return refused((await pausedFirst(db, production, request.kind)) ?? verdict.why);
+        return (
+          (await refusedNow(context, db, production, request.kind)) ??
+          refused(verdict.why, verdict.remedy)
+        );
       case 'already':
-        return already(`it is ${production.state} already`);
+        return inThatState(production);
       case 'yes':
         return carryOut(db, production, request);
     }
@@ -120,8 +126,10 @@ export function commanding(context: ControlContext) {
       case 'cancel':
         return change('Cancelling', `cancelled by ${who}`);
       case 'clean': {
-        const read = await whoReads(db, production);
-        return read === null ? change('Cleaning', `cleaned by ${who}`) : refused(read);
+        const readers = await whoReads(db, production);
+        return readers === null
+          ? change('Cleaning', `cleaned by ${who}`)
+          : refused(readers.why, readers.remedy);
       }
       case 'reprioritize':
         return reprioritize(db, production, request);
@@ -136,13 +144,13 @@ export function commanding(context: ControlContext) {
       case 'release':
       case 'waive':
       case 'kill':
-        return unpark(db, production, { ...request, kind }, now);
+        return unpark(context, db, production, { ...request, kind });
       case 'reprocess':
         return again(db, production, request);
       case 'rescout':
         return rescout(db, production, request, now);
       case 'malformed':
-        return refused(why);
+        return invalid(why);
     }
   }
 
@@ -152,10 +160,10 @@ export function commanding(context: ControlContext) {
     { select, who, why }: Command,
   ): Promise<CommandEffect> {
     const parsed = parseSelection(select);
-    if ('problem' in parsed) return refused(parsed.problem);
+    if ('problem' in parsed) return invalid(parsed.problem);
     const moment = { epoch: catalog.epoch, now: clock.now() };
     const answer = await reprocess(db, production, { ...parsed, who, why }, moment);
-    if (answer.problem !== null) return refused(answer.problem);
+    if (answer.problem !== null) return answer.refused;
     const outcome = answer.blocks.length === 0 ? already : done;
     return { ...outcome(answer.message), reopened: answer.blocks };
   }
@@ -223,7 +231,7 @@ export function commanding(context: ControlContext) {
     who: string;
     why: string;
     until: number | null;
-  }): Promise<void> {
+  }): Promise<WordChange> {
     if (input.state !== null && input.state !== 'Banned' && input.state !== 'Active') {
       throw new FabricaError(
         'FABRICA_COMMAND_REFUSED',
@@ -231,20 +239,23 @@ export function commanding(context: ControlContext) {
         { site: input.site },
       );
     }
-    await catalog.write((db) => overrideSite(db, { ...input, now: clock.now() }));
+    return catalog.write((db) => overrideSite(db, { ...input, now: clock.now() }));
   }
 
   return { command, noteWithdrawal, progress, setSiteOverride };
 }
 
-/** What would be possible once a paused production goes on; null if nothing of it is to be done then. */
-async function pausedFirst(
+/** What the catalog knows better than the state why a command is refused; null if nothing. */
+async function refusedNow(
+  context: ControlContext,
   db: Db,
-  { id, name, state }: ProductionRow,
+  production: ProductionRow,
   kind: CommandKind,
-): Promise<string | null> {
+): Promise<CommandEffect | null> {
+  const { held_for, id, name, state } = production;
+  if (kind === 'resume' && held_for === 'sites') return sitesRefusal(context, db, production);
   if (state !== 'Stopped' || (kind !== 'release' && kind !== 'waive')) return null;
   return (await hasParked(db, id))
-    ? `it is paused: resume it first (\`fabrica resume ${name}\`), then ${kind}`
+    ? refused('it is paused', `Resume it first (\`fabrica resume ${name}\`), then ${kind}.`)
     : null;
 }

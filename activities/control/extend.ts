@@ -11,7 +11,7 @@ import type { Command } from '../../domain/command.js';
 import { counted } from '../../domain/counted.js';
 import { MAX_JOBS } from '../../domain/definition.js';
 import { estimateAnew, reviseLive } from './amend.js';
-import { already, done, refused, type CommandEffect } from './command-effect.js';
+import { already, done, invalid, refused, type CommandEffect } from './command-effect.js';
 import { estimateOf } from './estimates.js';
 import { whatOfAllIsGone } from './input-readers.js';
 
@@ -27,14 +27,18 @@ export async function extend(
 ): Promise<CommandEffect> {
   const { definition } = await revisionOf(db, production);
   if (definition.input !== undefined) {
-    return refused('its events are those of the files that it reads');
+    return refused(
+      'its events are those of the files that it reads',
+      `Submit a production that reads the further files under another name than ${production.name}.`,
+    );
   }
   const extension = extensionOf(select);
   const { events, name, state } = production;
   const total = 'total' in extension ? extension.total : events + extension.events;
   if (total < events) {
     return refused(
-      `${counted(events, 'event')} are asked for already: \`fabrica finish ${name}\` ends it with fewer`,
+      `${counted(events, 'event')} are asked for already`,
+      `\`fabrica finish ${name}\` ends it with fewer.`,
     );
   }
   if (total === events && production.finish === null) {
@@ -42,19 +46,21 @@ export async function extend(
   }
   const perJob = production.estimate === null ? null : estimateOf(production).eventsPerJob;
   if (perJob !== null && Math.ceil(total / perJob) > MAX_JOBS) {
-    return refused(
+    return invalid(
       `a production has at most ${MAX_JOBS} jobs, and its jobs have ${perJob} events: at most ${MAX_JOBS * perJob} events`,
+      `Ask for no more than that; submit the others under another name than ${name}.`,
     );
   }
   const gone = await whatOfAllIsGone(db, production);
   if (gone !== null) {
     return refused(
-      `${gone}: ask again when they are there, or submit the events that are wanted under another name than ${name}, with other files`,
+      gone,
+      `Ask again when they are there, or submit the events that are wanted under another name than ${name}, with other files.`,
     );
   }
   const extended = { ...definition, events: total };
   const problem = await reviseLive(db, production, extended, { who, now });
-  if (problem !== null) return refused(problem);
+  if (problem !== null) return invalid(problem);
   // The blocks of a larger production are larger.
   if (production.estimate !== null) await estimateAnew(db, production, extended);
   if (production.finish !== null) await setFinish(db, production, null);

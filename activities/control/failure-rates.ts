@@ -6,7 +6,11 @@ import { excludeSite, exclusionsAt, talliesSince } from '../../catalog/tallies.j
 import type { Definition } from '../../domain/definition.js';
 import type { FailureClass } from '../../domain/failure-class.js';
 import type { SiteTally } from '../../policy/blame.js';
-import { judgeFailureRate, withoutEarlyRefusals } from '../../policy/holding.js';
+import {
+  judgeFailureRate,
+  withoutEarlyRefusals,
+  type HoldingVerdict,
+} from '../../policy/holding.js';
 
 /** How attempts of a production have ended at each site in the window of its definition. */
 export async function recentTallies(
@@ -29,15 +33,14 @@ export async function recentTallies(
   return [...sites].map(([site, tally]) => ({ site, ...tally }));
 }
 
-/** Leaves bad sites out, and holds a production that fails everywhere. */
-export async function heedFailureRates(
+/** Which sites a production has to leave out for its failures, and whether it has to be held for them. */
+export async function judgeFailures(
   db: Db,
   production: ProductionRow,
   { holding, sites }: Definition,
   tallies: readonly SiteTally[],
   now: number,
-): Promise<void> {
-  if (production.state !== 'Active' || tallies.length === 0) return;
+): Promise<HoldingVerdict> {
   const excluded = await exclusionsAt(db, production, now);
   const known = {
     ...holding,
@@ -46,19 +49,30 @@ export async function heedFailureRates(
     ),
     excluded: [...excluded.keys()],
   };
-  let verdict = judgeFailureRate({ ...known, tallies });
+  const verdict = judgeFailureRate({ ...known, tallies });
   const judged = verdict.hold !== null || verdict.exclude.length > 0;
-  if (judged && tallies.some(({ failures }) => failures.submission !== undefined)) {
-    const open = await openAtSites(db, production.id);
-    verdict = judgeFailureRate({
-      ...known,
-      tallies: tallies.map((one) =>
-        withoutEarlyRefusals(one, open.get(one.site)?.mine ?? 0, holding.failureRate),
-      ),
-    });
-  }
+  if (!judged || tallies.every(({ failures }) => failures.submission === undefined)) return verdict;
+  const open = await openAtSites(db, production.id);
+  return judgeFailureRate({
+    ...known,
+    tallies: tallies.map((one) =>
+      withoutEarlyRefusals(one, open.get(one.site)?.mine ?? 0, holding.failureRate),
+    ),
+  });
+}
+
+/** Leaves bad sites out, and holds a production that fails everywhere. */
+export async function heedFailureRates(
+  db: Db,
+  production: ProductionRow,
+  definition: Definition,
+  tallies: readonly SiteTally[],
+  now: number,
+): Promise<void> {
+  if (production.state !== 'Active' || tallies.length === 0) return;
+  const verdict = await judgeFailures(db, production, definition, tallies, now);
   for (const { site, why } of verdict.exclude) {
-    const until = now + holding.window * 1000;
+    const until = now + definition.holding.window * 1000;
     await excludeSite(db, { production_id: production.id, site, why, since: now, until });
     await recordEvent(db, {
       at: now,
@@ -76,6 +90,7 @@ export async function heedFailureRates(
       who: 'fabrica',
       now,
       data: { tallies },
+      heldFor: 'failures',
     });
   }
 }

@@ -3,13 +3,14 @@ import { goneInputs, readAmong, readersOf } from '../../catalog/input-readers.js
 import { lostInputs, type LostInput } from '../../catalog/job-inputs.js';
 import type { ProductionRow } from '../../catalog/productions.js';
 import { replacedInputs } from '../../catalog/replaced-inputs.js';
+import type { WhyRefused } from '../../policy/command-rules.js';
 import { counted } from '../../domain/counted.js';
 
 /** Why the files of a production must stay: others read them still. Null if none does. */
 export async function whoReads(
   db: Db,
   production: Pick<ProductionRow, 'id'>,
-): Promise<string | null> {
+): Promise<WhyRefused | null> {
   const readers = (await readersOf(db, production.id)).map(
     ({ name, state }) => `${name} (${state})`,
   );
@@ -17,22 +18,27 @@ export async function whoReads(
   const more = readers.length > 5 ? ` and ${readers.length - 5} more` : '';
   return readers.length === 0
     ? null
-    : `its files are read by ${shown}${more}: wait until that has ended, or cancel it`;
+    : { why: `its files are read by ${shown}${more}`, remedy: AFTER_READERS };
 }
 
 /** Why these files of a production must not be replaced: others read them still. Null if none does. */
 export async function whoReadsAmong(
   db: Db,
   files: readonly { readonly lfn: string }[],
-): Promise<string | null> {
+): Promise<WhyRefused | null> {
   const read = await readAmong(
     db,
     files.map(({ lfn }) => lfn),
   );
   return read === null
     ? null
-    : `${counted(read.files, 'file')} that it would replace (e.g. ${read.lfn}) ${read.files === 1 ? 'is' : 'are'} read by ${read.name} (${read.state}): wait until that has ended, or cancel it`;
+    : {
+        why: `${counted(read.files, 'file')} that it would replace (e.g. ${read.lfn}) ${read.files === 1 ? 'is' : 'are'} read by ${read.name} (${read.state})`,
+        remedy: AFTER_READERS,
+      };
 }
+
+const AFTER_READERS = 'Wait until what reads them has ended, or cancel that, then ask again.';
 
 /** Why these jobs of a production can not run again: input or overlay files that they read are gone. Null if those are there, or others in their place. */
 export async function whatIsGone(

@@ -11,7 +11,9 @@ import { countNumbers, jobNumbersText, someJobNumbers } from '../../domain/job-n
 import { quoted } from '../../domain/problem.js';
 import { parseSelection, type JobSelection } from '../../domain/selection.js';
 import type { JobState } from '../../domain/states/job.js';
-import { already as allSo, done, refused, type CommandEffect } from './command-effect.js';
+import { releaseRefusal } from './closed-sites.js';
+import { already as allSo, done, invalid, refused, type CommandEffect } from './command-effect.js';
+import type { ControlContext } from './context.js';
 
 /** What a person may do with jobs that do not get on. */
 export type ParkedRequest = Command & { readonly kind: 'release' | 'waive' | 'kill' };
@@ -47,17 +49,18 @@ const RULES: Readonly<Record<ParkedRequest['kind'], Rule>> = {
  * sites are marked, and their workflow ends them. A selection names a part of them. Nothing is half done.
  */
 export async function unpark(
+  context: ControlContext,
   db: Db,
   production: ProductionRow,
   request: ParkedRequest,
-  now: number,
 ): Promise<CommandEffect> {
+  const now = context.clock.now();
   const parsed = parseSelection(request.select);
-  if ('problem' in parsed) return refused(parsed.problem);
+  if ('problem' in parsed) return invalid(parsed.problem);
   const { selection } = parsed;
   const whole = Object.keys(selection).length === 0;
   const closed = whyNot(production, request, whole);
-  if (closed !== null) return refused(closed);
+  if (closed !== null) return closed;
   if (whole && request.kind === 'release' && production.state === 'AwaitingApproval') {
     await changeProductionState(db, production, {
       to: 'Active',
@@ -68,20 +71,29 @@ export async function unpark(
     return done('approved: it is Active');
   }
   const chosen = await choose(db, production, request.kind, selection);
-  if ('problem' in chosen) return refused(chosen.problem);
-  return carryOut(db, production, request, { ...chosen, whole }, now);
+  if ('outcome' in chosen) return chosen;
+  const sites =
+    production.held_for === 'sites' ? await releaseRefusal(context, db, production) : null;
+  if (sites !== null && chosen.jobs.length + chosen.already.length === 0) return sites;
+  return carryOut(db, production, request, { ...chosen, whole, sites }, now);
 }
 
 function whyNot(
   { name, state }: ProductionRow,
   { kind }: ParkedRequest,
   whole: boolean,
-): string | null {
+): CommandEffect | null {
   if (kind === 'kill' && whole) {
-    return `it must be told which jobs (jobs, class or site); \`fabrica cancel ${name}\` ends all of them`;
+    return invalid(
+      'it must be told which jobs (jobs, class or site)',
+      `Select some (\`--jobs\`, \`--class\` or \`--site\`); \`fabrica cancel ${name}\` ends all of them.`,
+    );
   }
   return state === 'AwaitingApproval' && !whole
-    ? `${state} productions have no jobs to ${kind}`
+    ? refused(
+        `${state} productions have no jobs to ${kind}`,
+        `\`fabrica resume ${name}\` approves its scouts, \`fabrica cancel ${name}\` ends it.`,
+      )
     : null;
 }
 
@@ -91,19 +103,19 @@ interface Chosen {
   readonly already: readonly number[];
 }
 
-/** The jobs that a request means; a job that is named and does not fit is a `problem`. */
+/** The jobs that a request means; it is refused if a job that is named does not fit. */
 async function choose(
   db: Db,
   production: ProductionRow,
   kind: ParkedRequest['kind'],
   selection: JobSelection,
-): Promise<Chosen | { readonly problem: string }> {
+): Promise<Chosen | CommandEffect> {
   const { class: failure, jobs: ranges, site } = selection;
   const { already, states } = RULES[kind];
   if (site !== undefined) {
     const sites = (await allSites(db)).map(({ name }) => name);
     if (!sites.includes(site)) {
-      return { problem: `no site is named ${quoted(site)}; there are ${sites.join(', ')}` };
+      return invalid(`no site is named ${quoted(site)}; there are ${sites.join(', ')}`);
     }
   }
   const fitting = await jobsInStates(db, production.id, { states, class: failure, site });
@@ -111,19 +123,19 @@ async function choose(
     const jobs = kind === 'kill' ? fitting.filter((job) => job.kind !== 'merge') : fitting;
     const narrowed = failure !== undefined || site !== undefined;
     if (narrowed && jobs.length === 0) {
-      return { problem: `no ${states.join(', ')} job ${where(selection)}` };
+      return refused(`no ${states.join(', ')} job ${where(selection)}`, otherJobs(production));
     }
     const onlyMerges = kind === 'waive' && jobs.every((job) => job.kind === 'merge');
     const problem = onlyMerges ? merges(kind, jobs) : null;
-    return problem === null ? { jobs, already: [] } : { problem };
+    return problem === null ? { jobs, already: [] } : refused(problem, releaseThem(production));
   }
   const last = await lastJobNumber(db, production.id);
   const beyond = ranges.find(({ to }) => to > last);
   if (beyond !== undefined) {
-    return { problem: `there is no job ${beyond.to}: its jobs are 1-${last}` };
+    return invalid(`there is no job ${beyond.to}: its jobs are 1-${last}`);
   }
   if (countNumbers(ranges) > MOST_JOBS) {
-    return { problem: `at most ${counted(MOST_JOBS, 'job')} may be named at once` };
+    return invalid(`at most ${counted(MOST_JOBS, 'job')} may be named at once`);
   }
   const named = await jobsNumbered(db, production.id, ranges);
   const narrowed = failure !== undefined || site !== undefined;
@@ -131,14 +143,20 @@ async function choose(
   const fits = new Set((narrowed ? fitting : inState).map(({ number }) => number));
   const jobs = named.filter(({ number }) => fits.has(number));
   const so = named.filter(({ number, state }) => !fits.has(number) && already.includes(state));
-  const problem =
-    misfits(kind, named, { jobs, so, selection }) ??
-    (kind === 'release' ? null : merges(kind, jobs));
-  if (problem !== null) return { problem };
+  const unfit = misfits(kind, named, { jobs, so, selection });
+  if (unfit !== null) return refused(unfit, otherJobs(production));
+  const left = kind === 'release' ? null : merges(kind, jobs);
+  if (left !== null) return refused(left, releaseThem(production));
   return { jobs, already: so.map(({ number }) => number) };
 }
 
 const MOST_JOBS = 50_000;
+
+const otherJobs = ({ name }: ProductionRow): string =>
+  `Leave those out; \`fabrica jobs ${name}\` lists its jobs and their states.`;
+
+const releaseThem = ({ name }: ProductionRow): string =>
+  `\`fabrica release ${name}\` tries them again.`;
 
 function where({ class: failure, site }: JobSelection): string {
   return [
@@ -180,9 +198,19 @@ async function carryOut(
   db: Db,
   production: ProductionRow,
   { kind, who, why }: ParkedRequest,
-  { already, jobs, whole }: Chosen & { readonly whole: boolean },
+  {
+    already,
+    jobs,
+    sites,
+    whole,
+  }: Chosen & {
+    readonly whole: boolean;
+    /** Why it does not go on whatever is done with its jobs: no site takes them. */
+    readonly sites: CommandEffect | null;
+  },
   now: number,
 ): Promise<CommandEffect> {
+  const { state } = production;
   const moved = kind === 'release' ? jobs : jobs.filter((job) => job.kind !== 'merge');
   const left = kind === 'release' ? null : merges(kind, jobs);
   const to = kind === 'release' ? 'Waiting' : 'Waived';
@@ -210,7 +238,8 @@ async function carryOut(
     } else held = block.reason;
   }
   const sentence = `${counted(moved.length, 'job')} ${RULES[kind].done}`;
-  if (production.state === 'Held' && (whole || moved.length > 0)) {
+  const unheld = production.state === 'Held' && sites === null && (whole || moved.length > 0);
+  if (unheld) {
     const goesOn = held === '';
     await changeProductionState(db, production, {
       to: !goesOn ? 'Held' : production.resume_state === 'Scouting' ? 'Scouting' : 'Active',
@@ -226,6 +255,7 @@ async function carryOut(
     ...(atSites.length > 0 ? [`, ${atSites.length} of them are ended at their sites`] : []),
     ...(already.length > 0 ? [`; so already: ${someJobNumbers(already)}`] : []),
     ...(left === null ? [] : [`; ${left}`]),
+    ...(sites === null ? [] : [`; ${sites.message}`]),
   ];
   const what = `${sentence}${details.join('')}`;
   await recordEvent(db, {
@@ -236,7 +266,8 @@ async function carryOut(
     why,
     data: { jobs: jobNumbersText(moved.map(({ number }) => number)) },
   });
-  const effect = moved.length === 0 && freed === 0 ? allSo(what) : done(what);
+  const changed = moved.length > 0 || freed > 0 || production.state !== state;
+  const effect = changed ? done(what) : allSo(what);
   return kind === 'release' ? { ...effect, reopened: [...touched] } : effect;
 }
 

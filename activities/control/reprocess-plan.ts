@@ -34,18 +34,24 @@ export interface ReprocessPlan {
   readonly files: readonly { readonly lfn: string; readonly kind: FileKind }[];
 }
 
+/** Why nothing may be done. */
+export interface Unplanned {
+  readonly problem: string;
+  /** What may be done about it; left out where what is asked for could not be done at any time. */
+  readonly remedy?: string;
+}
+
 /** More jobs in one request would keep everybody else from the catalog for too long. */
 const MOST_JOBS = 50_000;
 
 /**
- * Which jobs and merges of a production run again for a selection, and which files are replaced; changes nothing. `problem` tells why
- * nothing may be done.
+ * Which jobs and merges of a production run again for a selection, and which files are replaced; changes nothing.
  */
 export async function planReprocess(
   db: Db,
   production: ProductionRow,
   selection: JobSelection,
-): Promise<ReprocessPlan | { readonly problem: string }> {
+): Promise<ReprocessPlan | Unplanned> {
   const asked = await askedFor(db, production, selection);
   if ('problem' in asked) return asked;
   if (asked.jobs.length + asked.merges.length > MOST_JOBS) {
@@ -70,8 +76,10 @@ export async function planReprocess(
   for (const [number, of] of [...byBlock].sort(([a], [b]) => a - b)) {
     const row = blocks.get(number);
     if (row === undefined) continue;
-    if (row.state === 'Discarded')
-      return { problem: `block ${number} was given up with its files` };
+    if (row.state === 'Discarded') {
+      const remedy = `Select jobs of other blocks: \`fabrica jobs ${production.name}\` lists them.`;
+      return { problem: `block ${number} was given up with its files`, remedy };
+    }
     const lineage = await lineageOf(db, { production: production.id, block: number });
     const plan = planReprocessing(
       {
@@ -105,7 +113,7 @@ async function askedFor(
   db: Db,
   production: ProductionRow,
   selection: JobSelection,
-): Promise<Asked | { problem: string }> {
+): Promise<Asked | Unplanned> {
   const { files, jobs, lost, site, since } = selection;
   if (lost !== undefined) {
     return [files, jobs, site, since].some((one) => one !== undefined)
@@ -127,7 +135,11 @@ async function askedFor(
   }
   const named = intersection(found);
   const bad = (named ?? []).filter(({ state }) => UNREPEATABLE[state] !== undefined);
-  if (bad.length > 0) return { problem: unrepeatable(bad) };
+  if (bad.length > 0) {
+    const parked = bad.some(({ state }) => state === 'Parked');
+    const tried = parked ? ` (\`fabrica release ${production.name}\` tries parked ones again)` : '';
+    return { problem: unrepeatable(bad), remedy: `Leave them out${tried}.` };
+  }
 
   if (site !== undefined || since !== undefined) {
     const unknown = site === undefined ? null : await siteProblem(db, site);
@@ -139,6 +151,7 @@ async function askedFor(
       const when = since === undefined ? '' : ` since ${timeText(since)}`;
       return {
         problem: `${named === null ? 'no job of it has' : 'none of these jobs has'} ended well${where}${when}`,
+        remedy: `Select others: \`fabrica jobs ${production.name}\` lists them.`,
       };
     }
     return { ...split(chosen), ...NOTHING_ELSE };
@@ -153,7 +166,7 @@ const NOTHING_ELSE = { lost: [], recopied: [] } as const;
 
 /** Why a job in this state can not run again; jobs that are open run anyway. */
 const UNREPEATABLE: Partial<Record<MadeJob['state'], string>> = {
-  Parked: 'parked (release it)',
+  Parked: 'parked',
   Split: 'split: other jobs have its events',
   Waived: 'given up',
   Cancelled: 'cancelled',
@@ -191,7 +204,7 @@ async function askedByFiles(
   db: Db,
   production: ProductionRow,
   names: readonly string[],
-): Promise<{ jobs: MadeJob[] } | { problem: string }> {
+): Promise<{ jobs: MadeJob[] } | Unplanned> {
   const known = await filesNamed(db, production.id, names);
   const byName = new Map(known.map((file) => [file.lfn, file]));
   const found: MadeFile[] = [...known];
@@ -205,7 +218,8 @@ async function askedByFiles(
       found.push(...inside);
     } else if (!file.current || (file.fileKind === 'merged' && file.fileState !== 'Valid')) {
       return {
-        problem: `${name} is ${file.fileState} and has been replaced: \`fabrica files ${production.name}\` lists the present files`,
+        problem: `${name} is ${file.fileState} and has been replaced`,
+        remedy: `\`fabrica files ${production.name}\` lists the present files.`,
       };
     }
   }
@@ -219,7 +233,7 @@ async function askedByLoss(
   db: Db,
   production: ProductionRow,
   replicas: readonly ReplicaName[],
-): Promise<Asked | { problem: string }> {
+): Promise<Asked | Unplanned> {
   const found = await replicasNamed(db, production.id, replicas);
   const known = new Set(found.map(({ path, storage }) => `${storage} ${path}`));
   const unknown = replicas.find(({ path, storage }) => !known.has(`${storage} ${path}`));

@@ -8,10 +8,10 @@ import { counted } from '../../domain/counted.js';
 import { jobNumbersText, someJobNumbers } from '../../domain/job-numbers.js';
 import type { JobSelection } from '../../domain/selection.js';
 import { commandAllowed } from '../../policy/command-rules.js';
-import { commandCase } from './command-effect.js';
+import { commandCase, invalid, refused, type CommandEffect } from './command-effect.js';
 import { noteAbandonedCopies } from './abandoned-copies.js';
 import { whatIsGone, whoReadsAmong } from './input-readers.js';
-import { planReprocess, type ReprocessPlan } from './reprocess-plan.js';
+import { planReprocess, type ReprocessPlan, type Unplanned } from './reprocess-plan.js';
 
 /** A request to run things again. */
 export interface ReprocessRequest {
@@ -21,9 +21,9 @@ export interface ReprocessRequest {
   readonly why: string;
 }
 
-/** What came of it: `problem` if nothing was done, else the blocks whose workflows must look again. */
+/** What came of it: `problem` and what is answered if nothing was done, else the blocks whose workflows must look again. */
 export type ReprocessAnswer =
-  | { readonly problem: string }
+  | { readonly problem: string; readonly refused: CommandEffect }
   | { readonly problem: null; readonly blocks: readonly number[]; readonly message: string };
 
 /** The epoch of the catalog, and the time, ms. */
@@ -44,11 +44,11 @@ export async function reprocess(
   moment: Moment,
 ): Promise<ReprocessAnswer> {
   const closed = whyNot(production);
-  if (closed !== null) return { problem: closed };
+  if (closed !== null) return unchanged(closed);
   const plan = await planReprocess(db, production, request.selection);
-  if ('problem' in plan) return plan;
+  if ('problem' in plan) return unchanged(unplanned(plan));
   const kept = await whyKept(db, production, request.selection, plan);
-  if (kept !== null) return { problem: kept };
+  if (kept !== null) return unchanged(kept);
 
   const freed = plan.blocks.some(({ row }) => row.state === 'Held');
   await condemnReplicas(db, plan.lost);
@@ -91,11 +91,26 @@ export async function whyKept(
   production: ProductionRow,
   selection: JobSelection,
   plan: ReprocessPlan,
-): Promise<string | null> {
+): Promise<CommandEffect | null> {
   const jobs = plan.blocks.flatMap(({ again }) => again.map(({ job }) => job));
   const gone = await whatIsGone(db, production, jobs);
-  if (gone !== null || selection.lost !== undefined) return gone;
-  return whoReadsAmong(db, plan.files);
+  if (gone !== null) {
+    return refused(
+      gone,
+      'Select other jobs, or have that file made again by its own production first.',
+    );
+  }
+  const readers = selection.lost === undefined ? await whoReadsAmong(db, plan.files) : null;
+  return readers === null ? null : refused(readers.why, readers.remedy);
+}
+
+/** What is answered where nothing is planned. */
+export function unplanned({ problem, remedy }: Unplanned): CommandEffect {
+  return remedy === undefined ? invalid(problem) : refused(problem, remedy);
+}
+
+function unchanged(answer: CommandEffect): ReprocessAnswer {
+  return { problem: answer.message, refused: answer };
 }
 
 /** The same within a block whose own workflow has found the loss and goes back by itself. */
@@ -111,9 +126,9 @@ export async function repeatInBlock(
 }
 
 /** Why nothing of a production in this state may run again; null if it may. */
-export function whyNot(production: ProductionRow): string | null {
+export function whyNot(production: ProductionRow): CommandEffect | null {
   const verdict = commandAllowed('reprocess', commandCase(production));
-  return verdict.allowed === 'no' ? verdict.why : null;
+  return verdict.allowed === 'no' ? refused(verdict.why, verdict.remedy) : null;
 }
 
 /** A block goes through its stages again, whatever it was doing. */

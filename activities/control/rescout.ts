@@ -25,12 +25,14 @@ export async function rescout(
   const { name } = production;
   if ((await blocksOf(db, production.id)).some((block) => block.state !== 'Discarded')) {
     return refused(
-      `what its scouts left is being removed: ask again as soon as \`fabrica show ${name}\` lists no remnants`,
+      'what its scouts left is being removed',
+      `Ask again as soon as \`fabrica show ${name}\` lists no remnants.`,
     );
   }
   const { events, inputs } = production;
   const gone = await whatOfAllIsGone(db, production);
-  if (gone !== null) return refused(`${gone}: submit it with others`);
+  if (gone !== null)
+    return refused(gone, 'Submit a definition that reads others under the same name.');
   const { definition, digest, scheme } = await revisionOf(db, production);
   await redefineProduction(db, production, definition);
   // What it reads stays as it was fixed.

@@ -1,5 +1,4 @@
 import {
-  blocksOf,
   changeBlockState,
   countsOf,
   getBlock,
@@ -23,10 +22,10 @@ import type { BlockState } from '../../domain/states/block.js';
 import type { StorageProblem } from '../storage/index.js';
 import { planMerges } from '../../policy/merge-plan.js';
 import { planReprocessing } from '../../policy/reprocessing.js';
-import { judgeParked } from '../../policy/tolerance.js';
 import { productionFor, type BlockRef, type ControlContext } from './context.js';
 import { reopened, stillIn } from './reopened.js';
 import { repeatInBlock } from './reprocess.js';
+import { judgeStage } from './stage-verdict.js';
 import { VERIFIED_AT_ONCE, verificationPage, type VerificationPage } from './verification.js';
 
 /** The order of a block's stages is in its workflow; what each stage finds and leaves is here. */
@@ -51,25 +50,7 @@ export function staging(context: ControlContext) {
       }
       if (input.stage === 'merge') stillIn(block, 'Merging', 'Distributing', 'Held');
       const { definition } = await revisionOf(db, production);
-      const blocks = (await blocksOf(db, production.id)).map((one) => countsOf(one));
-      const sum = (value: (one: (typeof blocks)[number]) => number | undefined): number =>
-        blocks.reduce((total, one) => total + (value(one) ?? 0), 0);
-      const verdict =
-        input.stage === 'events'
-          ? judgeParked({
-              total: blocks
-                .flatMap(({ jobs }) => Object.entries(jobs))
-                .reduce((all, [state, count]) => all + (state === 'Split' ? 0 : count), 0),
-              waived: sum((one) => one.jobs.Waived),
-              parked: counts.jobs.Parked ?? 0,
-              tolerance: production.finish === 'draining' ? 1 : definition.tolerance,
-            })
-          : judgeParked({
-              total: 0,
-              waived: 0,
-              parked: counts.merges.Parked ?? 0,
-              tolerance: 0,
-            });
+      const verdict = await judgeStage(db, production, definition, { counts, stage: input.stage });
       if (verdict.action === 'hold') {
         const why = `block ${block.number}: ${verdict.why}`;
         await hold(db, production, block, why);

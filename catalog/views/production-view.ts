@@ -1,6 +1,7 @@
 import type { Definition } from '../../domain/definition.js';
 import type { BlockCounts, ProductionProgress } from '../../domain/progress.js';
 import type { BlockState } from '../../domain/states/block.js';
+import type { HeldFor } from '../../domain/states/production.js';
 import { blocksOf, countsOf } from '../blocks.js';
 import type { Db } from '../catalog.js';
 import { eventsOf } from '../events.js';
@@ -46,7 +47,7 @@ export interface ProductionView {
   readonly owner: string;
   readonly description: string;
   /** `sites`: it is held because no site takes its jobs, and goes on when one does. */
-  readonly heldFor: 'sites' | null;
+  readonly heldFor: HeldFor | null;
   readonly campaign: string;
   readonly revision: number;
   /** All of them, the oldest first. */

@@ -17,6 +17,7 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 const BAD_INPUT: readonly ErrorCode[] = [
   'FABRICA_COMMAND_LINE',
+  'FABRICA_COMMAND_INVALID',
   'FABRICA_DEFINITION_INVALID',
   'FABRICA_INPUT_INVALID',
   'FABRICA_DEFINITION_UNREADABLE',

@@ -14,7 +14,7 @@ import { FabricaError, isErrorCode, messageOf } from '../../domain/errors.js';
 export function fabricaErrorOf(error: unknown): FabricaError {
   if (error instanceof FabricaError) return error;
   if (error instanceof WorkflowFailedError || error instanceof ActivityExecutionFailedError) {
-    return fromFailure(error.cause, error);
+    return errorOfFailure(error.cause, error);
   }
   const fault = error instanceof ServiceError ? error.cause : error;
   if (isGrpcServiceError(fault)) {
@@ -28,7 +28,8 @@ export function fabricaErrorOf(error: unknown): FabricaError {
   return new FabricaError('FABRICA_INTERNAL', messageOf(error), {}, { cause: error });
 }
 
-function fromFailure(cause: Error | undefined, error: Error): FabricaError {
+/** The failure of a workflow, an activity or an update, as the error that it was thrown as. */
+export function errorOfFailure(cause: Error | undefined, error: Error): FabricaError {
   if (cause instanceof ApplicationFailure) {
     const code = isErrorCode(cause.type) ? cause.type : 'FABRICA_INTERNAL';
     const remedy = remedyOf(cause.details);

@@ -10,7 +10,7 @@ import {
   WorkflowUpdateRPCTimeoutOrCancelledError,
 } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
-import { commandCase } from '../../activities/control/command-effect.js';
+import { answerOf, commandCase, inThatState } from '../../activities/control/command-effect.js';
 import type { Catalog } from '../../catalog/catalog.js';
 import { getProduction, type ProductionRow } from '../../catalog/productions.js';
 import type { CommandAnswer, PersonsCommand } from '../../domain/command.js';
@@ -19,6 +19,7 @@ import { CONTROL_QUEUE, productionWorkflowId } from '../../domain/names.js';
 import { LIVE_PRODUCTION_STATES } from '../../domain/states/production.js';
 import { commandAllowed } from '../../policy/command-rules.js';
 import type { production } from '../../workflows/production.js';
+import { errorOfFailure } from './failures.js';
 import { whatHinders } from './pending-failure.js';
 
 /** What a person asks of a production. */
@@ -38,7 +39,7 @@ const SILENT = 1000;
 /**
  * Sends a request to a production as an update, and answers what came of it; one that has ended and takes the request is started with it, and is
  * asked nothing if it is as the request wants it. `tell` is called once if that takes more than a second. Throws
- * `FABRICA_COMMAND_REFUSED` with the reason. If nobody has answered after `patience` s (default: 20), the request is left as a signal
+ * `FABRICA_COMMAND_REFUSED` or `FABRICA_COMMAND_INVALID` with the reason and what helps. If nobody has answered after `patience` s (default: 20), the request is left as a signal
  * that is obeyed once somebody can, and the error is what keeps the control process from it, such as `FABRICA_CATALOG_LOCKED`, or
  * `FABRICA_WORKER_ABSENT`.
  */
@@ -94,13 +95,8 @@ export async function requestOf(
 
 /** The answer of a production that has ended and is as the request wants it; null for all others. */
 function alreadySo(row: ProductionRow, { kind }: ProductionRequest): CommandAnswer | null {
-  const { name, priority, reason, state } = row;
   if (!hasEnded(row) || commandAllowed(kind, commandCase(row)).allowed !== 'already') return null;
-  const message = `it is ${state} already`;
-  return {
-    ...{ production: name, command: kind, outcome: 'already', message },
-    ...{ from: state, state, priority, reason },
-  };
+  return answerOf(row, kind, inThatState(row), row.state);
 }
 
 /** Nothing of it runs: its workflow has ended. */
@@ -182,12 +178,9 @@ function startOptions(name: string, { who }: ProductionRequest) {
 function understood(error: unknown, row: ProductionRow, { kind }: ProductionRequest): unknown {
   const { name, state } = row;
   if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure) {
-    return new FabricaError(
-      'FABRICA_COMMAND_REFUSED',
-      `${kind} of ${name} is refused: ${error.cause.message}.`,
-      { production: name },
-      { remedy: `\`fabrica show ${name}\` tells its state and what it waits for.` },
-    );
+    const { code, message, remedy } = errorOfFailure(error.cause, error);
+    const what = `${kind} of ${name} is refused: ${message}`;
+    return new FabricaError(code, what, { production: name }, { remedy });
   }
   if (!(error instanceof WorkflowNotFoundError)) return error;
   const live = !hasEnded(row);

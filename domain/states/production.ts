@@ -28,6 +28,12 @@ export const PRODUCTION_STATES = [
 ] as const;
 export type ProductionState = (typeof PRODUCTION_STATES)[number];
 
+/**
+ * Why it is `Held`, where it can go on without a `release`: with `sites` none takes its jobs, and it does when one does; with `failures` too many
+ * attempts have failed, and it does when its definition is amended so that they are not too many.
+ */
+export type HeldFor = 'sites' | 'failures';
+
 export const PRODUCTION_TRANSITIONS: TransitionTable<ProductionState> = {
   New: ['Scouting', 'Active', 'Stopped', 'Cancelling'],
   Scouting: ['AwaitingApproval', 'Active', 'Rejected', 'Stopped', 'Held', 'Cancelling'],

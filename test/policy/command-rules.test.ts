@@ -46,6 +46,44 @@ describe('whether a production takes a command', () => {
     expect(commandAllowed(kind, mumu('Stopped', more))).toMatchObject({ allowed: 'no' });
   });
 
+  it('advises no command in a refusal that would be refused as well', () => {
+    for (const kind of COMMAND_KINDS) {
+      for (const state of PRODUCTION_STATES) {
+        const production = mumu(state);
+        const verdict = commandAllowed(kind, production);
+        if (verdict.allowed !== 'no') continue;
+        // What is advised for later says of itself when.
+        const now = verdict.remedy.replace(/Wait .*|No job .*|Nothing .*|.* before .*/, '');
+        for (const [, advised] of now.matchAll(/`fabrica (\w+) mumu`/g)) {
+          const other = COMMAND_KINDS.find((one) => one === advised);
+          if (other === undefined) continue;
+          expect(commandAllowed(other, production).allowed, `${kind} in ${state}: ${now}`).toBe(
+            'yes',
+          );
+        }
+      }
+    }
+  });
+
+  it.each([
+    ['resume', 'Held', 'release'],
+    ['resume', 'Completed', 'extend'],
+    ['resume', 'Rejected', 'rescout'],
+    ['pause', 'AwaitingApproval', 'before `fabrica resume mumu`'],
+    ['cancel', 'Completed', 'clean'],
+    ['clean', 'Active', 'cancel'],
+    ['clean', 'Cancelling', 'Wait until it is Cancelled'],
+    ['amend', 'Completed', 'extend'],
+    ['extend', 'Cancelled', 'another name than mumu'],
+    ['release', 'Stopped', 'resume'],
+    ['kill', 'Scouting', 'cancel'],
+    ['rescout', 'Completed', 'reprocess'],
+    ['finish', 'Scouting', 'cancel'],
+  ] as const)('a refusal to %s one that is %s advises what fits: %s', (kind, state, words) => {
+    const verdict = commandAllowed(kind, mumu(state));
+    expect(verdict.allowed === 'no' ? verdict.remedy : '').toContain(words);
+  });
+
   it('is decided in every state, and each refusal has a reason that names the state or what to do', () => {
     fc.assert(
       fc.property(
@@ -55,7 +93,10 @@ describe('whether a production takes a command', () => {
         fc.constantFrom(null, 'draining' as const, 'closed' as const),
         (kind, state, resumeState, finish) => {
           const verdict = commandAllowed(kind, mumu(state, { resumeState, finish }));
-          if (verdict.allowed === 'no') expect(verdict.why).toMatch(/[a-z]{3}/);
+          if (verdict.allowed === 'no') {
+            expect(verdict.why).toMatch(/[a-z]{3}/);
+            expect(verdict.remedy).toMatch(/^[A-Z`].*\.$/s);
+          }
           if (kind === 'comment') expect(verdict.allowed).toBe('yes');
         },
       ),

@@ -134,6 +134,7 @@ test('updates that make no sense are refused with the reason, and leave no trace
     ['extend', { events: -5 }, 'events is a whole number from 1 to 1000000000000, not -5'],
     ['extend', { total: 0.5 }, 'total is a whole number'],
     ['extend', 1000, 'its input must be'],
+    ['extend', { evnts: 5 }, '"evnts" is no field of it; did you mean events? it takes events'],
     ['pause', { reason: 7 }, 'its input must be'],
     ['kill', undefined, ''],
     ['comment', '  ', 'a comment is a text'],
@@ -143,10 +144,14 @@ test('updates that make no sense are refused with the reason, and leave no trace
   }
   for (const argument of [0, 'high', { value: [] }]) await handle.signal('reprioritize', argument);
   await handle.signal('pause', 7);
+  await handle.signal('paws', 'the storage is full');
   await until(handle, ({ events }) => events.made > 0);
   const refused = (await eventTexts('senseless')).filter((text) => text.includes('refused'));
   expect(refused.filter((text) => text.includes('reprioritize refused'))).toHaveLength(3);
-  expect(refused.filter((text) => text.includes('malformed refused'))).toHaveLength(1);
+  expect(refused.filter((text) => text.includes('malformed refused'))).toEqual([
+    expect.stringContaining('pause: its input must be'),
+    expect.stringContaining('no signal is named "paws"; there are pause, resume'),
+  ]);
   // Signals carry no id: each has got one, by which its answer is remembered.
   const answered = await answersTo('senseless');
   expect(answered.filter((kind) => kind === 'reprioritize')).toHaveLength(3);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { commandOfSignal } from '../../workflows/signal-command.js';
+import { commandOfSignal, unknownSignal } from '../../workflows/signal-command.js';
 
 describe('a signal', () => {
   it.each([
@@ -17,21 +17,67 @@ describe('a signal', () => {
     }
   });
 
+  it.each([5, true, ['full'], {}, { by: 'me' }, { reason: 5 }, { reason: null }])(
+    'with %j is malformed, and its text is kept',
+    (input) => {
+      expect(commandOfSignal('pause', input)).toEqual({
+        kind: 'malformed',
+        who: 'temporal',
+        why: `pause: its input must be a text or {"reason": "...", "by": "..."}, not ${JSON.stringify(input)}`,
+      });
+    },
+  );
+
   it.each([
-    5,
-    true,
-    ['full'],
-    {},
-    { by: 'me' },
-    { reasn: 'full' },
-    { reason: 5 },
-    { reason: null },
-  ])('with %j is malformed, and its text is kept', (input) => {
-    expect(commandOfSignal('pause', input)).toEqual({
-      kind: 'malformed',
-      who: 'temporal',
-      why: `pause: its input must be a text or {"reason": "...", "by": "..."}, not ${JSON.stringify(input)}`,
-    });
+    [
+      'pause',
+      { reasn: 'full' },
+      '"reasn" is no field of it; did you mean reason? it takes reason, by, id',
+    ],
+    [
+      'extend',
+      { evnts: 100, by: 'me' },
+      '"evnts" is no field of it; did you mean events? it takes events, total, reason, by, id',
+    ],
+    [
+      'reprioritize',
+      { priority: 9 },
+      '"priority" is no field of it; it takes value, reason, by, id',
+    ],
+    [
+      'kill',
+      { jobs: '3', clas: 'memory' },
+      '"clas" is no field of it; did you mean class? it takes jobs, class, site, reason, by, id',
+    ],
+    [
+      'amend',
+      { tolerance: 0.1, sites: ['KMI'], priority: 3, events: 5 },
+      '"tolerance", "sites", "priority" is no field of it; it takes definition, set, reason, by, id',
+    ],
+  ] as const)(
+    '%s with %j is told its wrong field, and those that there are',
+    (kind, input, why) => {
+      expect(commandOfSignal(kind, input)).toEqual({
+        kind: 'malformed',
+        who: 'temporal',
+        why: `${kind}: ${why}`,
+      });
+    },
+  );
+
+  it('with wrong types is told the fields of its kind', () => {
+    expect(commandOfSignal('extend', 1000).why).toBe(
+      'extend: its input must be a text or {"events": ..., "total": ..., "reason": "...", "by": "..."}, not 1000',
+    );
+  });
+
+  it('of a name that there is not is malformed, and told the names that there are', () => {
+    const { kind, why } = unknownSignal('puase');
+    expect(kind).toBe('malformed');
+    expect(why).toBe(
+      'no signal is named "puase"; did you mean pause? there are pause, resume, reprioritize, extend, finish, amend, comment, release, waive, kill, reprocess, rescout, cancel, clean',
+    );
+    expect(unknownSignal('x\u009b31m'.repeat(100)).why.length).toBeLessThan(300);
   });
 
   it('with what is no JSON is malformed', () => {

@@ -1,6 +1,11 @@
 import { Option, type Command } from 'commander';
 import { planReprocess } from '../../../activities/control/reprocess-plan.js';
-import { whyKept, whyNot } from '../../../activities/control/reprocess.js';
+import {
+  invalid,
+  refusedError,
+  type CommandEffect,
+} from '../../../activities/control/command-effect.js';
+import { unplanned, whyKept, whyNot } from '../../../activities/control/reprocess.js';
 import { FabricaError } from '../../../domain/errors.js';
 import { parseSelection } from '../../../domain/selection.js';
 import { EXIT, type ExitCode } from '../exit-code.js';
@@ -77,21 +82,18 @@ async function tellOnly(
   return EXIT.ok;
 }
 
-/** What would be done, by the same rules; throws `FABRICA_COMMAND_REFUSED` with the reason. */
+/** What would be done, by the same rules; throws `FABRICA_COMMAND_REFUSED` or `FABRICA_COMMAND_INVALID` with the reason and what helps. */
 async function planned(session: Session, name: string, select: Readonly<Record<string, unknown>>) {
   const production = await session.production(name);
-  const refuse = (why: string): FabricaError =>
-    new FabricaError('FABRICA_COMMAND_REFUSED', `reprocess of ${name} is refused: ${why}.`, {
-      production: name,
-    });
-  const closed = whyNot(production);
-  if (closed !== null) throw refuse(closed);
+  const heed = (answer: CommandEffect | null): void => {
+    if (answer !== null) throw refusedError(name, 'reprocess', answer);
+  };
+  heed(whyNot(production));
   const parsed = parseSelection(select);
-  if ('problem' in parsed) throw refuse(parsed.problem);
+  if ('problem' in parsed) throw refusedError(name, 'reprocess', invalid(parsed.problem));
   const catalog = await session.catalog();
   const plan = await catalog.read((db) => planReprocess(db, production, parsed.selection));
-  if ('problem' in plan) throw refuse(plan.problem);
-  const kept = await catalog.read((db) => whyKept(db, production, parsed.selection, plan));
-  if (kept !== null) throw refuse(kept);
+  if ('problem' in plan) throw refusedError(name, 'reprocess', unplanned(plan));
+  heed(await catalog.read((db) => whyKept(db, production, parsed.selection, plan)));
   return plan;
 }

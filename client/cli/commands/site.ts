@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { SiteWord, WordChange } from '../../../catalog/resources.js';
 import { listSites, type SiteSummary } from '../../../catalog/views/site-list.js';
 import { withdrawalText } from '../../../domain/withdrawal.js';
 import type { SiteWithdrawn } from '../../../workflows/site-withdrawal.js';
@@ -9,7 +10,7 @@ import type { Session } from '../session.js';
 import { checkSiteName } from '../known-names.js';
 import { stateStyle } from '../style.js';
 import type { Cell } from '../table.js';
-import { timeText } from '../text.js';
+import { safe, timeText } from '../text.js';
 
 interface BanOptions {
   readonly why?: string;
@@ -74,11 +75,20 @@ async function override(
   const { who } = session.terminal;
   const input = { site: name, who, ...change };
   const { standaloneActivities } = await import('../../temporal/standalone-activities.js');
-  await standaloneActivities(client).control('setSiteOverride', input);
+  const { before, changed } = await standaloneActivities(client).control('setSiteOverride', input);
+  const outcome = changed ? 'done' : 'already';
+  const word = before === null ? null : wordBefore(before);
   const [after] = (await sitesOf(session)).filter((one) => one.site === name);
   if (change.state === null) {
-    const text = `Nobody's word is on ${name} any more; it is ${after?.state ?? 'unknown'}.`;
-    session.answer({ site: after ?? null, withdrawn: 0, silent: false }, text);
+    const now = `it is ${after?.state ?? 'unknown'}`;
+    const text =
+      before === null
+        ? `Nothing had to be changed: nobody's word is on ${name}, ${now}.`
+        : `Nobody's word is on ${name} any more, ${now}; it was ${wordText(before)}.`;
+    session.answer(
+      { site: after ?? null, withdrawn: 0, silent: false, outcome, before: word },
+      text,
+    );
     return EXIT.ok;
   }
   const { withdrawFromSite } = await import('../../temporal/site-withdrawal-run.js');
@@ -87,11 +97,37 @@ async function override(
     ? await withdrawFromSite(client, { site: name, who, why: change.why })
     : { jobs: 0, silent: false };
   const until = change.until === null ? 'until it is unbanned' : `until ${timeText(change.until)}`;
+  const moved = withdrawnText(name, withdrawn);
   session.answer(
-    { site: after ?? null, withdrawn: withdrawn?.jobs ?? null, silent: withdrawn?.silent ?? null },
-    `${name} gets no more jobs ${until}${withdrawnText(name, withdrawn)}.`,
+    {
+      site: after ?? null,
+      withdrawn: withdrawn?.jobs ?? null,
+      silent: withdrawn?.silent ?? null,
+      ...{ outcome, before: word },
+    },
+    `${name} gets no more jobs ${until}${moved}.${banBefore({ before, changed }, after)}`,
   );
   return EXIT.ok;
+}
+
+/** What has become of the ban that was there before; empty if there was none. */
+function banBefore({ before, changed }: WordChange, after: SiteSummary | undefined): string {
+  if (before === null) return '';
+  if (!changed) return ` Nothing had to be changed: it was ${wordText(before)}.`;
+  const { by = '', reason = '' } = after?.override ?? {};
+  const why = reason === '' ? '' : `: ${safe(reason)}`;
+  return ` It was ${wordText(before)}; in its place is now that of ${safe(by)}${why}.`;
+}
+
+/** `Banned by ann@host since 2026-11-23 14:30:02 until ...: CVMFS is broken`. */
+function wordText({ by, reason, since, state, until }: SiteWord): string {
+  const end = until === null ? '' : ` until ${timeText(until)}`;
+  return `${state} by ${safe(by)} since ${timeText(since)}${end}${reason === '' ? '' : `: ${safe(reason)}`}`;
+}
+
+/** The same as JSON. */
+function wordBefore({ since, until, ...word }: SiteWord) {
+  return { ...word, sinceAt: since, untilAt: until };
 }
 
 /** What has become of the jobs that waited there; null if nobody has told in time. */

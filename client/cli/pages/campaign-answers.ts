@@ -1,5 +1,5 @@
 import type { ProductionState } from '../../../domain/states/production.js';
-import type { FabricaError } from '../../../domain/errors.js';
+import type { ErrorCode, FabricaError } from '../../../domain/errors.js';
 import type { CampaignAnswer } from '../../temporal/campaign-request.js';
 import { stateStyle } from '../style.js';
 import type { Cell } from '../table.js';
@@ -58,9 +58,11 @@ export function outcomesOf({ asked, others }: CampaignAnswer): CampaignOutcomes 
   return { counts, productions };
 }
 
+const REFUSED: readonly ErrorCode[] = ['FABRICA_COMMAND_REFUSED', 'FABRICA_COMMAND_INVALID'];
+
 function outcomeOf(error: FabricaError | null): Outcome {
   if (error === null) return 'unasked';
-  return error.code === 'FABRICA_COMMAND_REFUSED' ? 'refused' : 'unanswered';
+  return REFUSED.includes(error.code) ? 'refused' : 'unanswered';
 }
 
 /** An error as JSON has it everywhere. */

@@ -70,10 +70,66 @@ describe('a production with more parked jobs than its tolerance', () => {
     expect(await tell(kind)).toMatchObject({
       outcome: 'refused',
       state: 'Stopped',
-      message: `it is paused: resume it first (\`fabrica resume mumu\`), then ${kind}`,
+      message: 'it is paused',
+      refusal: { remedy: `Resume it first (\`fabrica resume mumu\`), then ${kind}.` },
     });
     await tell('resume');
     expect(await tell(kind)).toMatchObject({ outcome: 'done', state: 'Active' });
+  });
+
+  const amendTo = (tolerance: number) =>
+    room.do.command({
+      ...ref,
+      command: { kind: 'amend', who: 'me', why: '', select: { set: { tolerance } } },
+    });
+
+  it('goes on by itself after an amendment that tolerates them', async () => {
+    await hold();
+    const answer = await amendTo(0.2);
+    expect(answer).toMatchObject({
+      outcome: 'done',
+      state: 'Active',
+      message:
+        'amended, revision 2: tolerance: 0 -> 0.2; what held it is within its rules: it goes on',
+    });
+    expect((await room.step(ref)).step).toEqual({ do: 'run', blocks: [0] });
+    await room.finishBlock(ref, 0);
+    expect((await states())[2]).toEqual({ state: 'Waived' });
+    await room.step(ref);
+    expect((await room.do.concludeAudit({ ...ref, discrepancies: [] })).passed).toBe(true);
+  });
+
+  it('is told to wait for a release after an amendment that does not tolerate them', async () => {
+    await hold();
+    const why =
+      'block 0: 1 job is parked after the last attempt; the tolerance allows 0 of 6 to be given up';
+    expect(await amendTo(0.1)).toMatchObject({
+      outcome: 'done',
+      state: 'Held',
+      message: `amended, revision 2: tolerance: 0 -> 0.1; it stays held (${why}) until \`fabrica release mumu\``,
+    });
+    expect((await room.step(ref)).step).toEqual({ do: 'wait', until: null });
+  });
+
+  it('stays held after such an amendment where a block has failed for another reason', async () => {
+    await begin();
+    await room.do.blockFailed({ ...ref, block: 0, reason: 'a bug' });
+    const answer = await amendTo(0.9);
+    expect(answer).toMatchObject({ outcome: 'done', state: 'Held' });
+    expect(answer.message).toContain(
+      'it stays held (block 0 failed: a bug) until `fabrica release mumu`',
+    );
+  });
+
+  it('goes on when it is resumed, where it was amended while it was paused', async () => {
+    await hold();
+    await tell('pause');
+    expect(await amendTo(0.2)).toMatchObject({ outcome: 'done', state: 'Stopped' });
+    await tell('resume');
+    expect(await room.step(ref)).toMatchObject({
+      state: 'Active',
+      step: { do: 'run', blocks: [0] },
+    });
   });
 
   it('has nothing to release where a paused one has no parked jobs', async () => {
@@ -347,7 +403,8 @@ describe('clean', () => {
     expect(await tell('clean')).toMatchObject({
       outcome: 'refused',
       state: 'Active',
-      message: 'Active productions can not be cleaned: cancel it first (`fabrica cancel mumu`)',
+      message: 'Active productions can not be cleaned',
+      refusal: { remedy: 'Cancel it first: `fabrica cancel mumu`.' },
     });
   });
 });

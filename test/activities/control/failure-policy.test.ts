@@ -167,6 +167,32 @@ describe('failure rates', () => {
   });
 });
 
+describe('a production that is held for its failures', () => {
+  it('goes on by itself when an amendment allows as many, and not before', async () => {
+    const holding = { attempts: 8, failureRate: 0.5, window: 3600 };
+    const ref = await begin({ events: 400, holding, retries: { attempts: 5 } });
+    const mostFail: Outcome = (job, order) =>
+      job.job % 10 === 0 ? good(job, order) : failing({ step: 'check' })(job, order);
+    for (let round = 0; round < 4 && (await stateOf(ref))?.state === 'Active'; round++) {
+      for (const order of (await room.place(ref, 0)).bundles) {
+        await room.settle(order, room.report(order, mostFail));
+      }
+    }
+    expect(await stateOf(ref)).toMatchObject({ state: 'Held' });
+    const amend = (set: Record<string, unknown>) =>
+      room.do.command({ ...ref, command: { kind: 'amend', who: 'me', why: '', select: { set } } });
+    const still = await amend({ 'holding.failureRate': 0.6 });
+    expect(still.state).toBe('Held');
+    expect(still.message).toMatch(
+      /it stays held \(\d+ of the last \d+ attempts failed: .*\) until `fabrica release mumu`$/,
+    );
+    const free = await amend({ 'holding.failureRate': 1 });
+    expect(free.message).toContain('what held it is within its rules: it goes on');
+    expect(await stateOf(ref)).toMatchObject({ state: 'Active' });
+    expect((await room.place(ref, 0)).bundles.length).toBeGreaterThan(0);
+  });
+});
+
 describe('logs', () => {
   it('of the first failures of a class are kept in the catalog, of the others only what was found in them', async () => {
     const ref = await begin({ events: 2000 });

@@ -55,7 +55,7 @@ describe('extend', () => {
 
   it.each([
     [{ total: 60 }, 'already', '60 events are asked for already'],
-    [{ total: 59 }, 'refused', 'ends it with fewer'],
+    [{ total: 59 }, 'refused', '60 events are asked for already'],
     [{ events: -1 }, 'refused', 'not -1'],
     [{ events: 0 }, 'refused', 'not 0'],
     [{ events: 1, total: 2 }, 'refused', 'either events'],
@@ -200,6 +200,17 @@ describe('amend', () => {
       return { blockJobs, bytesPerEvent, jobsPerMerge };
     };
     expect(sizes(after)).toEqual(sizes(before));
+  });
+
+  it.each([
+    [{ tolerance: 2 }, 'FABRICA_COMMAND_INVALID'],
+    [{ tolerence: 0.1 }, 'FABRICA_COMMAND_INVALID'],
+    [{ sites: ['CERN'] }, 'FABRICA_COMMAND_INVALID'],
+    [{ name: 'other' }, 'FABRICA_COMMAND_REFUSED'],
+  ])('to %j is refused with %s', async (set, code) => {
+    await begin();
+    expect(await amend(set)).toMatchObject({ outcome: 'refused', refusal: { code } });
+    expect(await room.rows('select revision from productions')).toEqual([{ revision: 1 }]);
   });
 
   it('tells which sites no job starts at any more', async () => {
@@ -362,6 +373,54 @@ describe('a production that no site takes jobs of', () => {
     await tell('release');
     await ban('');
     expect(await closed()).not.toContain('KMI');
+  });
+
+  it.each(['resume', 'release', 'waive'] as const)(
+    'takes no %s, and tells the bans and what opens a site',
+    async (kind) => {
+      await begin({ sites: ['KMI'] });
+      await ban('Banned');
+      await expect(room.place(ref, 0)).rejects.toThrow('no site takes');
+      const why = 'it is held: no site takes its jobs: KMI (Banned: power cut)';
+      const remedy =
+        "It goes on by itself when a site takes its jobs: `fabrica site unban KMI` lets its jobs go to a site that is banned; `fabrica amend mumu --set 'sites=[...]'` gives it others.";
+      expect(await tell(kind)).toMatchObject({
+        outcome: 'refused',
+        state: 'Held',
+        message: why,
+        refusal: { code: 'FABRICA_COMMAND_REFUSED', remedy },
+      });
+      expect(await lastEvent()).toEqual([
+        { who: 'me', what: `${kind} refused`, why: `${why}. ${remedy}` },
+      ]);
+      expect(await room.rows('select state, held_for from productions')).toEqual([
+        { state: 'Held', held_for: 'sites' },
+      ]);
+    },
+  );
+
+  it('stays held when parked jobs of it are released, and tells why', async () => {
+    await begin();
+    await ban('Banned');
+    await expect(room.place(ref, 0)).rejects.toThrow('no site takes');
+    await room.change(`update jobs set state = 'Parked' where number = 1`);
+    await room.change(`update blocks set counts = json_set(counts, '$.jobs.Parked', 1)`);
+    const answer = await tell('release');
+    expect(answer).toMatchObject({ outcome: 'done', state: 'Held' });
+    expect(answer.message).toMatch(
+      /^1 job released; it is held: no site takes its jobs: .*\(Banned: power cut\)/,
+    );
+    await ban('');
+    expect((await room.place(ref, 0)).bundles.length).toBeGreaterThan(0);
+  });
+
+  it('is told by an amendment that it goes on by itself', async () => {
+    await begin();
+    await ban('Banned');
+    await expect(room.place(ref, 0)).rejects.toThrow('no site takes');
+    const answer = await amend({ tolerance: 0.5 });
+    expect(answer).toMatchObject({ outcome: 'done', state: 'Held' });
+    expect(answer.message).toContain('; it goes on by itself when a site takes its jobs');
   });
 
   it('can be paused meanwhile, and does not go on before it is resumed', async () => {

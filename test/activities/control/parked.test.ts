@@ -155,9 +155,14 @@ describe('kill', () => {
   });
 
   it('must be told what', async () => {
-    expect((await tell('kill')).message).toBe(
-      'it must be told which jobs (jobs, class or site); `fabrica cancel mumu` ends all of them',
-    );
+    expect(await tell('kill')).toMatchObject({
+      message: 'it must be told which jobs (jobs, class or site)',
+      refusal: {
+        code: 'FABRICA_COMMAND_INVALID',
+        remedy:
+          'Select some (`--jobs`, `--class` or `--site`); `fabrica cancel mumu` ends all of them.',
+      },
+    });
   });
 });
 

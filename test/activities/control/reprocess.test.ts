@@ -320,7 +320,7 @@ describe('a request', () => {
     expect(await ask({ jobs: '1-6' })).toMatchObject({
       outcome: 'refused',
       message:
-        'only jobs that are done run again; job 4: parked (release it); job 1: split: other jobs have its events; jobs 2-3: given up',
+        'only jobs that are done run again; job 4: parked; job 1: split: other jobs have its events; jobs 2-3: given up',
     });
     expect(await again()).toEqual([]);
   });

@@ -174,6 +174,30 @@ describe('place', () => {
     });
   });
 
+  it('tells the ban before a second one, keeps its reason where none is given, and logs both', async () => {
+    const ban = (who: string, why: string, until: number | null = null) =>
+      room.do.setSiteOverride({ site: 'KMI', state: 'Banned', who, why, until });
+    const unban = () =>
+      room.do.setSiteOverride({ site: 'KMI', state: null, who: 'bob', why: '', until: null });
+    const now = room.clock.now();
+    const events = () => room.rows(`select who, what, why from events where what like 'site KMI%'`);
+    expect(await unban()).toEqual({ before: null, changed: false });
+    expect(await ban('ann', 'disk')).toEqual({ before: null, changed: true });
+    const first = { state: 'Banned', by: 'ann', reason: 'disk', since: now, until: null };
+    room.clock.pass(60);
+    expect(await ban('bob', '')).toEqual({ before: first, changed: false });
+    expect(await ban('bob', '', now + 120_000)).toEqual({ before: first, changed: true });
+    const second = { ...first, by: 'bob', since: now + 60_000, until: now + 120_000 };
+    expect(await ban('cy', 'CVMFS')).toEqual({ before: second, changed: true });
+    expect(await unban()).toMatchObject({ before: { by: 'cy', reason: 'CVMFS' }, changed: true });
+    expect(await events()).toEqual([
+      { who: 'ann', what: 'site KMI Banned', why: 'disk' },
+      { who: 'bob', what: 'site KMI Banned', why: '' },
+      { who: 'cy', what: 'site KMI Banned', why: 'CVMFS' },
+      { who: 'bob', what: 'site KMI unbanned', why: '' },
+    ]);
+  });
+
   it('finds jobs that may go anywhere behind thousands that wait for another site', async () => {
     const merge = { command: ['cat', '{inputs}', '{output}'], targetEvents: 5_000 };
     const ref = await room.register(definition({ events: 25_000, merge, scouts: { jobs: 0 } }));

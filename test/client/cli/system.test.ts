@@ -216,14 +216,40 @@ describe('the system by the command line', () => {
     const banned = await json('site', 'ban', 'KMI', '--why', 'CVMFS', '--until', '2h');
     expect(banned).toMatchObject({ site: { state: 'Banned', override: { reason: 'CVMFS' } } });
     expectDocumented('site list', banned.site as object);
+    const again = await run('site', 'ban', 'KMI', '--why', 'a new disk');
+    expect(again.out).toMatch(
+      /It was Banned by \S+ since .* until .*: CVMFS; in its place is now that of \S+: a new disk\./,
+    );
+    const same = await run('site', 'ban', 'KMI');
+    expect(same.out).toMatch(
+      /Nothing had to be changed: it was Banned by \S+ since .*: a new disk\./,
+    );
     expect(await json('site', 'unban', 'KMI')).toEqual({
       site: expect.objectContaining({ state: 'Active' }) as object,
       withdrawn: 0,
       silent: false,
+      outcome: 'done',
+      before: expect.objectContaining({ reason: 'a new disk', untilAt: null }) as object,
     });
+    const unbanned = await run('site', 'unban', 'KMI');
+    expect(unbanned.out).toBe(
+      "Nothing had to be changed: nobody's word is on KMI, it is Active.\n",
+    );
     const { code, err } = await run('site', 'ban', 'KMJ');
     expect(code).toBe(2);
     expect(err).toContain('Did you mean KMI?');
+  }, 30_000);
+
+  it('tells bad input of a request from what the state of its production does not allow', async () => {
+    const comment = await run('comment', 'mumu', ' ');
+    expect({ code: comment.code, err: comment.err }).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('FABRICA_COMMAND_INVALID') as string,
+    });
+    const refused = await run('rescout', 'mumu');
+    expect(refused.code).toBe(1);
+    expect(refused.err).toContain('FABRICA_COMMAND_REFUSED');
+    expect(refused.err).toContain('what to do: ');
   }, 30_000);
 
   it('has nothing to recover while all is well', async () => {
