@@ -46,8 +46,9 @@ export async function insertRows(
 ): Promise<void> {
   const alone = rows.length % TOGETHER;
   const together: RowValue[][] = [];
-  for (let i = alone; i < rows.length; i += TOGETHER) {
-    together.push(rows.slice(i, i + TOGETHER).flat());
+  for (const [i, row] of rows.slice(alone).entries()) {
+    if (i % TOGETHER === 0) together.push([]);
+    together.at(-1)?.push(...row);
   }
   const statement = (count: number): string =>
     `insert into ${insert.into} values ${Array<string>(count).fill(insert.values).join(', ')}`;

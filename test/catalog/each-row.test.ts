@@ -3,7 +3,7 @@ import { sql, Kysely } from 'kysely';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Db } from '../../catalog/catalog.js';
 import { CatalogSqliteDialect } from '../../catalog/dialect.js';
-import { eachRow } from '../../catalog/each-row.js';
+import { eachRow, insertRows } from '../../catalog/each-row.js';
 
 let database: Database.Database;
 let db: Kysely<{ books: { id: number; title: string } }>;
@@ -49,4 +49,16 @@ test('a row that is refused takes all rows of its transaction with it', async ()
   );
   await expect(write).rejects.toThrow('UNIQUE');
   expect(await books()).toEqual([]);
+});
+
+test('rows are inserted in their order by two statements, however many there are', async () => {
+  const prepare = vi.spyOn(database, 'prepare');
+  const rows = Array.from({ length: 105 }, (_, i) => [i + 1, `book ${i + 1}`]);
+  for (const count of [0, 1, 19, 20, 105]) {
+    await sql`delete from books`.execute(db);
+    const insert = { into: 'books (id, title)', values: '(?, ?)' };
+    await insertRows(asCatalog(db), insert, rows.slice(0, count));
+    expect(await books()).toEqual(rows.slice(0, count).map(([id, title]) => ({ id, title })));
+  }
+  expect(prepare.mock.calls.filter(([text]) => text.startsWith('insert'))).toHaveLength(2);
 });

@@ -1,6 +1,6 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import { systemClock } from '../../domain/clock.js';
-import { connectToTemporal } from '../../worker/worker-connection.js';
+import { connectToTemporal, isOnThisMachine } from '../../worker/worker-connection.js';
 import { RecordingLog } from './recording-log.js';
 
 const NOWHERE = { address: '127.0.0.1:1', namespace: 'default', clock: systemClock };
@@ -27,4 +27,15 @@ describe('connectToTemporal', () => {
     stop.abort();
     await expect(connecting).rejects.toMatchObject({ code: 'FABRICA_TEMPORAL_UNREACHABLE' });
   });
+});
+
+test.each([
+  ['127.0.0.1:7233', true],
+  ['localhost:7233', true],
+  ['[::1]:7233', true],
+  ['temporal.example.org:7233', false],
+  ['127.example.org:7233', false],
+  ['10.0.0.1:7233', false],
+])('what goes to %s stays on this machine: %s', (address, here) => {
+  expect(isOnThisMachine(address)).toBe(here);
 });
