@@ -105,6 +105,7 @@ export const STORIES: readonly Story[] = [
       await ask(system, 'steered', { kind: 'amend', select: { set: { sites: ['KMI', 'PNNL'] } } });
       await handle.signal('comment', 'by a signal');
       await handle.signal('reprioritize', 'high');
+      await handle.signal('paws');
       await untilEnd(system, 'steered', ({ jobs }) => (jobs.Done ?? 0) >= 12);
       await ask(system, 'steered', { kind: 'finish' });
       await endsAs(system, 'steered', 'Completed');
