@@ -1,4 +1,15 @@
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+/** Files that start whole systems come first: one that began last would go on alone. */
+class SystemsFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    const late = ({ moduleId }: TestSpecification): number =>
+      /\/test\/(system|client|examples|replay)\//.test(moduleId) ? 0 : 1;
+    return sorted.sort((one, other) => late(one) - late(other));
+  }
+}
 
 export default defineConfig({
   test: {
@@ -7,6 +18,7 @@ export default defineConfig({
     hookTimeout: 60_000,
     // Tests start real processes: more at once than cores only makes each of them slower.
     maxWorkers: 2,
+    sequence: { sequencer: SystemsFirst },
     reporters: process.env['CI'] === undefined ? ['default'] : ['dot'],
   },
 });
