@@ -1,4 +1,5 @@
 import { sql, type Kysely } from 'kysely';
+import { rowsOf } from './dialect.js';
 
 /**
  * How many rows SQLite is to expect: of each table in all, then for each value of an index' first column, its first two, and so on. Those of a
@@ -73,14 +74,15 @@ const STATISTICS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 export async function expectManyRows(db: Kysely<unknown>): Promise<void> {
   // Makes the table.
   await sql`analyze meta`.execute(db);
-  for (const [table, indexes] of Object.entries(STATISTICS)) {
-    for (const [index, rows] of Object.entries(indexes)) {
-      await sql`delete from sqlite_stat1 where tbl = ${table} and idx = ${index}`.execute(db);
-      await sql`insert into sqlite_stat1 (tbl, idx, stat) values (${table}, ${index}, ${rows})`.execute(
-        db,
-      );
-    }
-  }
+  const rows = Object.entries(STATISTICS).flatMap(([tbl, indexes]) =>
+    Object.entries(indexes).map(([idx, stat]) => ({ tbl, idx, stat })),
+  );
+  await sql`delete from sqlite_stat1`.execute(db);
+  await sql`
+    insert into sqlite_stat1 (tbl, idx, stat)
+    select r.tbl, r.idx, r.stat from ${rowsOf(rows, { tbl: 'text', idx: 'text', stat: 'text' })} as r`.execute(
+    db,
+  );
   // Has them read.
   await sql`analyze sqlite_schema`.execute(db);
 }

@@ -28,7 +28,7 @@ test('a completed production is cleaned by its command, and nothing of it is lef
   await until(handle, (progress) => progress.state === 'Stopped');
   const early = await command('clean', 'old', '--yes');
   expect(early.code).toBe(1);
-  expect(early.err).toContain('cancel it first');
+  expect(early.err).toContain('Cancel it first');
   await handle.signal('resume', 'now');
   expect(await handle.result()).toMatchObject({ state: 'Completed' });
 

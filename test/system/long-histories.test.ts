@@ -7,7 +7,7 @@ beforeAll(async () => {
   // What a server says of thousands of events, at some dozens.
   const text = 'continueAsNewSuggested';
   const soon = [
-    { file: 'workflows/block.js', text, by: 'historyLength > 80' },
+    { file: 'workflows/flights.js', text, by: 'historyLength > 80' },
     { file: 'workflows/audit.js', text, by: 'historyLength > 4' },
   ];
   fabrica = await startChangedSystem(soon);

@@ -10,7 +10,6 @@ import type { StepAnswer } from '../../../activities/control/next-step.js';
 import type { SettleAnswer } from '../../../activities/control/settle.js';
 import { pack } from '../../../activities/packed.js';
 import type { Catalog } from '../../../catalog/catalog.js';
-import { openCatalog } from '../../../catalog/open.js';
 import { GUARDED, guardTransitions } from '../../../catalog/transition-guards.js';
 import { syncResources } from '../../../catalog/resources.js';
 import {
@@ -26,6 +25,7 @@ import type { DefinitionInput } from '../../../domain/definition.js';
 import { lfnOf, physicalPath } from '../../../domain/lfn.js';
 import { RecordingLog } from '../../worker/recording-log.js';
 import { temporaryFolder } from '../../worker/temporary-folder.js';
+import { newCatalog } from './new-catalog.js';
 
 /** A clock that stands still until it is moved. */
 export class HandClock {
@@ -155,7 +155,7 @@ export class ControlRoom {
   static async open(take?: (room: ControlRoom) => Promise<Catalog>): Promise<ControlRoom> {
     const room = new ControlRoom();
     const file = path.join(room.folder, 'catalog.db');
-    const catalog = await (take?.(room) ?? openCatalog({ file, clock: room.clock }));
+    const catalog = await (take?.(room) ?? newCatalog(file, room.clock));
     room.#catalog = catalog;
     await catalog.write((db) => syncResources(db, room.configuration, room.clock.now()));
     room.#activities = createControlActivities({

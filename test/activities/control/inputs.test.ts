@@ -392,19 +392,22 @@ describe('a production whose overlay is gone', () => {
       'reprocess',
       { jobs: '1' },
       /^job 1 can not run again: no good copy of the overlay file .* of mumu is left$/,
+      /./,
     ],
     [
       'extend',
       { events: 20 },
-      /^3 files that it reads have no good copy any more \(e\.g\. .*\): ask again when they are there, or submit .* under another name than mixed, with other files$/,
+      /^3 files that it reads have no good copy any more \(e\.g\. .*\)$/,
+      /^Ask again when they are there, or submit .* under another name than mixed, with other files\.$/,
     ],
-  ] as const)('takes no %s, and keeps what it has', async (kind, select, message) => {
+  ] as const)('takes no %s, and keeps what it has', async (kind, select, message, remedy) => {
     const ref = await mixed();
     await room.change(`update replicas set state = 'Removing' where file_id in ${ofMumu}`);
     const before = await room.dump();
     const answer = await tell(ref, kind, select);
     expect(answer).toMatchObject({ outcome: 'refused', state: 'Completed' });
     expect(answer.message).toMatch(message);
+    expect(answer.refusal?.remedy).toMatch(remedy);
     const { events, ...after } = await room.dump();
     expect(events).toHaveLength((before.events?.length ?? 0) + 1);
     expect({ ...after, events: before.events }).toEqual(before);
@@ -454,7 +457,8 @@ describe('files that a production reads', () => {
     const refused = await room.do.command({ ...source(), command: asked('clean') });
     expect(refused).toMatchObject({
       outcome: 'refused',
-      message: 'its files are read by skim (New): wait until that has ended, or cancel it',
+      message: 'its files are read by skim (New)',
+      refusal: { remedy: 'Wait until what reads them has ended, or cancel that, then ask again.' },
     });
     expect(await said('mumu')).toContain('read by skim');
     await room.complete(ref);

@@ -131,7 +131,7 @@ describe('a production by the command line', () => {
   }, 30_000);
 
   it('obeys requests, which end up in its log with who and why', async () => {
-    write('slow', (text) => text.replace('for event in', 'echo hello; sleep 3; for event in'));
+    write('slow', (text) => text.replace('for event in', 'echo hello; sleep 30; for event in'));
     await json('submit', 'slow.yaml');
     expectDocumented('explain', firstOf((await json('explain', 'slow')).sites));
     const paused = await json('pause', 'slow', '--why', 'lunch');
