@@ -70,6 +70,50 @@ describe('extend', () => {
     expect(await room.rows('select events, revision, state from productions')).toEqual(before);
   });
 
+  it.each([
+    [{ events: 10 }, 10],
+    [{ total: 50_000 }, 50_000],
+  ])(
+    'of one that was finished early by %j counts from what was planned',
+    async (select, wanted) => {
+      await begin({ events: 100_000 });
+      const { bundles } = await room.place(ref, 0);
+      await tell('finish');
+      for (const order of bundles) await room.settle(order, room.report(order));
+      await room.complete(ref);
+      expect((await room.do.concludeAudit({ ...ref, discrepancies: [] })).passed).toBe(true);
+      const [{ planned }] = (await room.rows(`select sum(events) as planned from blocks`)) as [
+        { planned: number },
+      ];
+      expect(planned).toBeLessThan(50_000);
+      const total = 'total' in select ? wanted : planned + wanted;
+      const early = '(100000 were asked for before it was finished early)';
+      expect(await extend({ total: planned })).toMatchObject({ outcome: 'already' });
+      const fewer = await extend({ total: planned - 1 });
+      expect(fewer).toMatchObject({ outcome: 'refused' });
+      expect(fewer.message).toContain(`asked for already ${early}`);
+      expect(await room.rows('select finish, events, reason from productions')).toEqual([
+        {
+          finish: 'closed',
+          events: 100_000,
+          reason: expect.stringContaining('of 100000 events are made') as string,
+        },
+      ]);
+      const message = `events ${planned} -> ${total} ${early}`;
+      expect(await extend(select)).toMatchObject({ outcome: 'done', message, state: 'Active' });
+      expect(await lastEvent()).toMatchObject([{ what: 'Completed -> Active' }]);
+      expect(await room.rows('select finish, events from productions')).toEqual([
+        { finish: null, events: total },
+      ]);
+      if ('total' in select) return;
+      await room.complete(ref);
+      expect(await room.rows(`select sum(events) as planned from blocks`)).toEqual([
+        { planned: total },
+      ]);
+      expect((await room.do.concludeAudit({ ...ref, discrepancies: [] })).passed).toBe(true);
+    },
+  );
+
   it('sizes further blocks by all that is asked for', async () => {
     await begin({ events: 10_000 });
     const blockJobs = async (): Promise<unknown> =>
