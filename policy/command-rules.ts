@@ -33,6 +33,9 @@ const GOING = ['New', 'Scouting', 'AwaitingApproval', 'Active', 'Stopped', 'Held
 const ENDING = ['Cancelling', 'Cancelled', 'Cleaning', 'Cleaned', 'Archived'] as const;
 const BEFORE_VERDICT: readonly (ProductionState | null)[] = ['New', 'Scouting', 'AwaitingApproval'];
 
+/** Why a production that reads files is never extended. */
+export const BY_ITS_FILES = 'its events are those of the files that it reads';
+
 /** What helps where a command asks for what comes later or has gone by: the ways out of the state. */
 function waysOn({ name, state }: CommandCase): string {
   switch (state) {
@@ -228,6 +231,11 @@ const RULES: Readonly<Record<PersonsCommand, Rule>> = {
     },
   },
 };
+
+/** States in which a command changes something, if what it says can be. */
+export function statesTaking(kind: PersonsCommand): readonly ProductionState[] {
+  return RULES[kind].yes;
+}
 
 /** Whether a production in this state takes a command; what the command says is judged elsewhere. */
 export function commandAllowed(kind: CommandKind, production: CommandCase): CommandVerdict {

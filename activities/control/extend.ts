@@ -11,6 +11,7 @@ import { extensionOf } from '../../domain/command-check.js';
 import type { Command } from '../../domain/command.js';
 import { counted } from '../../domain/counted.js';
 import { MAX_JOBS } from '../../domain/definition.js';
+import { BY_ITS_FILES } from '../../policy/command-rules.js';
 import { estimateAnew, reviseLive } from './amend.js';
 import { already, done, invalid, refused, type CommandEffect } from './command-effect.js';
 import { estimateOf } from './estimates.js';
@@ -29,7 +30,7 @@ export async function extend(
   const { definition } = await revisionOf(db, production);
   if (definition.input !== undefined) {
     return refused(
-      'its events are those of the files that it reads',
+      BY_ITS_FILES,
       `Submit a production that reads the further files under another name than ${production.name}.`,
     );
   }
