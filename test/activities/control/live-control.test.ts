@@ -250,11 +250,23 @@ describe('amend', () => {
     [{ tolerance: 2 }, 'FABRICA_COMMAND_INVALID'],
     [{ tolerence: 0.1 }, 'FABRICA_COMMAND_INVALID'],
     [{ sites: ['CERN'] }, 'FABRICA_COMMAND_INVALID'],
-    [{ name: 'other' }, 'FABRICA_COMMAND_REFUSED'],
+    [{ name: 'other' }, 'FABRICA_COMMAND_INVALID'],
+    [{ events: 7 }, 'FABRICA_COMMAND_INVALID'],
+    [{ 'fabrication.command': ['other'] }, 'FABRICA_COMMAND_INVALID'],
+    [{ 'scouts.minimumSuccess': 0.25 }, 'FABRICA_COMMAND_REFUSED'],
   ])('to %j is refused with %s', async (set, code) => {
     await begin();
     expect(await amend(set)).toMatchObject({ outcome: 'refused', refusal: { code } });
     expect(await room.rows('select revision from productions')).toEqual([{ revision: 1 }]);
+  });
+
+  it('tells of an empty list of sites that it stands for all', async () => {
+    await begin();
+    expect(await amend({ sites: [] })).toMatchObject({
+      outcome: 'already',
+      message: 'its definition is so already: an empty list of sites stands for all of them',
+    });
+    expect((await amend({ tolerance: 0 })).message).toBe('its definition is so already');
   });
 
   it('tells which sites no job starts at any more', async () => {
@@ -272,7 +284,7 @@ describe('amend', () => {
     [{ nonsense: 5 }, 'nonsense'],
     [{ 'fabrication.limits.': 5 }, 'is no field'],
     [{ __proto__x: 1, 'constructor.prototype': 1 }, 'is no field'],
-    [{}, 'set is a mapping'],
+    [{}, 'set is empty'],
   ])('refuses %j with the reason, and changes nothing', async (set, words) => {
     await begin();
     const answer = await amend(set);
