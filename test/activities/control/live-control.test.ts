@@ -257,6 +257,7 @@ describe('amend', () => {
   ])('to %j is refused with %s', async (set, code) => {
     await begin();
     expect(await amend(set)).toMatchObject({ outcome: 'refused', refusal: { code } });
+    expect(await lastEvent()).toMatchObject([{ who: 'me', what: 'amend refused' }]);
     expect(await room.rows('select revision from productions')).toEqual([{ revision: 1 }]);
   });
 
