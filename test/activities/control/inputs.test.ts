@@ -393,11 +393,7 @@ describe('a production whose overlay is gone', () => {
       { jobs: '1' },
       /^job 1 can not run again: no good copy of the overlay file .* of mumu is left$/,
     ],
-    [
-      'extend',
-      { events: 20 },
-      /^3 files that it reads have no good copy any more \(e\.g\. .*\)$/,
-    ],
+    ['extend', { events: 20 }, /^3 files that it reads have no good copy any more \(e\.g\. .*\)$/],
   ] as const)('takes no %s, and keeps what it has', async (kind, select, message) => {
     const ref = await mixed();
     await room.change(`update replicas set state = 'Removing' where file_id in ${ofMumu}`);
