@@ -69,7 +69,10 @@ function amendmentProblem(select: unknown): string | null {
   if ((definition === undefined) === (set === undefined)) {
     return 'an amendment has either definition (the whole new one) or set (new values by field)';
   }
-  if (set !== undefined && (!isMapping(set) || Object.keys(set).length === 0)) {
+  if (isMapping(set) && Object.keys(set).length === 0) {
+    return 'set is empty, it names no field that is to change (such as {"tolerance": 0.01})';
+  }
+  if (set !== undefined && !isMapping(set)) {
     return `set is a mapping such as {"tolerance": 0.01}, not ${quoted(set)}`;
   }
   if (definition !== undefined && !isMapping(definition)) {

@@ -5,6 +5,8 @@ import { changedFields } from '../domain/definition-content.js';
 export interface AmendmentRefusal {
   readonly field: string;
   readonly why: string;
+  /** No state of the production would allow it. */
+  readonly never: boolean;
 }
 
 interface Rule {
@@ -55,17 +57,17 @@ export function amendmentRefusals(
   { verdict }: { readonly verdict: boolean },
 ): AmendmentRefusal[] {
   return changedFields(before, after).flatMap((field) => {
-    const why = whyNot(field, verdict);
-    return why === '' ? [] : [{ field, why }];
+    const { beforeVerdict = false, why } = ruleOf(field);
+    const free = why === '' || (beforeVerdict && !verdict);
+    return free ? [] : [{ field, why, never: !beforeVerdict }];
   });
 }
 
-function whyNot(field: string, verdict: boolean): string {
+function ruleOf(field: string): Rule {
   const [rule] = RULES.filter(
     (one) => field === one.field || ['.', '['].some((next) => field.startsWith(one.field + next)),
   ).sort((a, b) => b.field.length - a.field.length);
-  if (rule === undefined) return 'it can not change in a live production';
-  return rule.beforeVerdict === true && !verdict ? '' : rule.why;
+  return rule ?? { field, why: 'it can not change in a live production' };
 }
 
 /** What of an amendment the measurements of the scouts have to be read anew for. */

@@ -33,6 +33,9 @@ const GOING = ['New', 'Scouting', 'AwaitingApproval', 'Active', 'Stopped', 'Held
 const ENDING = ['Cancelling', 'Cancelled', 'Cleaning', 'Cleaned', 'Archived'] as const;
 const BEFORE_VERDICT: readonly (ProductionState | null)[] = ['New', 'Scouting', 'AwaitingApproval'];
 
+/** Why a production that reads files is never extended. */
+export const BY_ITS_FILES = 'its events are those of the files that it reads';
+
 /** What helps where a command asks for what comes later or has gone by: the ways out of the state. */
 function waysOn({ name, state }: CommandCase): string {
   switch (state) {
@@ -127,10 +130,11 @@ const RULES: Readonly<Record<PersonsCommand, Rule>> = {
   finish: {
     yes: ['Active', 'Stopped', 'Held'],
     already: ['Completing', 'Completed'],
-    no: ({ name, state }) =>
-      BEFORE_VERDICT.includes(state)
-        ? notBegun(name)
-        : { why: `${state} productions have nothing to finish`, remedy: NO_NEED },
+    no: (production) => {
+      if (BEFORE_VERDICT.includes(production.state)) return notJudged(production);
+      const nothing = `${production.state} productions have nothing to finish`;
+      return { why: nothing, remedy: waysOn(production) };
+    },
   },
   amend: {
     yes: GOING,
@@ -143,7 +147,7 @@ const RULES: Readonly<Record<PersonsCommand, Rule>> = {
       return state === 'Completing' || state === 'Completed'
         ? {
             why: `${state} productions have no jobs left that an amendment would be about`,
-            remedy: `If more events are wanted, extend it first (\`fabrica extend ${name}\`), then amend it.`,
+            remedy: `Have it go on first (\`fabrica extend ${name}\` or \`fabrica reprocess ${name}\`), then amend it; what is to be made in another way is submitted under another name than ${name}.`,
           }
         : { why: cannotBe('amended', production), remedy: anotherName(name) };
     },
@@ -229,6 +233,11 @@ const RULES: Readonly<Record<PersonsCommand, Rule>> = {
   },
 };
 
+/** States in which a command changes something, if what it says can be. */
+export function statesTaking(kind: PersonsCommand): readonly ProductionState[] {
+  return RULES[kind].yes;
+}
+
 /** Whether a production in this state takes a command; what the command says is judged elsewhere. */
 export function commandAllowed(kind: CommandKind, production: CommandCase): CommandVerdict {
   if (kind === 'malformed') {
@@ -250,7 +259,7 @@ function refusalInState(kind: PersonsCommand, production: CommandCase): WhyRefus
   const { finish, name, resumeState, state } = production;
   const waits = state === 'Stopped' || state === 'Held';
   const undecided = waits && BEFORE_VERDICT.includes(resumeState);
-  if (kind === 'finish' && undecided) return notBegun(name);
+  if (kind === 'finish' && undecided) return notJudged(production);
   if (kind === 'kill' && undecided) return { why: 'it is scouting', remedy: cancelIt(name) };
   if (kind === 'reprocess' && undecided) return scouting(name);
   if (finish !== 'draining') return null;
@@ -268,7 +277,25 @@ const scouting = (name: string): WhyRefused => ({
   remedy: `Wait for the verdict (\`fabrica watch ${name}\`); ${cancelIt(name)}`,
 });
 
-const notBegun = (name: string): WhyRefused => ({
-  why: 'it has made nothing that could be finished',
-  remedy: cancelIt(name),
-});
+/** Only the events of scouts that have passed are kept by an early end. */
+function notJudged(production: CommandCase): WhyRefused {
+  const { name, resumeState, state } = production;
+  const waits = state === 'Stopped' || state === 'Held';
+  switch (waits ? resumeState : state) {
+    case 'New':
+      return { why: 'it has made nothing that could be finished', remedy: cancelIt(name) };
+    case 'AwaitingApproval':
+      return {
+        why: 'its scouts wait for approval',
+        remedy: `\`fabrica resume ${name}\` has it go on; ${cancelIt(name)}`,
+      };
+    default:
+      return {
+        why: 'its scouts are not judged yet',
+        remedy:
+          state === 'Stopped'
+            ? `\`fabrica resume ${name}\` has it go on to their verdict; ${cancelIt(name)}`
+            : `Wait for the verdict (\`fabrica watch ${name}\`); ${cancelIt(name)}`,
+      };
+  }
+}

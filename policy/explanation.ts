@@ -139,7 +139,8 @@ function placement(known: ExplanationCase): string[] {
 
 function nothingWaits({ counts, finishing, name }: ExplanationCase): string[] {
   if (counts.atSites > 0) {
-    return [`No job waits: ${counted(counts.atSites, 'job')} of it are at sites.`];
+    const are = counts.atSites === 1 ? 'is' : 'are';
+    return [`No job waits: ${counted(counts.atSites, 'job')} of it ${are} at sites.`];
   }
   if (counts.parked > 0) return [];
   const what = finishing ? 'is being finished' : 'verifies, merges or distributes its blocks';

@@ -44,7 +44,11 @@ export async function amend(
   const reprioritized =
     after.priority !== from && (after.priority !== before.priority || namesPriority(amendment));
   if (differences.length === 0) {
-    if (!reprioritized) return already('its definition is so already');
+    if (!reprioritized) {
+      return already(
+        `its definition is so already${clearsSites(after, amendment) ? EVERY_SITE : ''}`,
+      );
+    }
     await changePriority(db, production, { to: after.priority, who, why, now });
     return done(`priority ${from} -> ${after.priority}`);
   }
@@ -56,7 +60,8 @@ export async function amend(
   ];
   const refusals = amendmentRefusals(before, after, { verdict: production.estimate !== null });
   if (refusals.length > 0) {
-    return refused(
+    const refuse = refusals.some(({ never }) => never) ? invalid : refused;
+    return refuse(
       refusals.map(({ field, why: reason }) => `${field}: ${reason}`).join('; '),
       `Leave out what can not change; what is to be made in another way is submitted under another name than ${production.name}.`,
     );
@@ -76,6 +81,13 @@ export async function amend(
     ...done(held === '' ? what : `${what}; ${held}`),
     withdrawFrom: await leftSites(db, before, after),
   };
+}
+
+const EVERY_SITE = ': an empty list of sites stands for all of them';
+
+/** No sites are named, which might be taken for none. */
+function clearsSites({ sites }: Definition, amendment: Amendment): boolean {
+  return 'set' in amendment && 'sites' in amendment.set && sites.length === 0;
 }
 
 const BY_THE_RULES =

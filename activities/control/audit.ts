@@ -192,11 +192,15 @@ function summary(
     parts.push(`finished early by a person, ${asked - counts.made} events are missing`);
   }
   if (counts.waivedJobs.length > 0) {
+    const { length } = counts.waivedJobs;
+    const were = `${counted(length, 'job')} ${length === 1 ? 'was' : 'were'} waived`;
+    parts.push(`${were} (${counts.waivedJobs.slice(0, 20).join(', ')})`);
+  }
+  for (const { storage, remnants } of debts) {
     parts.push(
-      `${counts.waivedJobs.length} jobs were waived (${counts.waivedJobs.slice(0, 20).join(', ')})`,
+      `${counted(remnants, 'remnant')} ${remnants === 1 ? 'waits' : 'wait'} on ${storage}`,
     );
   }
-  for (const { storage, remnants } of debts) parts.push(`${remnants} remnants wait on ${storage}`);
   if (ofLogs > 0) parts.push(`${counted(ofLogs, 'archive')} of logs missing, damaged or unknown`);
   return parts.join('; ');
 }

@@ -1,3 +1,4 @@
+import { plannedWork } from '../../catalog/blocks.js';
 import type { Db } from '../../catalog/catalog.js';
 import { recordEvent } from '../../catalog/events.js';
 import {
@@ -10,14 +11,15 @@ import { extensionOf } from '../../domain/command-check.js';
 import type { Command } from '../../domain/command.js';
 import { counted } from '../../domain/counted.js';
 import { MAX_JOBS } from '../../domain/definition.js';
+import { BY_ITS_FILES } from '../../policy/command-rules.js';
 import { estimateAnew, reviseLive } from './amend.js';
 import { already, done, invalid, refused, type CommandEffect } from './command-effect.js';
 import { estimateOf } from './estimates.js';
 import { whatOfAllIsGone } from './input-readers.js';
 
 /**
- * Asks for more events, as a new revision: further blocks are planned for them, whatever the others are doing. A production that was finished
- * early makes what it had given up as well; one that has ended goes on.
+ * Asks for more events, as a new revision: further blocks are planned for them, whatever the others are doing; a production that has ended goes on.
+ * Of one that was finished early only the events count that had been planned until then: what it has given up is not begun again.
  */
 export async function extend(
   db: Db,
@@ -28,22 +30,24 @@ export async function extend(
   const { definition } = await revisionOf(db, production);
   if (definition.input !== undefined) {
     return refused(
-      'its events are those of the files that it reads',
+      BY_ITS_FILES,
       `Submit a production that reads the further files under another name than ${production.name}.`,
     );
   }
   const extension = extensionOf(select);
-  const { events, name, state } = production;
+  const { events: asked, finish, name, state } = production;
+  const events = finish === null ? asked : (await plannedWork(db, production.id)).events;
+  const early = finish === null ? '' : ` (${asked} were asked for before it was finished early)`;
   const total = 'total' in extension ? extension.total : events + extension.events;
+  const enough = `${counted(events, 'event')} are asked for already${early}`;
+  const ended = state === 'Completing' || state === 'Completed';
   if (total < events) {
-    return refused(
-      `${counted(events, 'event')} are asked for already`,
-      `\`fabrica finish ${name}\` ends it with fewer.`,
-    );
+    const fewer = ended
+      ? `A larger total makes more, \`fabrica extend ${name} --events N\` so many more.`
+      : `\`fabrica finish ${name}\` ends it with fewer.`;
+    return refused(enough, fewer);
   }
-  if (total === events && production.finish === null) {
-    return already(`${counted(events, 'event')} are asked for already`);
-  }
+  if (total === events) return already(enough);
   const perJob = production.estimate === null ? null : estimateOf(production).eventsPerJob;
   if (perJob !== null && Math.ceil(total / perJob) > MAX_JOBS) {
     return invalid(
@@ -63,10 +67,10 @@ export async function extend(
   if (problem !== null) return invalid(problem);
   // The blocks of a larger production are larger.
   if (production.estimate !== null) await estimateAnew(db, production, extended);
-  if (production.finish !== null) await setFinish(db, production, null);
-  const what = `events ${events} -> ${total}`;
+  if (finish !== null) await setFinish(db, production, null);
+  const what = `events ${events} -> ${total}${early}`;
   await recordEvent(db, { at: now, who, production: production.id, what, why });
-  if (state === 'Completing' || state === 'Completed') {
+  if (ended) {
     const because = why === '' ? `extended by ${who}` : why;
     await changeProductionState(db, production, { to: 'Active', why: because, who, now });
   }

@@ -96,12 +96,13 @@ async function datasetSource(
   }));
   const levels = await finalLevels(db, parts);
   const { level } = dataset;
+  const have = fitting.length === 1 ? 'has' : 'have';
   if (level !== undefined && !levels.includes(level)) {
     return problem(
-      `no files of data level ${level} are there; ${names(fitting)} have ${levels.join(', ') || 'no files'}`,
+      `no files of data level ${level} are there; ${names(fitting)} ${have} ${levels.join(', ') || 'no files'}`,
     );
   }
-  if (levels.length === 0) return problem(`${names(fitting)} have no files`);
+  if (levels.length === 0) return problem(`${names(fitting)} ${have} no files`);
   if (level === undefined && levels.length > 1) {
     return problem(`it matches files of the data levels ${levels.join(', ')}: name one as level`);
   }

@@ -29,13 +29,13 @@ export async function rescout(
       `Ask again as soon as \`fabrica show ${name}\` lists no remnants.`,
     );
   }
-  const { events, inputs } = production;
+  const { events, inputs, priority } = production;
   const gone = await whatOfAllIsGone(db, production);
   if (gone !== null)
     return refused(gone, 'Submit a definition that reads others under the same name.');
   const { definition, digest, scheme } = await revisionOf(db, production);
-  await redefineProduction(db, production, definition);
-  // What it reads stays as it was fixed.
+  // A person may have changed its priority since; what it reads stays as it was fixed.
+  await redefineProduction(db, production, { ...definition, priority });
   await recordWork(db, production, { events, inputs });
   await insertRevision(db, {
     production: production.id,

@@ -184,6 +184,7 @@ function understood(error: unknown, row: ProductionRow, { kind }: ProductionRequ
   }
   if (!(error instanceof WorkflowNotFoundError)) return error;
   const live = !hasEnded(row);
+  const verdict = commandAllowed(kind, commandCase(row));
   return new FabricaError(
     'FABRICA_COMMAND_REFUSED',
     live
@@ -193,7 +194,9 @@ function understood(error: unknown, row: ProductionRow, { kind }: ProductionRequ
     {
       remedy: live
         ? 'Run `fabrica recover`, then ask again.'
-        : `\`fabrica show ${name}\` tells how it ended.`,
+        : verdict.allowed === 'no'
+          ? verdict.remedy
+          : `\`fabrica show ${name}\` tells how it ended.`,
     },
   );
 }

@@ -8,7 +8,7 @@ const FILE = 'docs/reference/commands.md';
 
 const INTRODUCTION = `# Which commands a production takes in which state
 
-_yes_: it is carried out, if what it says can be. _so_: the production is so already, and nothing changes. Everywhere else it is refused, with the reason.
+_yes_: it is carried out, if what it says can be. _so_: the production is so already, and nothing changes. Everywhere else it is refused, with the reason; [which refusals are in the event log](../how-to/control-a-live-production.md#from-any-temporal-client).
 
 A production that is being finished takes no \`extend\` and no \`reprocess\` until it is \`Completed\`; one that was paused or held while it was scouting takes no \`finish\`, \`kill\` and
 \`reprocess\`. What each of them does, and how it is sent: [Steer a production that runs](../how-to/control-a-live-production.md).

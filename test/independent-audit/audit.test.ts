@@ -344,7 +344,7 @@ describe('jobs that were given up', () => {
          update files set events = 10, size = ${lines.length}, adler32 = '${adler32(lines)}' where id = 6`);
     for (const storage of ['A-DISK', 'B-DISK']) small.put(storage, SECOND_MERGED, lines);
     expect(kinds()).toEqual(['waived']);
-    sql(`update productions set reason = '20 of 30 events are made; 1 jobs were waived (3)'`);
+    sql(`update productions set reason = '20 of 30 events are made; 1 job was waived (3)'`);
     const { problems, summary } = audit(small.file, ...FULL);
     expect(problems).toEqual([]);
     expect(summary).toMatchObject({ events: { made: 20, waived: 10 }, waivedJobs: [3] });

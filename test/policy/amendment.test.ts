@@ -40,6 +40,11 @@ it('what the scouts are judged by may change until they are', () => {
   const scouts = { ...before.scouts, minimumSuccess: 0.5 };
   expect(refused({ scouts })).toEqual(['scouts.minimumSuccess']);
   expect(refused({ scouts }, false)).toEqual([]);
+  const after = parseDefinition({ ...before, scouts, events: 7 });
+  expect(amendmentRefusals(before, after, { verdict: true })).toMatchObject([
+    { field: 'events', never: true },
+    { field: 'scouts.minimumSuccess', never: false },
+  ]);
 });
 
 it('new limits are a reason to size jobs anew, a new tolerance is none', () => {

@@ -79,10 +79,28 @@ describe('whether a production takes a command', () => {
     ['kill', 'Scouting', 'cancel'],
     ['rescout', 'Completed', 'reprocess'],
     ['finish', 'Scouting', 'cancel'],
+    ['finish', 'Rejected', 'rescout'],
+    ['finish', 'Cancelled', 'another name than mumu'],
+    ['amend', 'Completed', 'reprocess'],
   ] as const)('a refusal to %s one that is %s advises what fits: %s', (kind, state, words) => {
     const verdict = commandAllowed(kind, mumu(state));
     expect(verdict.allowed === 'no' ? verdict.remedy : '').toContain(words);
   });
+
+  it.each([
+    ['New', null, 'it has made nothing that could be finished', 'cancel'],
+    ['Scouting', null, 'its scouts are not judged yet', 'watch'],
+    ['AwaitingApproval', null, 'its scouts wait for approval', 'resume'],
+    ['Stopped', 'Scouting', 'its scouts are not judged yet', 'resume'],
+    ['Held', 'Scouting', 'its scouts are not judged yet', 'watch'],
+  ] as const)(
+    'a finish of one that is %s from %s is refused: %s',
+    (state, resumeState, why, way) => {
+      const verdict = commandAllowed('finish', mumu(state, { resumeState }));
+      expect(verdict).toMatchObject({ allowed: 'no', why });
+      expect(verdict.allowed === 'no' ? verdict.remedy : '').toContain(`fabrica ${way} mumu`);
+    },
+  );
 
   it('is decided in every state, and each refusal has a reason that names the state or what to do', () => {
     fc.assert(

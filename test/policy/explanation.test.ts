@@ -168,6 +168,7 @@ describe('why so little of a production runs', () => {
   it('is that nothing waits', () => {
     const nothing = { ...counts, waiting: 0, placeable: 0 };
     expect(told({ counts: { ...nothing, atSites: 7 } })[0]).toContain('7 jobs of it are at sites');
+    expect(told({ counts: { ...nothing, atSites: 1 } })[0]).toContain('1 job of it is at sites');
     expect(told({ counts: nothing })[0]).toContain('verifies, merges or distributes');
     expect(told({ counts: { ...nothing, parked: 1 } })).toEqual([
       '1 job is parked: `fabrica failures mumu` tells why, `fabrica release mumu` tries again.',

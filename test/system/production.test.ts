@@ -275,7 +275,7 @@ describe('parked jobs', () => {
     await handle.signal('waive');
     expect(await handle.result()).toMatchObject({
       state: 'Completed',
-      reason: '90 of 100 events are made, distributed and verified; 1 jobs were waived (7)',
+      reason: '90 of 100 events are made, distributed and verified; 1 job was waived (7)',
     });
   });
 

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { ProductionState } from '../../../domain/states/production.js';
+import { statesTaking } from '../../../policy/command-rules.js';
 import { isOver, whyNoControl } from '../../temporal/control-presence.js';
 import type { CampaignAnswer } from '../../temporal/campaign-request.js';
 import type { ProductionRequest } from '../../temporal/request.js';
@@ -60,21 +61,21 @@ const REQUESTS: readonly CampaignRequest[] = [
   {
     kind: 'reprioritize',
     description: 'change the priority of its productions, from now on',
-    states: GOING,
+    states: statesTaking('reprioritize'),
     why: 'for the summer conferences',
     value: ['<priority>', '1 (lowest) to 10 (highest)', wholeNumber(1, 10)],
   },
   {
     kind: 'extend',
     description: 'make more events in each of its productions',
-    states: [...GOING, 'Completing', 'Completed'],
+    states: statesTaking('extend'),
     why: 'more statistics',
     extends: true,
   },
   {
     kind: 'finish',
     description: 'start no more jobs of its productions, and complete each with what there is',
-    states: ['Active', 'Stopped', 'Held'],
+    states: statesTaking('finish'),
     why: 'enough for the conference',
     loses: 'jobs that wait are given up, their events will be missing',
   },
@@ -95,7 +96,7 @@ const REQUESTS: readonly CampaignRequest[] = [
     kind: 'rescout',
     description: 'scout its rejected productions again with the same definitions',
     why: 'the site was to blame',
-    states: ['Rejected'],
+    states: statesTaking('rescout'),
   },
 ];
 

@@ -6,16 +6,16 @@ import type { Cell } from '../table.js';
 import { counted, countsText } from '../text.js';
 import type { PageLook } from './production-page.js';
 
-/** `unanswered`: the error tells why nobody has answered; if it was sent, it is carried out later. `unasked`: an error before it kept the rest from being asked. `unconcerned`: it has ended, or is in a state that the request is not for. */
+/** `unanswered`: the error tells why nobody has answered; if it was sent, it is carried out later. `unasked`: an error before it kept the rest from being asked. `unconcerned`: it has ended, is in a state that the request is not for, or reads files and can not be extended. */
 type Outcome = 'changed' | 'unchanged' | 'refused' | 'unanswered' | 'unasked' | 'unconcerned';
 
 /** What a request to a campaign has come to in one production. */
 export interface ProductionOutcome {
   readonly production: string;
   readonly outcome: Outcome;
-  /** Null where it is not known. */
-  readonly state: ProductionState | null;
-  readonly priority: number | null;
+  readonly state: ProductionState;
+  readonly priority: number;
+  /** Why it is in its state; why the request does not concern it. */
   readonly reason: string;
   readonly error: ErrorText | null;
 }
@@ -30,19 +30,17 @@ export interface CampaignOutcomes {
 /** The answers of the productions, and how many are alike. */
 export function outcomesOf({ asked, others }: CampaignAnswer): CampaignOutcomes {
   const productions = [
-    ...asked.map(({ answer, error, production }): ProductionOutcome => {
+    ...asked.map(({ answer, error, priority, production, state }): ProductionOutcome => {
       if (answer === null) {
         const outcome = outcomeOf(error);
-        const nothing = { state: null, priority: null, reason: '' };
-        return { production, outcome, ...nothing, error: errorText(error) };
+        return { production, outcome, state, priority, reason: '', error: errorText(error) };
       }
-      const { priority, reason, state } = answer;
       const outcome = answer.outcome === 'done' ? 'changed' : 'unchanged';
-      return { production, outcome, state, priority, reason, error: null };
+      return { production, outcome, state, priority, reason: answer.reason, error: null };
     }),
-    ...others.map(({ name, state }): ProductionOutcome => {
-      const nothing = { priority: null, reason: '', error: null };
-      return { production: name, outcome: 'unconcerned', state, ...nothing };
+    ...others.map(({ name, priority, state, why }): ProductionOutcome => {
+      const nothing = { reason: why, error: null };
+      return { production: name, outcome: 'unconcerned', state, priority, ...nothing };
     }),
   ];
   const countOf = (outcome: Outcome): number =>
@@ -71,7 +69,7 @@ export function errorText(error: FabricaError | null): ErrorText | null {
   return { code: error.code, message: error.message.trimEnd(), remedy: error.remedy };
 }
 
-/** A line for each production that was asked, and one for all. */
+/** A line for each production that was asked, one for all, and why the others were not. */
 export function requestPage(
   kind: string,
   campaign: string,
@@ -83,11 +81,23 @@ export function requestPage(
     .map((one): Cell[] => [
       one.production,
       one.outcome,
-      one.state === null ? null : { text: one.state, paint: stateStyle(look.style, one.state) },
+      { text: one.state, paint: stateStyle(look.style, one.state) },
       one.priority,
       one.error === null ? one.reason : `${one.error.message} ${one.error.remedy}`,
     ]);
-  const all = `${kind} of ${campaign}: ${countsText(counts) || counted(0, 'production')}.`;
+  const all = [
+    `${kind} of ${campaign}: ${countsText(counts) || counted(0, 'production')}.`,
+    ...reasonsOf(productions).map(([why, many]) => `${many} unconcerned: ${why}.`),
+  ].join('\n');
   const table = look.table(['production', 'answer', 'state', 'priority', 'reason'], rows);
   return rows.length === 0 ? all : `${table}\n\n${all}`;
+}
+
+/** Why productions were not asked, and how many for the same reason. */
+function reasonsOf(productions: readonly ProductionOutcome[]): [string, number][] {
+  const reasons = new Map<string, number>();
+  for (const { outcome, reason } of productions) {
+    if (outcome === 'unconcerned') reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+  }
+  return [...reasons];
 }

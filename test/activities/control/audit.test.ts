@@ -96,7 +96,7 @@ describe('the audit of a completed production', () => {
     );
     const { passed, reason } = await audit();
     expect(passed).toBe(true);
-    expect(reason).toContain('1 remnants wait on KMI-TMP');
+    expect(reason).toContain('1 remnant waits on KMI-TMP');
   });
 
   it('can be repaired and repeated after a release', async () => {

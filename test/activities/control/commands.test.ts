@@ -60,7 +60,7 @@ describe('a production with more parked jobs than its tolerance', () => {
     await room.step(ref);
     expect(await room.do.concludeAudit({ ...ref, discrepancies: [] })).toMatchObject({
       passed: true,
-      reason: '50 of 60 events are made, distributed and verified; 1 jobs were waived (3)',
+      reason: '50 of 60 events are made, distributed and verified; 1 job was waived (3)',
     });
   });
 

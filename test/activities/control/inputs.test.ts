@@ -203,7 +203,7 @@ describe('the registration of a production that reads files', () => {
     [
       'a data level that is not there',
       () => ({ input: { dataset: { production: 'mumu', level: 'udst' } } }),
-      /no files of data level udst are there; mumu have mdst/,
+      /no files of data level udst are there; mumu has mdst/,
     ],
     [
       'unmerged files of what merges',

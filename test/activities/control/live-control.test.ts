@@ -70,6 +70,50 @@ describe('extend', () => {
     expect(await room.rows('select events, revision, state from productions')).toEqual(before);
   });
 
+  it.each([
+    [{ events: 10 }, 10],
+    [{ total: 50_000 }, 50_000],
+  ])(
+    'of one that was finished early by %j counts from what was planned',
+    async (select, wanted) => {
+      await begin({ events: 100_000 });
+      const { bundles } = await room.place(ref, 0);
+      await tell('finish');
+      for (const order of bundles) await room.settle(order, room.report(order));
+      await room.complete(ref);
+      expect((await room.do.concludeAudit({ ...ref, discrepancies: [] })).passed).toBe(true);
+      const [{ planned }] = (await room.rows(`select sum(events) as planned from blocks`)) as [
+        { planned: number },
+      ];
+      expect(planned).toBeLessThan(50_000);
+      const total = 'total' in select ? wanted : planned + wanted;
+      const early = '(100000 were asked for before it was finished early)';
+      expect(await extend({ total: planned })).toMatchObject({ outcome: 'already' });
+      const fewer = await extend({ total: planned - 1 });
+      expect(fewer).toMatchObject({ outcome: 'refused' });
+      expect(fewer.message).toContain(`asked for already ${early}`);
+      expect(await room.rows('select finish, events, reason from productions')).toEqual([
+        {
+          finish: 'closed',
+          events: 100_000,
+          reason: expect.stringContaining('of 100000 events are made') as string,
+        },
+      ]);
+      const message = `events ${planned} -> ${total} ${early}`;
+      expect(await extend(select)).toMatchObject({ outcome: 'done', message, state: 'Active' });
+      expect(await lastEvent()).toMatchObject([{ what: 'Completed -> Active' }]);
+      expect(await room.rows('select finish, events from productions')).toEqual([
+        { finish: null, events: total },
+      ]);
+      if ('total' in select) return;
+      await room.complete(ref);
+      expect(await room.rows(`select sum(events) as planned from blocks`)).toEqual([
+        { planned: total },
+      ]);
+      expect((await room.do.concludeAudit({ ...ref, discrepancies: [] })).passed).toBe(true);
+    },
+  );
+
   it('sizes further blocks by all that is asked for', async () => {
     await begin({ events: 10_000 });
     const blockJobs = async (): Promise<unknown> =>
@@ -206,11 +250,24 @@ describe('amend', () => {
     [{ tolerance: 2 }, 'FABRICA_COMMAND_INVALID'],
     [{ tolerence: 0.1 }, 'FABRICA_COMMAND_INVALID'],
     [{ sites: ['CERN'] }, 'FABRICA_COMMAND_INVALID'],
-    [{ name: 'other' }, 'FABRICA_COMMAND_REFUSED'],
+    [{ name: 'other' }, 'FABRICA_COMMAND_INVALID'],
+    [{ events: 7 }, 'FABRICA_COMMAND_INVALID'],
+    [{ 'fabrication.command': ['other'] }, 'FABRICA_COMMAND_INVALID'],
+    [{ 'scouts.minimumSuccess': 0.25 }, 'FABRICA_COMMAND_REFUSED'],
   ])('to %j is refused with %s', async (set, code) => {
     await begin();
     expect(await amend(set)).toMatchObject({ outcome: 'refused', refusal: { code } });
+    expect(await lastEvent()).toMatchObject([{ who: 'me', what: 'amend refused' }]);
     expect(await room.rows('select revision from productions')).toEqual([{ revision: 1 }]);
+  });
+
+  it('tells of an empty list of sites that it stands for all', async () => {
+    await begin();
+    expect(await amend({ sites: [] })).toMatchObject({
+      outcome: 'already',
+      message: 'its definition is so already: an empty list of sites stands for all of them',
+    });
+    expect((await amend({ tolerance: 0 })).message).toBe('its definition is so already');
   });
 
   it('tells which sites no job starts at any more', async () => {
@@ -228,7 +285,7 @@ describe('amend', () => {
     [{ nonsense: 5 }, 'nonsense'],
     [{ 'fabrication.limits.': 5 }, 'is no field'],
     [{ __proto__x: 1, 'constructor.prototype': 1 }, 'is no field'],
-    [{}, 'set is a mapping'],
+    [{}, 'set is empty'],
   ])('refuses %j with the reason, and changes nothing', async (set, words) => {
     await begin();
     const answer = await amend(set);

@@ -53,6 +53,14 @@ describe('rescout', () => {
     ]);
   });
 
+  it('keeps the priority that a person has given it', async () => {
+    const reprioritize = { kind: 'reprioritize', value: 9, who: 'me', why: '' } as const;
+    await room.do.command({ ...ref, command: reprioritize });
+    await end();
+    expect(await ask()).toMatchObject({ outcome: 'done', state: 'Scouting', priority: 9 });
+    expect(await room.rows('select priority from productions')).toEqual([{ priority: 9 }]);
+  });
+
   it('is refused while what the scouts left is being removed', async () => {
     expect(await ask()).toMatchObject({ outcome: 'refused', state: 'Rejected' });
     await end();

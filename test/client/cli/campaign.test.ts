@@ -220,6 +220,37 @@ describe('a campaign by the command line', () => {
     expect(rows(`select 1 from productions where events = 70`)).toHaveLength(6);
   }, 60_000);
 
+  it('is extended but for productions that read files', async () => {
+    const [file] = rows<{ lfn: string }>(
+      `select lfn from files where kind = 'merged' and state = 'Valid' limit 1`,
+    );
+    writeFileSync(path.join(folder, 'one.txt'), `${file?.lfn ?? ''}\n`);
+    const campaign = {
+      campaign: 'MC3',
+      definition: {
+        dataset: { release: 'r8', globalTag: 'DB1', experiment: 3, run: 1 },
+        fabrication: { command: ['skim', '{output}'], outputs: [{ file: 'out.root' }] },
+        scouts: { jobs: 1, approval: true },
+      },
+      productions: [
+        { set: { 'dataset.eventType': 'mixed', events: 60 } },
+        { set: { 'dataset.eventType': 'skim', input: { list: 'one.txt' } } },
+      ],
+    };
+    writeFileSync(path.join(folder, 'MC3.json'), JSON.stringify(campaign, null, 2));
+    expect(await json('campaign', 'submit', 'MC3.json')).toMatchObject({ registered: 2 });
+    const extended = await json('campaign', 'extend', 'MC3', '--events', '10');
+    expect(extended).toMatchObject({ changed: 1, refused: 0, unconcerned: 1 });
+    expect(extended.productions).toMatchObject([
+      { outcome: 'changed' },
+      {
+        ...{ outcome: 'unconcerned', state: expect.any(String) as string, priority: 5 },
+        reason: 'its events are those of the files that it reads',
+      },
+    ]);
+    expectDocumented('campaign pause', firstOf(extended.productions));
+  }, 60_000);
+
   it('that was interrupted is finished by submitting it again, then cancelled', async () => {
     const file = writeCampaign('MC2', 20);
     const first = spawnFabrica(['campaign', 'submit', file], { cwd: folder });

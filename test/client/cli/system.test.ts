@@ -121,6 +121,8 @@ describe('a production by the command line', () => {
     const { code, err } = await run('pause', 'mumu');
     expect(code).toBe(1);
     expect(err).toContain('Production mumu is Completed: it has ended and takes no pause.');
+    const amended = await run('amend', 'mumu', '--set', 'tolerance=0.1');
+    expect(amended.err).toContain('`fabrica extend mumu` or `fabrica reprocess mumu`');
   });
 
   it('with another content under a known name is refused with the difference', async () => {
