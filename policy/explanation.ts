@@ -198,8 +198,10 @@ function noRoom({ ready, sites }: ExplanationCase): string[] {
   // Sites have room, and the jobs wait for something else, which is told.
   if (ready === 0 && usable.some(({ obstruction }) => obstruction === null)) return [];
   if (usable.length === 0) {
-    const told = sites.slice(0, SITES_TOLD).map(({ site, why }) => `${site} (${why})`);
-    return [`No site takes its jobs: ${listed(told, sites.length)}.`];
+    const wanted = sites.filter(({ obstruction }) => obstruction !== 'unlisted');
+    const none = wanted.length === 0 ? sites : wanted;
+    const told = none.slice(0, SITES_TOLD).map(({ site, why }) => `${site} (${why})`);
+    return [`No site takes its jobs: ${listed(told, none.length)}.`];
   }
   const found = Object.entries(FEATURES).flatMap(([obstruction, text]) => {
     const count = usable.filter((site) => site.obstruction === obstruction).length;
