@@ -275,6 +275,24 @@ describe('the registration of a production that reads files', () => {
     },
   );
 
+  it('can not be amended to a disk that its files do not fit on', async () => {
+    await mumu();
+    const ref = await room.register(skim());
+    const amend = (disk: string) =>
+      room.do.command({
+        ...ref,
+        command: {
+          ...{ kind: 'amend', who: 'ann', why: '' },
+          select: { set: { 'fabrication.limits.disk': disk } },
+        },
+      });
+    expect(await amend('1B')).toMatchObject({
+      outcome: 'refused',
+      message: expect.stringContaining('of disk, and its input file /belle') as string,
+    });
+    expect(await amend('1GB')).toMatchObject({ outcome: 'done' });
+  });
+
   it('notes that the dataset of a cancelled production is not whole', async () => {
     await mumu();
     await room.change(`update productions set state = 'Cancelled' where name = 'mumu'`);
