@@ -11,6 +11,8 @@ export interface DatasetProduction {
   readonly id: number;
   readonly name: string;
   readonly state: ProductionState;
+  /** That are asked for, whatever has become of them. */
+  readonly events: number;
   /** Its final files are merged ones. */
   readonly merges: boolean;
 }
@@ -32,7 +34,7 @@ export async function productionsLike(
     .innerJoin('revisions as v', (join) =>
       join.onRef('v.production_id', '=', 'p.id').onRef('v.revision', '=', 'p.revision'),
     )
-    .select(['p.id', 'p.name', 'p.state', 'v.definition'])
+    .select(['p.id', 'p.name', 'p.state', 'p.events', 'v.definition'])
     .$if(production !== undefined, (query) => query.where('p.name', '=', production ?? ''))
     .$if(production === undefined, (query) => query.where('p.campaign', '=', campaign ?? ''))
     .orderBy('p.id')

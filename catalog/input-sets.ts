@@ -167,3 +167,19 @@ export async function inputsAfter(
     order by i.position limit ${limit}`.execute(db);
   return rows;
 }
+
+/** The largest file that a production reads, bytes; null if it reads none. */
+export async function largestInput(
+  db: Db,
+  production: number,
+): Promise<{ readonly lfn: string; readonly size: number } | null> {
+  const row = await db
+    .selectFrom('production_inputs as i')
+    .innerJoin('files as f', 'f.id', 'i.file_id')
+    .select(['f.lfn', 'f.size'])
+    .where('i.production_id', '=', production)
+    .orderBy('f.size', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  return row ?? null;
+}

@@ -1,4 +1,4 @@
-import type { Selectable } from 'kysely';
+import { sql, type Selectable } from 'kysely';
 import { FabricaError } from '../domain/errors.js';
 import type { Definition } from '../domain/definition.js';
 import type { LfnScheme } from '../domain/lfn.js';
@@ -56,6 +56,24 @@ export async function revisionOf(
     scheme: JSON.parse(row.lfn_scheme) as LfnScheme,
     digest: row.digest,
   };
+}
+
+/**
+ * The revisions of a production since its definition was last submitted, the present one first: the others are what commands have made of it. That
+ * a rejected one has been given a definition anew is told by the event that `register` writes with it.
+ */
+export async function revisionsSinceSubmission(
+  db: Db,
+  production: Pick<ProductionRow, 'id' | 'revision'>,
+): Promise<Revision[]> {
+  const { rows } = await sql<{ revision: number }>`
+    select r.revision from revisions r where r.production_id = ${production.id} and r.revision >= coalesce(
+      (select max(s.revision) from events e join revisions s on e.why = 'revision ' || s.revision
+        where e.production_id = ${production.id} and s.production_id = e.production_id
+          and e.what = 'Rejected -> Scouting'), 1)
+    order by r.revision desc`.execute(db);
+  const { id } = production;
+  return Promise.all(rows.map(({ revision }) => revisionOf(db, { id, revision })));
 }
 
 /** The columns that a definition sets; its campaign is known afterwards. */

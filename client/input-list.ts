@@ -63,8 +63,10 @@ async function* checked(
 ): AsyncGenerator<Uint8Array> {
   let size = 0;
   for await (const bytes of content) {
-    if (size === 0 && bytes.subarray(0, 8000).includes(0))
-      throw refuse('is no text: it holds NUL.');
+    if (size === 0 && bytes.subarray(0, 8000).includes(0)) {
+      const marked = /^(fffe|feff)/.test(Buffer.from(bytes.subarray(0, 2)).toString('hex'));
+      throw refuse(marked ? 'is in UTF-16: save it as UTF-8.' : 'is no text: it holds NUL.');
+    }
     size += bytes.length;
     if (size > MOST_LIST_BYTES) {
       throw refuse(`has more than ${formatSize(MOST_LIST_BYTES)}: divide it.`);

@@ -18,14 +18,21 @@ export function definitionConflict(
     'FABRICA_DEFINITION_CONFLICT',
     `Production ${name} is registered (${state}) with another definition; registered -> given:\n${lines.join('\n')}\n`,
     { production: name },
-    { remedy: remedyIn(state, name) },
+    { remedy: remedyIn(state, name, presentValue(registered, given)) },
   );
 }
 
 const OTHER_NAME = 'Give the definition another name';
 
+/** `` (`events: 70000`) ``: a field that differs, as it is registered; empty if it is not set there. */
+function presentValue(registered: Definition, given: Definition): string {
+  const [first = ''] = definitionDifference(registered, given);
+  const [value = ''] = first.split(' -> ');
+  return value === '' || value.endsWith('(not set)') ? '' : ` (\`${value}\`)`;
+}
+
 /** What a person can do instead. */
-function remedyIn(state: TakenState, name: string): string {
+function remedyIn(state: TakenState, name: string, present: string): string {
   switch (state) {
     case 'New':
     case 'Scouting':
@@ -34,9 +41,9 @@ function remedyIn(state: TakenState, name: string): string {
     case 'Stopped':
     case 'Held':
     case 'Completing':
-      return `${OTHER_NAME}; if it is to replace ${name}, end that one with \`fabrica cancel ${name}\`.`;
+      return `Write what is registered${present}, or change that with \`fabrica extend ${name}\` (events) or \`fabrica amend ${name}\`. ${OTHER_NAME} if it is another production; if it is to replace ${name}, end that one with \`fabrica cancel ${name}\`.`;
     case 'Completed':
-      return `${OTHER_NAME}: ${name} is finished, and its events stay as they are.`;
+      return `Write what is registered${present}, or make more events with \`fabrica extend ${name}\`. ${OTHER_NAME} if it is another production.`;
     case 'Cancelling':
     case 'Cancelled':
     case 'Cleaning':

@@ -1,3 +1,4 @@
+import type { PersonsCommand } from '../domain/command.js';
 import { counted, grouped } from '../domain/counted.js';
 import type {
   ExplainedCounts,
@@ -6,19 +7,15 @@ import type {
   SiteObstruction,
 } from '../domain/explanation.js';
 import { formatDuration } from '../domain/quantity.js';
-import type { ProductionState } from '../domain/states/production.js';
+import { commandAllowed, type CommandCase } from './command-rules.js';
 
 /** What is known of a production whose jobs do not start. */
-export interface ExplanationCase {
-  readonly name: string;
-  readonly state: ProductionState;
+export interface ExplanationCase extends CommandCase {
   readonly reason: string;
   /** Who has brought it into its state; empty if nobody knows. */
   readonly by: string;
   /** It is held because no site takes its jobs. */
   readonly heldForSites: boolean;
-  /** A person has had it finish early. */
-  readonly finishing: boolean;
   /** Why nothing may run before `fabrica recover`; empty if it may. */
   readonly unrecovered: string;
   readonly counts: ExplainedCounts;
@@ -84,6 +81,7 @@ function stateSentences(known: ExplanationCase): string[] {
     case 'Stopped':
       return [
         `It is paused${by === '' ? '' : ` by ${by}`}${why}. \`fabrica resume ${name}\` goes on.`,
+        ...finishing(known),
         ...running(known),
         ...parked(known),
       ];
@@ -91,11 +89,15 @@ function stateSentences(known: ExplanationCase): string[] {
       return known.heldForSites
         ? [
             'It is held because no site takes its jobs, and goes on by itself when one does.',
+            ...finishing(known),
             ...closed(known.sites),
+            ...opening(known),
             ...running(known),
+            ...parked(known),
           ]
         : [
             `It is held${why}. \`fabrica release ${name}\` goes on.`,
+            ...finishing(known),
             ...running(known),
             ...parked(known),
           ];
@@ -115,11 +117,13 @@ function stateSentences(known: ExplanationCase): string[] {
 
 /** Of a production whose jobs may go: what keeps them. */
 function placement(known: ExplanationCase): string[] {
-  const { counts, finishing, throttled } = known;
-  if (counts.waiting === 0) return [...nothingWaits(known), ...parked(known)];
+  const { counts, throttled } = known;
+  if (counts.waiting === 0) {
+    return [...finishing(known), ...nothingWaits(known), ...parked(known)];
+  }
   const idle = known.next.length === 0;
   return [
-    ...(finishing ? ['It is being finished: no more jobs that make events start.'] : []),
+    ...finishing(known),
     ...backoff(known),
     ...(known.companySeconds === null
       ? []
@@ -137,14 +141,21 @@ function placement(known: ExplanationCase): string[] {
   ];
 }
 
-function nothingWaits({ counts, finishing, name }: ExplanationCase): string[] {
+function finishing({ finish }: ExplanationCase): string[] {
+  return finish === 'draining'
+    ? ['It is being finished: no more jobs that make events start.']
+    : [];
+}
+
+function nothingWaits({ counts, name }: ExplanationCase): string[] {
   if (counts.atSites > 0) {
     const are = counts.atSites === 1 ? 'is' : 'are';
     return [`No job waits: ${counted(counts.atSites, 'job')} of it ${are} at sites.`];
   }
   if (counts.parked > 0) return [];
-  const what = finishing ? 'is being finished' : 'verifies, merges or distributes its blocks';
-  return [`No job waits: it ${what}, \`fabrica show ${name}\` tells which.`];
+  return [
+    `No job waits: it verifies, merges or distributes its blocks, \`fabrica show ${name}\` tells which.`,
+  ];
 }
 
 function running({ counts, sites }: ExplanationCase): string[] {
@@ -199,8 +210,10 @@ function noRoom({ ready, sites }: ExplanationCase): string[] {
   // Sites have room, and the jobs wait for something else, which is told.
   if (ready === 0 && usable.some(({ obstruction }) => obstruction === null)) return [];
   if (usable.length === 0) {
-    const told = sites.slice(0, SITES_TOLD).map(({ site, why }) => `${site} (${why})`);
-    return [`No site takes its jobs: ${listed(told, sites.length)}.`];
+    const wanted = sites.filter(({ obstruction }) => obstruction !== 'unlisted');
+    const none = wanted.length === 0 ? sites : wanted;
+    const told = none.slice(0, SITES_TOLD).map(({ site, why }) => `${site} (${why})`);
+    return [`No site takes its jobs: ${listed(told, none.length)}.`];
   }
   const found = Object.entries(FEATURES).flatMap(([obstruction, text]) => {
     const count = usable.filter((site) => site.obstruction === obstruction).length;
@@ -240,6 +253,32 @@ function closed(sites: readonly ExplainedSite[]): string[] {
   ];
 }
 
+/** What opens a site to a production that is held because none takes its jobs. */
+function opening(known: ExplanationCase): string[] {
+  const { name, sites } = known;
+  const banned = sites.filter((one) => one.obstruction === 'banned' && one.state === 'Banned');
+  const [first] = banned;
+  const leftOut = sites.some(({ obstruction }) => obstruction === 'left-out');
+  return [
+    ...(first === undefined
+      ? []
+      : [
+          `\`fabrica site unban ${banned.length === 1 ? first.site : 'NAME'}\` lets its jobs go to a site that is banned.`,
+        ]),
+    ...(leftOut && takes('release', known)
+      ? [`\`fabrica release ${name}\` tries those again where too many of its jobs failed.`]
+      : []),
+    ...(takes('amend', known)
+      ? [`\`fabrica amend ${name} --set 'sites=[...]'\` gives it other sites.`]
+      : []),
+  ];
+}
+
+/** True if it would not be refused now. */
+function takes(command: PersonsCommand, production: CommandCase): boolean {
+  return commandAllowed(command, production).allowed === 'yes';
+}
+
 /** From this share of failures on a site is told of. */
 const MANY = 0.1;
 
@@ -263,12 +302,24 @@ function shared(share: ExplainedShare | null): string[] {
   ];
 }
 
-function parked({ counts, name }: ExplanationCase): string[] {
+function parked(known: ExplanationCase): string[] {
+  const { counts, name } = known;
   if (counts.parked === 0) return [];
   const are = counts.parked === 1 ? 'job is' : 'jobs are';
   return [
-    `${grouped(counts.parked)} ${are} parked: \`fabrica failures ${name}\` tells why, \`fabrica release ${name}\` tries again.`,
+    `${grouped(counts.parked)} ${are} parked: \`fabrica failures ${name}\` tells why${tryingAgain(known)}.`,
   ];
+}
+
+/** How parked jobs are tried again: what is paused is resumed first. Empty where no command does it. */
+function tryingAgain(known: ExplanationCase): string {
+  const { name, resumeState, state } = known;
+  const release = `\`fabrica release ${name}\``;
+  if (takes('release', known)) return `, ${release} tries again`;
+  const resumed = { ...known, state: resumeState ?? state, resumeState: null };
+  return takes('resume', known) && takes('release', resumed)
+    ? `; \`fabrica resume ${name}\` first, then ${release} tries again`
+    : '';
 }
 
 /** The first of a list, and how many there are besides. */

@@ -1,4 +1,4 @@
-import { connect } from 'node:net';
+import { connect, isIP } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection, isGrpcServiceError } from '@temporalio/client';
 import { messageOf } from '../domain/errors.js';
@@ -82,7 +82,8 @@ export function whyNoConnection(address: string): Promise<string | null> {
       socket.destroy();
       resolve(why);
     };
-    let found = false;
+    // An address is not looked up.
+    let found = isIP(host) !== 0;
     socket.once('lookup', () => (found = true));
     socket.setTimeout(ACCEPT, () => {
       answer(found ? 'the host does not answer' : `the name ${host} can not be looked up now`);

@@ -1,6 +1,7 @@
 import { blocksOf } from '../../catalog/blocks.js';
 import type { Db } from '../../catalog/catalog.js';
 import { recordEvent } from '../../catalog/events.js';
+import { largestInput } from '../../catalog/input-sets.js';
 import {
   amendProduction,
   changePriority,
@@ -17,6 +18,7 @@ import type { Definition } from '../../domain/definition.js';
 import { changedFields, definitionDifference } from '../../domain/definition-content.js';
 import { FabricaError } from '../../domain/errors.js';
 import { canonicalDefinition, parseDefinition } from '../../domain/parse.js';
+import { formatSize } from '../../domain/quantity.js';
 import { quoted } from '../../domain/problem.js';
 import { amendmentRefusals, changesEstimate } from '../../policy/amendment.js';
 import { estimate } from '../../policy/estimate.js';
@@ -66,7 +68,9 @@ export async function amend(
       `Leave out what can not change; what is to be made in another way is submitted under another name than ${production.name}.`,
     );
   }
-  const problem = await reviseLive(db, production, after, { who, now });
+  const problem =
+    (await whyNoRoom(db, production, before, after)) ??
+    (await reviseLive(db, production, after, { who, now }));
   if (problem !== null) return invalid(problem, BY_THE_RULES);
   if (reprioritized) await changePriority(db, production, { to: after.priority, who, why, now });
   if (production.estimate !== null && changesEstimate(before, after)) {
@@ -95,6 +99,20 @@ const BY_THE_RULES =
 
 /** More changes are counted only; the event has them all. */
 const MOST_TOLD = 20;
+
+/** Files that a production reads must fit on the disk of a job, as when it was registered; what does not, or null. */
+async function whyNoRoom(
+  db: Db,
+  { id }: ProductionRow,
+  before: Definition,
+  after: Definition,
+): Promise<string | null> {
+  const { disk } = after.fabrication.limits;
+  if (disk >= before.fabrication.limits.disk) return null;
+  const largest = await largestInput(db, id);
+  if (largest === null || largest.size < disk) return null;
+  return `fabrication.limits.disk: a job would have ${formatSize(disk)} of disk, and its input file ${largest.lfn} has ${formatSize(largest.size)}`;
+}
 
 /** Makes the definition the next revision of a production that goes on; why not, or null. */
 export async function reviseLive(

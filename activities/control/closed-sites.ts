@@ -25,6 +25,8 @@ export function whyClosed(
   definition: Pick<Definition, 'sites'>,
   excluded: Exclusions,
 ): string {
+  // First of all, for nobody has to open a site that is not wanted.
+  if (!mayUse(definition, site)) return 'not in the definition';
   const state = effectiveState(site, clock.now());
   if (site.epoch !== catalog.epoch) {
     return 'jobs of an earlier epoch may still run there: `fabrica recover`';
@@ -33,7 +35,7 @@ export function whyClosed(
     const why = site.override_reason ?? '';
     return why === '' ? state : `${state}: ${why}`;
   }
-  return mayUse(definition, site) ? (excluded.get(site.name)?.why ?? '') : 'not in the definition';
+  return excluded.get(site.name)?.why ?? '';
 }
 
 /** A site that a production may use, and why nothing of it may go there; empty if it may. */

@@ -10,6 +10,7 @@ import { exclusionsAt } from '../../catalog/tallies.js';
 import type { ExplainedCounts, ExplainedShare, Explanation } from '../../domain/explanation.js';
 import { becauseOf } from '../../policy/explanation.js';
 import { placeJobs } from '../../policy/placement.js';
+import { commandCase } from './command-effect.js';
 import type { ControlContext } from './context.js';
 import { explainedSites, sitesAtRest } from './explained-sites.js';
 import { nextToGo } from './next-to-go.js';
@@ -49,12 +50,10 @@ export function explaining(context: ControlContext, cases: PlacementCases) {
       const takes = new Set(sites.flatMap((one) => (one.obstruction === null ? [one.site] : [])));
       const restored = await unrecovered(db);
       const because = becauseOf({
-        name: production.name,
-        state: production.state,
+        ...commandCase(production),
         reason: production.reason,
         by: await whoChanged(db, production),
         heldForSites,
-        finishing: production.finish === 'draining',
         unrecovered: restored?.why ?? '',
         counts,
         backoffSeconds: from === null ? null : (from - now) / 1000,

@@ -62,10 +62,10 @@ function closedBy(
   { definition, epoch, now }: Pick<OutputPlaces, 'definition' | 'now'> & { epoch: string },
   excluded: Exclusions,
 ): SiteObstruction {
+  if (!mayUse(definition, site)) return 'unlisted';
   if (site.epoch !== epoch) return 'epoch';
   const state = effectiveState(site, now);
   if (state === 'Banned' || state === 'Probing') return 'banned';
-  if (!mayUse(definition, site)) return 'unlisted';
   return excluded.has(site.name) ? 'left-out' : 'banned';
 }
 

@@ -1,7 +1,12 @@
 import type { Db } from '../../catalog/catalog.js';
 import { stagedList } from '../../catalog/input-lists.js';
-import { finalLevels, productionsLike } from '../../catalog/input-datasets.js';
+import {
+  finalLevels,
+  productionsLike,
+  type DatasetProduction,
+} from '../../catalog/input-datasets.js';
 import type { FileSource } from '../../catalog/file-source.js';
+import { counted } from '../../domain/counted.js';
 import type { Definition } from '../../domain/definition.js';
 import type { CataloguedDataset, InputRole } from '../../domain/input-definition.js';
 import type { ListedFile } from '../../domain/input-list.js';
@@ -54,6 +59,9 @@ export async function sourceOf(
 /** Productions whose final files stay as they are. */
 const ENDED: readonly ProductionState[] = ['Completed', 'Cancelled'];
 
+/** Productions of which nothing stays, whatever they have made. */
+const GONE: readonly ProductionState[] = ['Cleaning', 'Cleaned', 'Archived'];
+
 async function datasetSource(
   db: Db,
   dataset: CataloguedDataset,
@@ -66,6 +74,11 @@ async function datasetSource(
   if (named !== undefined) {
     const [one] = found;
     if (one === undefined) return problem(`no production is named ${named}`);
+    if (GONE.includes(one.state)) {
+      return problem(
+        `${named} is ${one.state}: its files are removed, or just being removed, and no more are made; name another production, or have the events made again under another name`,
+      );
+    }
     if (!ENDED.includes(one.state)) {
       return problem(
         `${named} is ${one.state}: what it makes is whole when it is Completed; wait for it, or name its finished files one by one`,
@@ -110,11 +123,18 @@ async function datasetSource(
   return {
     source: { by: 'dataset', parts, level: level ?? null },
     list: null,
-    notes:
-      left.length === 0
+    notes: [
+      ...fitting.filter(({ state }) => state === 'Cancelled').map(cutShort),
+      ...(left.length === 0
         ? []
-        : [`left out: ${left.map((o) => `${o.name} (${o.state})`).join(', ')}`],
+        : [`left out: ${left.map((o) => `${o.name} (${o.state})`).join(', ')}`]),
+    ],
   };
+}
+
+/** Only a production that is named itself may have ended so. */
+function cutShort({ events, name, state }: DatasetProduction): string {
+  return `${name} is ${state}: these are the files that it had finished, not all of its ${counted(events, 'event')}`;
 }
 
 /** Some names, and how many more. */

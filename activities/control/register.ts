@@ -10,6 +10,7 @@ import {
   insertRevision,
   redefineProduction,
   revisionOf,
+  revisionsSinceSubmission,
   type ProductionRow,
 } from '../../catalog/productions.js';
 import { condemnSandboxes, registerSandbox } from '../../catalog/sandbox.js';
@@ -198,14 +199,16 @@ function checkWorkflowId(workflowId: string, production: string): void {
   }
 }
 
-/** `same` if it is what is registered, `revision` if it may follow a rejected one; throws `FABRICA_DEFINITION_CONFLICT`. */
+/** `same` if it is what was submitted, or what commands have made of that, `revision` if it may follow a rejected one; throws `FABRICA_DEFINITION_CONFLICT`. */
 async function refuseConflict(
   db: Db,
   known: ProductionRow,
   definition: Definition,
 ): Promise<'same' | 'revision'> {
   const revision = await revisionOf(db, known);
-  if (revision.digest === digestOf(canonicalDefinition(definition))) return 'same';
+  const digest = digestOf(canonicalDefinition(definition));
+  const since = await revisionsSinceSubmission(db, known);
+  if (since.some((one) => one.digest === digest)) return 'same';
   const { name, state } = known;
   if (state === 'Rejected') return 'revision';
   throw definitionConflict({ name, state }, revision.definition, definition);

@@ -1,10 +1,18 @@
 import type { Db } from '../catalog.js';
-import { findProduction, revisionOf, type ProductionRow, type Revision } from '../productions.js';
+import {
+  findProduction,
+  revisionOf,
+  revisionsSinceSubmission,
+  type ProductionRow,
+  type Revision,
+} from '../productions.js';
 
 /** A production with what it was registered with. */
 export interface RegisteredDefinition {
   readonly production: ProductionRow;
   readonly revision: Revision;
+  /** What it has been since it was last submitted, the present revision first: a definition that is one of these is no other one. */
+  readonly since: readonly Revision[];
 }
 
 /** The production of this name with what it was registered with; null if the name is free. */
@@ -14,5 +22,6 @@ export async function registeredDefinition(
 ): Promise<RegisteredDefinition | null> {
   const production = await findProduction(db, name);
   if (production === undefined) return null;
-  return { production, revision: await revisionOf(db, production) };
+  const revision = await revisionOf(db, production);
+  return { production, revision, since: await revisionsSinceSubmission(db, production) };
 }

@@ -59,7 +59,7 @@ function campaignConflict(conflicts: readonly FabricaError[], all: number): Fabr
     {},
     {
       remedy:
-        'Correct the file; for other events under the same campaign, have `name` name the new productions differently.',
+        'Write what is registered (the value before each arrow), or change it with `fabrica campaign extend` and `fabrica campaign amend`; for other events under the same campaign, have `name` name the new productions differently.',
     },
   );
 }

@@ -90,13 +90,17 @@ export async function submitProduction(options: SubmissionOptions): Promise<Subm
 }
 
 /**
- * Whether a definition is the one that is registered under its name, or may be the next revision of it. Throws
+ * Whether a definition is the one that was submitted under its name, whatever commands have made of it since, or may be the next revision of it. Throws
  * `FABRICA_DEFINITION_CONFLICT` with the difference.
  */
 export function compared(plan: SandboxPlan, known: RegisteredDefinition): 'same' | 'revision' {
   const registered = known.revision.definition;
+  const isSame = known.since.some(({ definition }) => {
+    const again = withRegisteredFiles(plan, definition);
+    return canonicalDefinition(again) === canonicalDefinition(definition);
+  });
+  if (isSame) return 'same';
   const given = withRegisteredFiles(plan, registered);
-  if (canonicalDefinition(given) === canonicalDefinition(registered)) return 'same';
   const { name, state } = known.production;
   if (state !== 'Rejected') throw definitionConflict({ name, state }, registered, given);
   return 'revision';
@@ -173,7 +177,9 @@ async function untilRegistered(
     const found = await catalog.read((db) => registeredDefinition(db, name));
     if (found !== null) {
       const registered = found.revision.definition;
-      if (canonicalDefinition(registered) === canonical) return found.production.state;
+      if (found.since.some((one) => canonicalDefinition(one.definition) === canonical)) {
+        return found.production.state;
+      }
       const { state } = found.production;
       if (state !== 'Rejected') {
         throw definitionConflict({ name, state }, registered, definition);

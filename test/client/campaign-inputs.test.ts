@@ -21,7 +21,7 @@ afterEach(() => room.close());
 /** A campaign of skims that read these, each file a job of its own. */
 async function skims(
   inputs: readonly object[],
-  files: Readonly<Record<string, string>> = {},
+  files: Readonly<Record<string, string | Buffer>> = {},
 ): Promise<CampaignFile> {
   const folder = temporaryFolder();
   for (const [name, text] of Object.entries(files)) writeFileSync(path.join(folder, name), text);
@@ -45,6 +45,14 @@ const looked = (file: CampaignFile, standings: readonly Standing[] = []) =>
   campaignInputs(file, standings, room.catalog);
 
 describe('what the productions of a campaign read', () => {
+  it.each([
+    ['\ufeff/belle/one.root', /is in UTF-16: save it as UTF-8/],
+    ['/belle/one.root', /is no text: it holds NUL/],
+  ])('is no list in two-byte characters: %j', async (text, message) => {
+    const file = await skims([{ list: 'wide.txt' }], { 'wide.txt': Buffer.from(text, 'utf16le') });
+    await expect(looked(file)).rejects.toThrow(message);
+  });
+
   it('counts in its dry run', async () => {
     const [first] = await room.rows<{ lfn: string }>(
       `select lfn from files where kind = 'merged' order by lfn`,

@@ -1,5 +1,9 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { COMMAND_KINDS } from '../../domain/command.js';
 import type { ExplainedSite } from '../../domain/explanation.js';
+import { PRODUCTION_STATES } from '../../domain/states/production.js';
+import { commandAllowed } from '../../policy/command-rules.js';
 import { becauseOf, type ExplanationCase } from '../../policy/explanation.js';
 
 const site = (name: string, more: Partial<ExplainedSite> = {}): ExplainedSite => ({
@@ -28,7 +32,8 @@ const told = (more: Partial<ExplanationCase> = {}): string[] =>
     reason: '',
     by: '',
     heldForSites: false,
-    finishing: false,
+    resumeState: null,
+    finish: null,
     unrecovered: '',
     counts: { waiting: 100, placeable: 100, inBackoff: 0, atSites: 0, parked: 0 },
     backoffSeconds: null,
@@ -52,12 +57,66 @@ describe('why so little of a production runs', () => {
   });
 
   it('is who has paused it and why', () => {
-    const stopped = { state: 'Stopped', by: 'ann@host', reason: 'the storage is full' } as const;
+    const stopped = {
+      ...({ state: 'Stopped', resumeState: 'Active' } as const),
+      by: 'ann@host',
+      reason: 'the storage is full',
+    } as const;
     expect(told({ ...stopped, counts: { ...counts, atSites: 1, parked: 2 } })).toEqual([
       'It is paused by ann@host: the storage is full. `fabrica resume mumu` goes on.',
       '1 job that runs or waits at a site goes on.',
-      '2 jobs are parked: `fabrica failures mumu` tells why, `fabrica release mumu` tries again.',
+      '2 jobs are parked: `fabrica failures mumu` tells why; `fabrica resume mumu` first, then `fabrica release mumu` tries again.',
     ]);
+  });
+
+  it('is that it is being finished, whatever else keeps it', () => {
+    const sentence = 'It is being finished: no more jobs that make events start.';
+    const finish = 'draining' as const;
+    for (const state of ['Active', 'Stopped', 'Held'] as const) {
+      expect(told({ state, finish }), state).toContain(sentence);
+      expect(told({ state }), state).not.toContain(sentence);
+    }
+    const idle = { ...counts, waiting: 0, placeable: 0 };
+    expect(told({ finish, counts: { ...idle, atSites: 3 } })[0]).toBe(sentence);
+    expect(told({ finish, state: 'Held', heldForSites: true })).toContain(sentence);
+  });
+
+  it('is which command opens a site to one that no site takes', () => {
+    const banned = (name: string) =>
+      site(name, { state: 'Banned', obstruction: 'banned', why: 'Banned by ann: disk' });
+    const held = { state: 'Held', heldForSites: true } as const;
+    const one = told({ ...held, sites: [banned('KMI')] });
+    expect(one).toContain('`fabrica site unban KMI` lets its jobs go to a site that is banned.');
+    expect(one.join()).not.toContain('fabrica release');
+    const left = site('PNNL', { obstruction: 'left-out', why: '9 of 10 attempts failed there' });
+    expect(told({ ...held, sites: [banned('KMI'), banned('UVic'), left] }).join()).toMatch(
+      /`fabrica site unban NAME` .*`fabrica release mumu` tries those again/,
+    );
+    expect(told({ ...held, sites: [left] }).join()).not.toContain('unban');
+  });
+
+  it('advises nothing that would be refused, in any state', () => {
+    const jobs = { ...counts, parked: 2 };
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...PRODUCTION_STATES),
+        fc.option(fc.constantFrom(...PRODUCTION_STATES)),
+        fc.constantFrom(null, 'draining' as const, 'closed' as const),
+        fc.boolean(),
+        (state, resumeState, finish, heldForSites) => {
+          const production = { name: 'mumu', state, resumeState, finish };
+          const text = told({ ...production, heldForSites, counts: jobs }).join('\n');
+          const first = commandAllowed('resume', production).allowed === 'yes';
+          const then = { ...production, state: resumeState ?? state, resumeState: null };
+          for (const [, command] of text.matchAll(/`fabrica (\w+) mumu/g)) {
+            const kind = COMMAND_KINDS.find((one) => one === command);
+            if (kind === undefined) continue;
+            const later = first && text.includes('first, then') && kind === 'release';
+            expect(commandAllowed(kind, later ? then : production).allowed, text).toBe('yes');
+          }
+        },
+      ),
+    );
   });
 
   it('is not what goes on: jobs that are at sites already, and where', () => {

@@ -61,11 +61,13 @@ export function addSubmit(program: Command, invocation: Invocation): void {
         if (options.dryRun !== true) return submit(session, read, options.wait === true);
         const plan = await planSandbox(definition, read.folder);
         const { bytesPerEvent, secondsPerEvent } = options;
+        const found = await standingAndInputs(session, plan);
+        const all = [...warnings, ...notesOf(found.read)];
         const run = dryRun(definition, session.configuration, {
-          ...(await standingAndInputs(session, plan)),
-          ...{ guess: { bytesPerEvent, secondsPerEvent }, files: plan.files, warnings },
+          ...found,
+          ...{ guess: { bytesPerEvent, secondsPerEvent }, files: plan.files, warnings: all },
         });
-        warn(session, warnings);
+        warn(session, all);
         session.answer(run, dryRunPage(run, session));
         return EXIT.ok;
       }),
@@ -89,6 +91,11 @@ async function standingAndInputs(
 }
 
 const NO_FILES: FilesLookedUp = { sets: [], storages: [] };
+
+/** What a person should know of the files before they are read: what was left out, and what is not whole. */
+function notesOf({ sets }: FilesLookedUp): string[] {
+  return sets.flatMap(({ notes = [], role }) => notes.map((note) => `${role}: ${note}`));
+}
 
 /** What a registered production reads, whatever has become of the files since. */
 async function filesFixed(catalog: Catalog, name: string): Promise<FilesLookedUp> {
@@ -132,7 +139,10 @@ async function submit(session: Session, read: DefinitionFile, wait: boolean): Pr
   const catalog = await session.catalog();
   const { standingOf, submitProduction } = await import('../../temporal/submission.js');
   // Before anything is uploaded; once it is registered, it has its files.
-  if ((await standingOf(plan, catalog)) !== 'same') await lookUpFiles(plan, catalog);
+  const looked =
+    (await standingOf(plan, catalog)) === 'same' ? NO_FILES : await lookUpFiles(plan, catalog);
+  const noted = notesOf(looked);
+  warn(session, noted);
   const { clock, who } = session.terminal;
   const why = await whyNoControl(temporal);
   const { sites } = await catalog.read((db) => listResources(db, session.now));
@@ -156,7 +166,7 @@ async function submit(session: Session, read: DefinitionFile, wait: boolean): Pr
     return watchProduction(session, submission.production);
   }
   session.answer(
-    { ...submission, url, warnings: [...read.warnings, ...obstacles] },
+    { ...submission, url, warnings: [...read.warnings, ...noted, ...obstacles] },
     [
       sentence(submission),
       ...(url === null ? [] : [`In Temporal: ${url}`]),

@@ -56,7 +56,8 @@ export interface DryRun {
 
 /** What a definition reads, by the catalog. */
 export interface FilesLookedUp {
-  readonly sets: readonly Pick<ReadFiles, 'role' | 'totals'>[];
+  readonly sets: readonly (Pick<ReadFiles, 'role' | 'totals'> &
+    Partial<Pick<ReadFiles, 'notes'>>)[];
   readonly storages: readonly { readonly storage: string; readonly files: number }[];
 }
 

@@ -67,6 +67,25 @@ describe('the explanation of a production', () => {
     expect(because).toContain(`Banned: KMI (${why}).`);
   });
 
+  it.each(['Active', 'Held'])(
+    'lists no ban of sites that its definition leaves out: %s',
+    async (state) => {
+      const { ref } = await running({ sites: ['PNNL'] });
+      await ban('KMI');
+      await ban('PNNL');
+      if (state === 'Held') {
+        await room.change(`update productions set state = 'Held', held_for = 'sites'`);
+      }
+      const { because, sites } = await explain(ref);
+      const banned = because.find((sentence) => sentence.startsWith('Banned: '));
+      expect(banned).toMatch(/^Banned: PNNL \(Banned by ann@host/);
+      expect(because.join()).not.toContain('KMI');
+      const of = (name: string) => sites.find(({ site }) => site === name);
+      expect(of('KMI')).toMatchObject({ obstruction: 'unlisted', why: 'not in the definition' });
+      expect(of('PNNL')).toMatchObject({ obstruction: 'banned' });
+    },
+  );
+
   it('tells its own limits and its back-off', async () => {
     const { ref, block } = await running({ throttle: { maxRunningJobs: 3 } });
     const { bundles } = await room.place(ref, block);

@@ -262,6 +262,50 @@ describe('the registration of a production that reads files', () => {
     },
   );
 
+  it.each(['Cleaning', 'Cleaned', 'Archived'])(
+    'does not have anybody wait for a production that is %s: its files are gone',
+    async (state) => {
+      await mumu();
+      await room.change(`update productions set state = '${state}' where name = 'mumu'`);
+      await expect(registering(skim())).rejects.toMatchObject({
+        message: expect.stringMatching(
+          /^input\.dataset: mumu is [A-Z]\w+: its files are removed, (?!.*wait)/,
+        ) as string,
+      });
+    },
+  );
+
+  it('can not be amended to a disk that its files do not fit on', async () => {
+    await mumu();
+    const ref = await room.register(skim());
+    const amend = (disk: string) =>
+      room.do.command({
+        ...ref,
+        command: {
+          ...{ kind: 'amend', who: 'ann', why: '' },
+          select: { set: { 'fabrication.limits.disk': disk } },
+        },
+      });
+    expect(await amend('1B')).toMatchObject({
+      outcome: 'refused',
+      message: expect.stringContaining('of disk, and its input file /belle') as string,
+    });
+    expect(await amend('1GB')).toMatchObject({ outcome: 'done' });
+  });
+
+  it('notes that the dataset of a cancelled production is not whole', async () => {
+    await mumu();
+    await room.change(`update productions set state = 'Cancelled' where name = 'mumu'`);
+    await room.register(skim());
+    expect(await room.rows(`select why from events where what like 'input fixed%'`)).toEqual([
+      {
+        why: expect.stringContaining(
+          'mumu is Cancelled: these are the files that it had finished, not all of its 60 events',
+        ) as string,
+      },
+    ]);
+  });
+
   it('refuses files of a production that is being cleaned', async () => {
     const files = await mumu();
     await room.change(`update productions set state = 'Cleaning' where name = 'mumu'`);

@@ -43,10 +43,42 @@ describe('register', () => {
     expect(await room.dump()).toEqual(before);
   });
 
+  it('takes the file that was submitted for the same production, and takes back nothing that commands have made of it', async () => {
+    const ref = await room.register();
+    const extended = { kind: 'extend', select: { total: 70 } } as const;
+    const amended = { kind: 'amend', select: { set: { tolerance: 0.2 } } } as const;
+    for (const one of [extended, amended]) {
+      const command = { ...one, who: 'ann@host', why: '' };
+      expect(await room.do.command({ ...ref, command })).toMatchObject({ outcome: 'done' });
+    }
+    const before = await room.dump();
+    for (const events of [60, 70]) await room.do.register(request(definition({ events })));
+    expect(await room.dump()).toEqual(before);
+    await expect(room.do.register(request(definition({ events: 80 })))).rejects.toMatchObject({
+      type: 'FABRICA_DEFINITION_CONFLICT',
+      details: [{ remedy: expect.stringContaining('(`events: 70`)') as string }],
+    });
+  });
+
+  it('compares with the last definition that was submitted, not with one that was rejected', async () => {
+    await room.register();
+    await room.change(`update productions set state = 'Rejected'`);
+    await room.do.register(request(definition({ events: 70 })));
+    await expect(room.do.register(request(definition()))).rejects.toMatchObject({
+      type: 'FABRICA_DEFINITION_CONFLICT',
+    });
+  });
+
   it.each([
-    ['Active', 'Give the definition another name; if it is to replace mumu, end that one with'],
-    ['Stopped', 'Give the definition another name; if it is to replace mumu, end that one with'],
-    ['Completed', 'Give the definition another name: mumu is finished'],
+    [
+      'Active',
+      'Write what is registered (`events: 60`), or change that with `fabrica extend mumu`',
+    ],
+    [
+      'Stopped',
+      'Write what is registered (`events: 60`), or change that with `fabrica extend mumu`',
+    ],
+    ['Completed', 'or make more events with `fabrica extend mumu`'],
     ['Cancelled', 'Give the definition another name: mumu has ended'],
   ])('tells what to do about a conflict with a production that is %s', async (state, remedy) => {
     await room.register();
