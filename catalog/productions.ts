@@ -11,7 +11,7 @@ import {
 import { assertTransition } from '../domain/transition.js';
 import type { Db } from './catalog.js';
 import { recordEvent } from './events.js';
-import type { ProductionTable } from './tables.js';
+import type { ProductionTable, RevisionTable } from './tables.js';
 
 export type ProductionRow = Selectable<ProductionTable>;
 
@@ -49,6 +49,10 @@ export async function revisionOf(
     .where('production_id', '=', production.id)
     .where('revision', '=', production.revision)
     .executeTakeFirstOrThrow();
+  return readRevision(row);
+}
+
+function readRevision(row: Selectable<RevisionTable>): Revision {
   return {
     revision: row.revision,
     // Written by `insertRevision` from checked values, and by nobody else.
@@ -66,14 +70,13 @@ export async function revisionsSinceSubmission(
   db: Db,
   production: Pick<ProductionRow, 'id' | 'revision'>,
 ): Promise<Revision[]> {
-  const { rows } = await sql<{ revision: number }>`
-    select r.revision from revisions r where r.production_id = ${production.id} and r.revision >= coalesce(
+  const { rows } = await sql<Selectable<RevisionTable>>`
+    select r.* from revisions r where r.production_id = ${production.id} and r.revision >= coalesce(
       (select max(s.revision) from events e join revisions s on e.why = 'revision ' || s.revision
         where e.production_id = ${production.id} and s.production_id = e.production_id
           and e.what = 'Rejected -> Scouting'), 1)
     order by r.revision desc`.execute(db);
-  const { id } = production;
-  return Promise.all(rows.map(({ revision }) => revisionOf(db, { id, revision })));
+  return rows.map(readRevision);
 }
 
 /** The columns that a definition sets; its campaign is known afterwards. */

@@ -57,15 +57,20 @@ export async function syncResources(
   }
 }
 
+/** What a person's word makes of a site or storage; null if there is none, or it has expired. */
+export function presentWord(
+  { override, override_until: until }: Pick<SiteRow, 'override' | 'override_until'>,
+  now: number,
+): ResourceState | null {
+  return until === null || until > now ? override : null;
+}
+
 /** The state that counts now: a person's override until it expires, else the policy's. */
 export function effectiveState(
   resource: Pick<SiteRow, 'state' | 'override' | 'override_until'>,
   now: number,
 ): ResourceState {
-  const valid =
-    resource.override !== null &&
-    (resource.override_until === null || resource.override_until > now);
-  return valid && resource.override !== null ? resource.override : resource.state;
+  return presentWord(resource, now) ?? resource.state;
 }
 
 export async function allSites(db: Db): Promise<SiteRow[]> {
@@ -107,9 +112,10 @@ export interface SiteWord {
 }
 
 function wordOn(site: SiteRow, now: number): SiteWord | null {
-  const { override, override_by: by, override_reason: reason, override_until: until } = site;
-  if (override === null || (until !== null && until <= now)) return null;
-  return { state: override, by: by ?? '', reason: reason ?? '', since: site.updated_at, until };
+  const { override_by: by, override_reason: reason, override_until: until } = site;
+  const state = presentWord(site, now);
+  if (state === null) return null;
+  return { state, by: by ?? '', reason: reason ?? '', since: site.updated_at, until };
 }
 
 /** What a person's word about a site has changed: the word before, and whether the new one says anything else. */
@@ -133,9 +139,9 @@ export async function overrideSite(
     now: number;
   },
 ): Promise<WordChange> {
-  const sites = await allSites(db);
-  const site = sites.find(({ name }) => name === change.site);
+  const site = await siteNamed(db, change.site);
   if (site === undefined) {
+    const sites = await allSites(db);
     throw new FabricaError(
       'FABRICA_SITE_UNKNOWN',
       `No site is named ${change.site}; there are ${sites.map(({ name }) => name).join(', ')}.`,

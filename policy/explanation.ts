@@ -8,6 +8,7 @@ import type {
 } from '../domain/explanation.js';
 import { formatDuration } from '../domain/quantity.js';
 import { commandAllowed, type CommandCase } from './command-rules.js';
+import { waysToSites } from './ways-to-sites.js';
 
 /** What is known of a production whose jobs do not start. */
 export interface ExplanationCase extends CommandCase {
@@ -257,17 +258,13 @@ function closed(sites: readonly ExplainedSite[]): string[] {
 function opening(known: ExplanationCase): string[] {
   const { name, sites } = known;
   const banned = sites.filter((one) => one.obstruction === 'banned' && one.state === 'Banned');
-  const [first] = banned;
   const leftOut = sites.some(({ obstruction }) => obstruction === 'left-out');
+  const ways = waysToSites(name, {
+    banned: banned.map(({ site }) => site),
+    leftOut: leftOut && takes('release', known),
+  });
   return [
-    ...(first === undefined
-      ? []
-      : [
-          `\`fabrica site unban ${banned.length === 1 ? first.site : 'NAME'}\` lets its jobs go to a site that is banned.`,
-        ]),
-    ...(leftOut && takes('release', known)
-      ? [`\`fabrica release ${name}\` tries those again where too many of its jobs failed.`]
-      : []),
+    ...ways.map((way) => `${way}.`),
     ...(takes('amend', known)
       ? [`\`fabrica amend ${name} --set 'sites=[...]'\` gives it other sites.`]
       : []),

@@ -5,6 +5,8 @@ import { allSites, effectiveState, type SiteRow } from '../../catalog/resources.
 import type { ExclusionTable } from '../../catalog/tables.js';
 import { exclusionsAt } from '../../catalog/tallies.js';
 import type { Definition } from '../../domain/definition.js';
+import type { SiteObstruction } from '../../domain/explanation.js';
+import { waysToSites } from '../../policy/ways-to-sites.js';
 import { refused, type CommandEffect } from './command-effect.js';
 import type { ControlContext } from './context.js';
 
@@ -18,42 +20,72 @@ export function mayUse({ sites }: Pick<Definition, 'sites'>, { name }: SiteRow):
   return sites.length === 0 || sites.includes(name);
 }
 
-/** Why nothing of a production may go to a site; empty if it may. */
-export function whyClosed(
+/** What keeps a production from a site, and the same for people. */
+export interface Closure {
+  readonly by: Extract<SiteObstruction, 'unlisted' | 'epoch' | 'banned' | 'left-out'>;
+  readonly why: string;
+}
+
+/** What keeps a production from a site; null if nothing does. */
+export function closureOf(
   { catalog, clock }: Pick<ControlContext, 'catalog' | 'clock'>,
   site: SiteRow,
   definition: Pick<Definition, 'sites'>,
   excluded: Exclusions,
-): string {
+): Closure | null {
   // First of all, for nobody has to open a site that is not wanted.
-  if (!mayUse(definition, site)) return 'not in the definition';
-  const state = effectiveState(site, clock.now());
+  if (!mayUse(definition, site)) return { by: 'unlisted', why: 'not in the definition' };
   if (site.epoch !== catalog.epoch) {
-    return 'jobs of an earlier epoch may still run there: `fabrica recover`';
+    const why = 'jobs of an earlier epoch may still run there: `fabrica recover`';
+    return { by: 'epoch', why };
   }
+  const state = effectiveState(site, clock.now());
   if (state === 'Banned' || state === 'Probing') {
     const why = site.override_reason ?? '';
-    return why === '' ? state : `${state}: ${why}`;
+    return { by: 'banned', why: why === '' ? state : `${state}: ${why}` };
   }
-  return excluded.get(site.name)?.why ?? '';
+  const left = excluded.get(site.name);
+  return left === undefined ? null : { by: 'left-out', why: left.why };
 }
 
-/** A site that a production may use, and why nothing of it may go there; empty if it may. */
-interface ListedSite {
-  readonly site: SiteRow;
-  readonly why: string;
+/** Why nothing of a production may go to a site; empty if it may. */
+export function whyClosed(
+  context: Pick<ControlContext, 'catalog' | 'clock'>,
+  site: SiteRow,
+  definition: Pick<Definition, 'sites'>,
+  excluded: Exclusions,
+): string {
+  return closureOf(context, site, definition, excluded)?.why ?? '';
+}
+
+/** The sites that a production may use, and why nothing of it may go to each, empty if it may; and which it leaves out. */
+interface ListedSites {
+  readonly sites: readonly { readonly site: SiteRow; readonly why: string }[];
+  readonly excluded: Exclusions;
+  /** ms. */
+  readonly now: number;
 }
 
 async function listedSites(
   context: ControlContext,
   db: Db,
   production: ProductionRow,
-  excluded: Exclusions,
-): Promise<ListedSite[]> {
+): Promise<ListedSites> {
+  const now = context.clock.now();
   const { definition } = await revisionOf(db, production);
-  return (await allSites(db))
+  const excluded = await exclusionsAt(db, production, now);
+  const sites = (await allSites(db))
     .filter((site) => mayUse(definition, site))
     .map((site) => ({ site, why: whyClosed(context, site, definition, excluded) }));
+  return { sites, excluded, now };
+}
+
+function whyNone({ now, sites }: ListedSites): string | null {
+  const trying = sites.some(({ site }) => effectiveState(site, now) === 'Probing');
+  if (trying || sites.some(({ why }) => why === '')) return null;
+  const shown = sites.slice(0, SITES_TOLD).map(({ site, why }) => `${site.name} (${why})`);
+  const more = sites.length > SITES_TOLD ? ` and ${sites.length - SITES_TOLD} more` : '';
+  return `no site takes its jobs: ${shown.join(', ')}${more}`;
 }
 
 /** Why none of the sites that the production may use takes its jobs; null if one does, or is just being tried. */
@@ -62,14 +94,7 @@ export async function whyNoSite(
   db: Db,
   production: ProductionRow,
 ): Promise<string | null> {
-  const now = context.clock.now();
-  const excluded = await exclusionsAt(db, production, now);
-  const listed = await listedSites(context, db, production, excluded);
-  const trying = listed.some(({ site }) => effectiveState(site, now) === 'Probing');
-  if (trying || listed.some(({ why }) => why === '')) return null;
-  const shown = listed.slice(0, SITES_TOLD).map(({ site, why }) => `${site.name} (${why})`);
-  const more = listed.length > SITES_TOLD ? ` and ${listed.length - SITES_TOLD} more` : '';
-  return `no site takes its jobs: ${shown.join(', ')}${more}`;
+  return whyNone(await listedSites(context, db, production));
 }
 
 /** The refusal of a command that wants a production to go on that is held for its sites: which they are, and what opens one. Null if one takes jobs. */
@@ -78,26 +103,18 @@ export async function sitesRefusal(
   db: Db,
   production: ProductionRow,
 ): Promise<CommandEffect | null> {
-  const why = await whyNoSite(context, db, production);
+  const listed = await listedSites(context, db, production);
+  const why = whyNone(listed);
   if (why === null) return null;
   const { name } = production;
-  const now = context.clock.now();
-  const excluded = await exclusionsAt(db, production, now);
-  const closed = (await listedSites(context, db, production, NONE_EXCLUDED)).map(
-    ({ site }) => site,
-  );
+  const { excluded, now } = listed;
+  const closed = listed.sites.map(({ site }) => site);
   const banned = closed.filter((site) => effectiveState(site, now) === 'Banned');
-  const left = closed.some((site) => excluded.has(site.name) && !banned.includes(site));
-  const [first] = banned;
   const ways = [
-    ...(first === undefined
-      ? []
-      : [
-          `\`fabrica site unban ${banned.length === 1 ? first.name : 'NAME'}\` lets its jobs go to a site that is banned`,
-        ]),
-    ...(left
-      ? [`\`fabrica release ${name}\` tries those again where too many of its jobs failed`]
-      : []),
+    ...waysToSites(name, {
+      banned: banned.map((site) => site.name),
+      leftOut: closed.some((site) => excluded.has(site.name) && !banned.includes(site)),
+    }),
     `\`fabrica amend ${name} --set 'sites=[...]'\` gives it others`,
   ];
   return refused(
@@ -115,5 +132,3 @@ export async function releaseRefusal(
   const excluded = await exclusionsAt(db, production, context.clock.now());
   return excluded.size > 0 ? null : sitesRefusal(context, db, production);
 }
-
-const NONE_EXCLUDED: Exclusions = new Map();

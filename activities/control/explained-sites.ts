@@ -1,14 +1,14 @@
-import { effectiveState, type SiteRow } from '../../catalog/resources.js';
+import { effectiveState, presentWord, type SiteRow } from '../../catalog/resources.js';
 import type { ExplainedSite, SiteObstruction } from '../../domain/explanation.js';
 import { siteRooms } from '../../policy/site-room.js';
-import { mayUse, type Exclusions } from './closed-sites.js';
+import { closureOf, type Exclusions } from './closed-sites.js';
 import type { ControlContext } from './context.js';
 import { destinationsAt, type OutputPlaces } from './destinations.js';
 import type { GatheredCase, Waiting } from './placement-case.js';
 
 /** How each site stands to the jobs of a production that go next. */
 export function explainedSites(
-  { catalog }: Pick<ControlContext, 'catalog'>,
+  context: Pick<ControlContext, 'catalog' | 'clock'>,
   gathered: GatheredCase,
   places: OutputPlaces & Waiting,
   excluded: Exclusions,
@@ -24,7 +24,7 @@ export function explainedSites(
     const nowhere = passed === undefined && destinationsAt(row, places).length === 0;
     const obstruction =
       passed?.kind === 'closed'
-        ? closedBy(row, { ...places, epoch: catalog.epoch }, excluded)
+        ? (closureOf(context, row, places.definition, excluded)?.by ?? 'banned')
         : (passed?.kind ?? (nowhere ? 'storage' : null));
     return [
       {
@@ -56,24 +56,11 @@ function whyPassed(
   return obstruction === 'storage' ? 'no storage takes its outputs' : null;
 }
 
-/** Which of the reasons of `whyClosed` it is. */
-function closedBy(
-  site: SiteRow,
-  { definition, epoch, now }: Pick<OutputPlaces, 'definition' | 'now'> & { epoch: string },
-  excluded: Exclusions,
-): SiteObstruction {
-  if (!mayUse(definition, site)) return 'unlisted';
-  if (site.epoch !== epoch) return 'epoch';
-  const state = effectiveState(site, now);
-  if (state === 'Banned' || state === 'Probing') return 'banned';
-  return excluded.has(site.name) ? 'left-out' : 'banned';
-}
-
 function banOf(site: SiteRow, now: number): string {
   const { override_by: by, override_reason: reason, override_until: until } = site;
   const state = effectiveState(site, now);
   // A person's word that has expired is not whose ban it is.
-  if (site.override === null || (until !== null && until <= now)) return `${state} by Fabrica`;
+  if (presentWord(site, now) === null) return `${state} by Fabrica`;
   const end = until === null ? '' : ` until ${new Date(until).toISOString().slice(0, 16)}Z`;
   return `${state} by ${by ?? ''}${end}${reason === null || reason === '' ? '' : `: ${reason}`}`;
 }

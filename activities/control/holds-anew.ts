@@ -2,6 +2,7 @@ import { blocksOf, changeBlockState, countsOf, type BlockRow } from '../../catal
 import type { Db } from '../../catalog/catalog.js';
 import { changeProductionState, type ProductionRow } from '../../catalog/productions.js';
 import type { Definition } from '../../domain/definition.js';
+import { afterHold } from '../../domain/states/production.js';
 import { judgeFailures, recentTallies } from './failure-rates.js';
 import { judgeStage } from './stage-verdict.js';
 
@@ -30,7 +31,7 @@ export async function judgeHoldsAnew(
   const why = held ?? (freed ? null : await whyHeld(db, production, amended));
   if (why === null) {
     await changeProductionState(db, production, {
-      to: production.resume_state === 'Scouting' ? 'Scouting' : 'Active',
+      to: afterHold(production.resume_state),
       why: `amended by ${amended.who}: what held it is within its rules`,
       who: amended.who,
       now: amended.now,

@@ -11,6 +11,7 @@ import { countNumbers, jobNumbersText, someJobNumbers } from '../../domain/job-n
 import { quoted } from '../../domain/problem.js';
 import { parseSelection, type JobSelection } from '../../domain/selection.js';
 import type { JobState } from '../../domain/states/job.js';
+import { afterHold } from '../../domain/states/production.js';
 import { releaseRefusal } from './closed-sites.js';
 import { already as allSo, done, invalid, refused, type CommandEffect } from './command-effect.js';
 import type { ControlContext } from './context.js';
@@ -242,7 +243,7 @@ async function carryOut(
   if (unheld) {
     const goesOn = held === '';
     await changeProductionState(db, production, {
-      to: !goesOn ? 'Held' : production.resume_state === 'Scouting' ? 'Scouting' : 'Active',
+      to: goesOn ? afterHold(production.resume_state) : 'Held',
       why: goesOn ? `${sentence} by ${who}` : held,
       who,
       now,

@@ -205,11 +205,11 @@ async function refuseConflict(
   known: ProductionRow,
   definition: Definition,
 ): Promise<'same' | 'revision'> {
-  const revision = await revisionOf(db, known);
   const digest = digestOf(canonicalDefinition(definition));
   const since = await revisionsSinceSubmission(db, known);
   if (since.some((one) => one.digest === digest)) return 'same';
   const { name, state } = known;
   if (state === 'Rejected') return 'revision';
-  throw definitionConflict({ name, state }, revision.definition, definition);
+  const registered = await revisionOf(db, known);
+  throw definitionConflict({ name, state }, registered.definition, definition);
 }

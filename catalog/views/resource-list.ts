@@ -1,6 +1,6 @@
 import type { ResourceState } from '../../domain/states/resource.js';
 import type { Db } from '../catalog.js';
-import { allSites, allStorages, effectiveState, type SiteRow } from '../resources.js';
+import { allSites, allStorages, effectiveState, presentWord, type SiteRow } from '../resources.js';
 
 /** What keeps a resource from getting something new. Times in ms since 1970. */
 export interface Resource {
@@ -44,8 +44,7 @@ type Overridable = Pick<
 
 function resource(row: Overridable, now: number): Resource {
   const state = effectiveState(row, now);
-  const expired = row.override_until !== null && row.override_until <= now;
-  const word = row.override === null || expired ? null : row;
+  const word = presentWord(row, now) === null ? null : row;
   return {
     name: row.name,
     state,

@@ -1,6 +1,6 @@
 import type { ResourceState } from '../../domain/states/resource.js';
 import type { Db } from '../catalog.js';
-import { allSites, effectiveState, nearStorages } from '../resources.js';
+import { allSites, effectiveState, nearStorages, presentWord } from '../resources.js';
 import { holdsOpen } from '../open-bundles.js';
 
 /** A site as a line of a list. Times in ms since 1970. */
@@ -33,8 +33,7 @@ export async function listSites(db: Db, now: number): Promise<SiteSummary[]> {
     .execute();
   const open = new Map(counts.map((row) => [row.site, row.open]));
   return (await allSites(db)).map((site) => {
-    const valid =
-      site.override !== null && (site.override_until === null || site.override_until > now);
+    const word = presentWord(site, now);
     return {
       site: site.name,
       area: site.area,
@@ -44,9 +43,9 @@ export async function listSites(db: Db, now: number): Promise<SiteSummary[]> {
       open: open.get(site.name) ?? 0,
       storages: nearStorages(site),
       override:
-        valid && site.override !== null
+        word !== null
           ? {
-              state: site.override,
+              state: word,
               by: site.override_by ?? '',
               reason: site.override_reason ?? '',
               untilAt: site.override_until,

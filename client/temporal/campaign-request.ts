@@ -11,14 +11,14 @@ import { requestOf, type ProductionRequest } from './request.js';
 import { withSeveral, type OneOfSeveral } from './several.js';
 
 /** A production of a campaign after a request. */
-export type Standing = Pick<ProductionRow, 'state' | 'priority'>;
+export type StateAndPriority = Pick<ProductionRow, 'state' | 'priority'>;
 
 /** What has come of a request to the productions of a campaign. */
 export interface CampaignAnswer {
   /** Of each production that was asked. */
-  readonly asked: readonly (OneOfSeveral<CommandAnswer> & Standing)[];
+  readonly asked: readonly (OneOfSeveral<CommandAnswer> & StateAndPriority)[];
   /** Those that it does not concern, and why: most of them have ended. */
-  readonly others: readonly (Standing & { readonly name: string; readonly why: string })[];
+  readonly others: readonly (StateAndPriority & { readonly name: string; readonly why: string })[];
 }
 
 /** s that each production is waited for: where thousands have something to do, their steps wait for each other. */

@@ -34,6 +34,11 @@ export type ProductionState = (typeof PRODUCTION_STATES)[number];
  */
 export type HeldFor = 'sites' | 'failures';
 
+/** Where a production goes on that was `Held`. */
+export function afterHold(resumeState: ProductionState | null): 'Scouting' | 'Active' {
+  return resumeState === 'Scouting' ? 'Scouting' : 'Active';
+}
+
 export const PRODUCTION_TRANSITIONS: TransitionTable<ProductionState> = {
   New: ['Scouting', 'Active', 'Stopped', 'Cancelling'],
   Scouting: ['AwaitingApproval', 'Active', 'Rejected', 'Stopped', 'Held', 'Cancelling'],
