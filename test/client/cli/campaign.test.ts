@@ -74,8 +74,8 @@ beforeAll(async () => {
   writeFileSync(
     path.join(folder, 'fabrica.yaml'),
     `temporal: {port: 0, uiPort: 0}\nareas: [asia, america]\n` +
-      // A job takes a second.
-      `simulation: {speed: 3600, secondsPerEvent: {median: 360}, queueSeconds: {median: 60}}\n` +
+      // A job takes three seconds: none of the productions has ended when they are paused, however slow this machine is.
+      `simulation: {speed: 3600, secondsPerEvent: {median: 1080}, queueSeconds: {median: 60}}\n` +
       `sites:\n${site('KMI', 'asia')}${site('UVic', 'america')}storages:\n` +
       storage('KMI-TMP', 'asia', 'temporary') +
       storage('UVic-TMP', 'america', 'temporary') +
