@@ -39,7 +39,7 @@ const SHORTEST_JOB = 0.01;
 const MOST_AT_SITE = 2;
 
 /** Bundles that may end on the whole grid in a second, on average: each costs the system a tenth of a second of processor time. */
-const BUNDLES_PER_SECOND = 10;
+const BUNDLES_PER_SECOND = 5;
 
 /** A production that shares the grid gets what is due to it in so many bundles at least, for its jobs to start evenly. */
 const LEAST_BUNDLES = 4;
