@@ -29,6 +29,8 @@ export interface InFlightBench {
 
 /** How much of the length of a job the fill and the steady time may take. */
 const FILL = 0.5;
+/** After the fill the starts of the last jobs are still being recorded. */
+const SETTLING_SECONDS = 30;
 const STEADY_SECONDS = 60;
 /** Sites have a queue as well: what waits in it begins when the others have ended, and is not waited for. */
 const LAST = 0.2;
@@ -74,6 +76,7 @@ export async function benchInFlight(given: {
         await sleep(500);
       }
       const fillSeconds = passed();
+      await sleep(1000 * SETTLING_SECONDS);
       const before = system.cpuMsBy();
       const steadySince = performance.now();
       await sleep(1000 * STEADY_SECONDS);

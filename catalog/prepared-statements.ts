@@ -1,5 +1,6 @@
 import type Database from 'better-sqlite3';
 import type { SqliteDatabase, SqliteStatement } from 'kysely';
+import { ReadingStatement } from './reading-statement.js';
 
 /** Different statements that stay prepared: more than the catalog has texts of. */
 const KEPT = 500;
@@ -26,7 +27,10 @@ export class PreparedStatements implements SqliteDatabase {
       this.#statements.set(text, known);
       return known;
     }
-    const statement = this.#database.prepare(text) as unknown as SqliteStatement;
+    const prepared = this.#database.prepare(text);
+    const statement = prepared.reader
+      ? new ReadingStatement(prepared)
+      : (prepared as unknown as SqliteStatement);
     if (text.length <= LONGEST && ON_ROWS.test(text)) {
       this.#statements.set(text, statement);
       const [oldest = ''] = this.#statements.keys();

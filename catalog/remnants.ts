@@ -11,6 +11,8 @@ export interface Removal {
   readonly storage: string;
   readonly path: string;
   readonly shape: 'file' | 'tree';
+  /** Of a condemned replica: its file. */
+  readonly file?: number;
 }
 
 /** Notes what a failed attempt may have left; what is noted already stays as it is. */
@@ -48,7 +50,7 @@ export async function removals(
     .innerJoin('files', 'files.id', 'replicas.file_id')
     .$if(block !== undefined, (query) => query.where('files.block', '=', block ?? 0))
     .where(isPresent)
-    .select(['replicas.storage', 'replicas.path'])
+    .select(['replicas.storage', 'replicas.path', 'replicas.file_id as file'])
     .where('files.production_id', '=', production)
     .where('replicas.state', '=', 'Removing')
     .$if(options.except.length > 0, (query) =>
@@ -70,40 +72,55 @@ export async function removals(
   return [...replicas.map((one) => ({ ...one, shape: 'file' as const })), ...remnants];
 }
 
-/** The absence of these paths is confirmed: the rows go, and files without any replica become `Removed`. */
+/** The absence of these is confirmed: the rows go, and files without any replica become `Removed`. */
 export async function confirmRemoved(
   db: Db,
   storage: string,
-  paths: readonly string[],
+  gone: readonly Pick<Removal, 'path' | 'file'>[],
 ): Promise<void> {
-  if (paths.length === 0) return;
-  const rows = rowsOf(
-    paths.map((path) => ({ path })),
-    { path: 'text' },
+  const files = gone.flatMap(({ file }) => file ?? []);
+  // Only of a replica that is a debt there are remnants too.
+  const debts = await hasDebts(db, storage);
+  const paths = gone.filter(({ file }) => debts || file === undefined).map(({ path }) => path);
+  const freed = paths.length === 0 ? [] : await removePaths(db, storage, paths);
+  const ranges = numberRanges([...files, ...freed]).map(({ from, to }) => [from, to]);
+  await eachRow(
+    db,
+    // The plus keeps SQLite from reading all replicas of the storage.
+    `delete from replicas where file_id between ? and ? and +storage = ? and state = 'Removing'`,
+    numberRanges(files).map(({ from, to }) => [from, to, storage]),
   );
-  if (await hasRemnants(db, storage)) {
-    await sql`
-      delete from remnants where storage = ${storage} and path in (select r.path from ${rows} as r)`.execute(
-      db,
-    );
-  }
-  const { rows: gone } = await sql<{ file_id: number }>`
-    delete from replicas
-    where storage = ${storage} and state = 'Removing' and path in (select r.path from ${rows} as r)
-    returning file_id`.execute(db);
   await eachRow(
     db,
     `update files set state = 'Removed'
      where id between ? and ? and not exists (select 1 from replicas where replicas.file_id = files.id)`,
-    numberRanges(gone.map(({ file_id }) => file_id)).map(({ from, to }) => [from, to]),
+    ranges,
   );
 }
 
-async function hasRemnants(db: Db, storage: string): Promise<boolean> {
+/** Forgets what was to be removed at these paths; returns the files whose replicas are gone with it. */
+async function removePaths(db: Db, storage: string, paths: readonly string[]): Promise<number[]> {
+  const rows = rowsOf(
+    paths.map((path) => ({ path })),
+    { path: 'text' },
+  );
+  await sql`
+    delete from remnants where storage = ${storage} and path in (select r.path from ${rows} as r)`.execute(
+    db,
+  );
+  const { rows: gone } = await sql<{ file_id: number }>`
+    delete from replicas
+    where storage = ${storage} and state = 'Removing' and path in (select r.path from ${rows} as r)
+    returning file_id`.execute(db);
+  return gone.map(({ file_id }) => file_id);
+}
+
+async function hasDebts(db: Db, storage: string): Promise<boolean> {
   const one = await db
     .selectFrom('remnants')
     .select('id')
     .where('storage', '=', storage)
+    .where('state', '=', 'Debt')
     .limit(1)
     .executeTakeFirst();
   return one !== undefined;

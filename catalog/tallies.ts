@@ -37,7 +37,7 @@ export async function addTallies(
   );
 }
 
-/** What has ended since a time (ms, to within ten minutes) or the last release, by site and class. */
+/** What has ended since a time (ms, to within ten minutes) or the last release, by ten minutes, site and class. */
 export async function talliesSince(
   db: Db,
   production: { readonly id: number; readonly judged_from: number },
@@ -46,10 +46,9 @@ export async function talliesSince(
   const from = Math.max(Math.floor(since / PERIOD) * PERIOD, production.judged_from);
   return db
     .selectFrom('tallies')
-    .select((eb) => ['site', 'class', eb.fn.sum<number>('attempts').as('attempts')])
+    .select(['site', 'class', 'attempts'])
     .where('production_id', '=', production.id)
     .where('period', '>=', from)
-    .groupBy(['site', 'class'])
     .execute();
 }
 

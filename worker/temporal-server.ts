@@ -61,6 +61,12 @@ export const DYNAMIC_CONFIG: Readonly<Record<string, boolean | number>> = {
   'history.visibilityProcessorMaxPollRPS': 200,
 };
 
+/**
+ * How much the server's memory grows before its collector goes through it, in % of what is in use. At Go's default of 100 an eighth of its processor time
+ * is spent on that; this costs a third more memory under load.
+ */
+const GARBAGE_PERCENT = '200';
+
 const START_SECONDS = 60;
 const LOG_BYTES = 20_000_000;
 const TYPE_NAMES = { KEYWORD: 'Keyword', INT: 'Int' } as const;
@@ -155,6 +161,7 @@ function spawnServer(options: TemporalServerOptions): ChildProcess {
     return spawn(options.binary, temporalServerArguments(options), {
       detached: true,
       stdio: ['ignore', output, output],
+      env: { GOGC: GARBAGE_PERCENT, ...process.env },
     });
   } finally {
     closeSync(output);

@@ -1,13 +1,12 @@
 import { changeBlockState, countFinalFiles, getBlock } from '../../catalog/blocks.js';
 import { condemnOutputs, condemnReplicas } from '../../catalog/files.js';
 import { revisionOf } from '../../catalog/productions.js';
-import { confirmRemoved, declareDebt, removals } from '../../catalog/remnants.js';
+import { confirmRemoved, declareDebt, removals, type Removal } from '../../catalog/remnants.js';
 import { recordEvent } from '../../catalog/events.js';
 import { noteClaims } from './claims.js';
 import { noteUnpaid } from './debts.js';
 import { finalPlans } from './distribution.js';
 import { stillIn } from './reopened.js';
-import type { PathToRemove } from '../storage/index.js';
 import { unpack } from '../packed.js';
 import { byStorage, packed, type PackedBatch } from './storage-batches.js';
 import {
@@ -18,7 +17,7 @@ import {
 } from './context.js';
 
 /** What shall go from one storage. */
-export type RemovalBatch = PackedBatch<PathToRemove>;
+export type RemovalBatch = PackedBatch<Omit<Removal, 'storage'>>;
 
 /** Paths at once: some ten bytes each in the history. */
 const BATCH = 10_000;
@@ -67,14 +66,11 @@ export function clearing(context: ControlContext) {
       gone: readonly RemovalBatch[];
     },
   ): Promise<{ batches: RemovalBatch[] }> {
-    const gone = input.gone.map(({ storage, files }) => ({
-      storage,
-      paths: unpack(files).map(({ path }) => path),
-    }));
+    const gone = input.gone.map(({ storage, files }) => ({ storage, files: unpack(files) }));
     const within = gone.length === 0 ? catalog.read.bind(catalog) : catalog.write.bind(catalog);
     return within(async (db) => {
       const production = await productionFor(context, db, input);
-      for (const { storage, paths } of gone) await confirmRemoved(db, storage, paths);
+      for (const { storage, files } of gone) await confirmRemoved(db, storage, files);
       const list = await removals(db, production.id, {
         ...(input.block === null ? {} : { block: input.block }),
         debts: input.block === null,

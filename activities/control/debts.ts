@@ -75,7 +75,11 @@ export function payingDebts(context: ControlContext) {
   }): Promise<void> {
     requireEpoch(context, input.epoch);
     await catalog.write(async (db) => {
-      await confirmRemoved(db, input.storage, input.gone);
+      await confirmRemoved(
+        db,
+        input.storage,
+        input.gone.map((path) => ({ path })),
+      );
       await noteRefusals(db, input.storage, input.refused);
     });
   }

@@ -28,7 +28,7 @@ export async function recentTallies(
     const tally = sites.get(one.site) ?? { done: 0, failures: {} };
     sites.set(one.site, tally);
     if (one.class === '') tally.done += one.attempts;
-    else tally.failures[one.class] = one.attempts;
+    else tally.failures[one.class] = (tally.failures[one.class] ?? 0) + one.attempts;
   }
   return [...sites].map(([site, tally]) => ({ site, ...tally }));
 }

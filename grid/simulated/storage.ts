@@ -297,7 +297,8 @@ export class SimulatedStorage implements StorageElement {
   }
 
   #row(storagePath: string): Expected | undefined {
-    return this.#statements.row.get(storagePath);
+    const found = this.#statements.row.get(storagePath);
+    return found === undefined ? undefined : { size: found[0], adler32: found[1] };
   }
 
   async #write(
@@ -392,7 +393,9 @@ const NO_TROUBLE: Trouble = { readOnly: 0, isFull: 0, isOut: 0, slowness: 0 };
 
 function statementsOf(database: Database.Database) {
   return {
-    row: database.prepare<[string], Expected>('select size, adler32 from files where path = ?'),
+    row: database
+      .prepare<[string], [number, string]>('select size, adler32 from files where path = ?')
+      .raw(),
     content: database
       .prepare<[string], Buffer | null>('select content from files where path = ?')
       .pluck(),

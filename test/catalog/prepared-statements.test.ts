@@ -49,3 +49,12 @@ test('only so many stay prepared', async () => {
   await ask(0);
   expect(prepare).toHaveBeenCalledTimes(502);
 });
+
+test('rows are as the driver would give them', async () => {
+  await sql`alter table books add column cover blob`.execute(db);
+  await sql`insert into books values (1, null, x'00ff'), (2, 'b', null)`.execute(db);
+  const text = 'select id, title, cover, id / 4.0 as part, count(*) over () from books order by id';
+  const { rows } = await sql.raw(text).execute(db);
+  expect(rows).toEqual(database.prepare(text).all());
+  expect(await db.deleteFrom('books').returning('id').execute()).toEqual([{ id: 1 }, { id: 2 }]);
+});
