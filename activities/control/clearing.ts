@@ -66,11 +66,13 @@ export function clearing(context: ControlContext) {
       gone: readonly RemovalBatch[];
     },
   ): Promise<{ batches: RemovalBatch[] }> {
-    const gone = input.gone.map(({ storage, files }) => ({ storage, files: unpack(files) }));
-    const within = gone.length === 0 ? catalog.read.bind(catalog) : catalog.write.bind(catalog);
+    const within =
+      input.gone.length === 0 ? catalog.read.bind(catalog) : catalog.write.bind(catalog);
     return within(async (db) => {
       const production = await productionFor(context, db, input);
-      for (const { storage, files } of gone) await confirmRemoved(db, storage, files);
+      for (const { storage, files } of input.gone) {
+        await confirmRemoved(db, storage, unpack(files));
+      }
       const list = await removals(db, production.id, {
         ...(input.block === null ? {} : { block: input.block }),
         debts: input.block === null,

@@ -91,8 +91,9 @@ export function settling(context: ControlContext) {
       submittedAt?: number | null;
     },
   ): Promise<SettleAnswer> {
-    const told = [...unpack(input.reports), ...untoldReports(input.untold ?? null)];
     return catalog.write(async (db) => {
+      // Not before its turn has come: many may wait.
+      const told = [...unpack(input.reports), ...untoldReports(input.untold ?? null)];
       const production = await productionFor(context, db, input);
       const key = { production: production.id, block: input.block };
       const bundle = await getBundle(db, production.id, input.bundle);
