@@ -17,6 +17,7 @@ import {
   outlineOf,
 } from './schema-outline.js';
 import { nearest } from './spelling.js';
+import { clause } from './clause.js';
 
 type Issue = z.core.$ZodIssue;
 
@@ -78,7 +79,7 @@ class Teller {
 
   #missing(path: FieldPath): Problem {
     const { description, ...outline } = outlineAt(this.outline, path) ?? {};
-    const meaning = description === undefined ? '' : `: ${sentence(description)}`;
+    const meaning = description === undefined ? '' : `: ${clause(description)}`;
     return { path, text: 'is missing', remedy: `add it, ${expectation(outline)}${meaning}` };
   }
 
@@ -105,7 +106,7 @@ class Teller {
   #remedy(path: FieldPath, outline: Outline): string {
     if (path.length === 0) return 'begin the file with a field, such as `name: ...`';
     const meaning = outline.description ?? this.#above(path);
-    const what = meaning === undefined ? '' : `; it is: ${sentence(meaning)}`;
+    const what = meaning === undefined ? '' : `; it is: ${clause(meaning)}`;
     return `correct it${leftOut(outline.default)}${what}`;
   }
 
@@ -165,6 +166,3 @@ function leftOut(standard: unknown): string {
     ? ''
     : `, or leave it out for ${quoted(standard)}`;
 }
-
-/** A description as the end of a sentence. */
-const sentence = (description: string): string => description.replace(/\.$/, '');
