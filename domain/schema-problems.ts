@@ -95,8 +95,8 @@ class Teller {
 
   /** What to write for numbers from one to another where one number belongs; null for anything else. */
   #range(path: FieldPath, outline: Outline, got: unknown): string | null {
-    const [, a = '', b = ''] =
-      (typeof got === 'string' && /^\s*(\d+)\s*-\s*(\d+)\s*$/.exec(got)) || [];
+    const found = typeof got === 'string' ? /^\s*(\d+)\s*-\s*(\d+)\s*$/.exec(got) : null;
+    const [, a = '', b = ''] = found ?? [];
     if (a === '' || !isNumber(outline)) return null;
     if (this.document.kind !== 'definition') return 'write one number';
     const [from, to] = Number(a) <= Number(b) ? [a, b] : [b, a];

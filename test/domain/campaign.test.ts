@@ -149,9 +149,9 @@ describe('placeholders', () => {
   });
 
   it('that have no value are told once, however many productions there are', () => {
-    const { events: _, ...rest } = COMMON;
     const definition = {
-      ...rest,
+      ...COMMON,
+      events: undefined,
       input: { dataset: { campaign: 'MC15' } },
       fabrication: { ...COMMON.fabrication, eventsPerJob: 'auto' },
     };
