@@ -5,6 +5,7 @@ import { FabricaError, messageOf } from '../domain/errors.js';
 import type { BackupNote } from './backup-note.js';
 import { catalogError, type Catalog } from './catalog.js';
 import { sqliteTrouble } from './dialect.js';
+import { clause } from '../domain/clause.js';
 
 /** A backup that has been made. */
 export interface Backup extends BackupNote {
@@ -44,7 +45,7 @@ export async function backUp(
     if (sqliteTrouble(error) === 'corrupt') throw catalogError(error, catalog.file);
     throw new FabricaError(
       'FABRICA_BACKUP_TARGET',
-      `The backup ${target} can not be written: ${messageOf(error)}.`,
+      `The backup ${target} can not be written: ${clause(messageOf(error))}.`,
       { file: target },
       { cause: error, remedy: 'Name a file in a folder that is there and can be written.' },
     );

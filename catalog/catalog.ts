@@ -6,6 +6,7 @@ import { forbiddenTransition, sqliteTrouble } from './dialect.js';
 import { SharedCommit } from './shared-commit.js';
 import type { Tables } from './tables.js';
 import { writeFault } from './write-fault.js';
+import { clause } from '../domain/clause.js';
 
 /** Reads and writes of one transaction; every statement of the catalog takes one as its first argument. */
 export type Db = Kysely<Tables> | Transaction<Tables>;
@@ -70,21 +71,21 @@ export function catalogError(error: unknown, file: string): Error {
     case 'readonly':
       return new FabricaError(
         'FABRICA_CATALOG_READONLY',
-        `The catalog ${file} can not be opened or written: ${writeFault(file) ?? messageOf(error)}.`,
+        `The catalog ${file} can not be opened or written: ${writeFault(file) ?? clause(messageOf(error))}.`,
         place,
         { cause: error },
       );
     case 'full':
       return new FabricaError(
         'FABRICA_CATALOG_READONLY',
-        `The disk of the catalog ${file} refuses writes: ${messageOf(error)}.`,
+        `The disk of the catalog ${file} refuses writes: ${clause(messageOf(error))}.`,
         place,
         { cause: error },
       );
     case 'corrupt':
       return new FabricaError(
         'FABRICA_CATALOG_CORRUPT',
-        `${file} is damaged or is no catalog: ${messageOf(error)}.`,
+        `${file} is damaged or is no catalog: ${clause(messageOf(error))}.`,
         place,
         { cause: error },
       );

@@ -10,6 +10,7 @@ import { sqliteTrouble } from './dialect.js';
 import { beginEpoch } from './epochs.js';
 import { markOf, readMark, writeMark, type CatalogMark } from './mark.js';
 import { openCatalog, openCatalogReadOnly } from './open.js';
+import { clause } from '../domain/clause.js';
 
 /** What a restore has done. */
 export interface Restoration {
@@ -164,7 +165,7 @@ function keep(file: string, whole: boolean, clock: Clock): string {
   } catch (error) {
     throw new FabricaError(
       'FABRICA_CATALOG_READONLY',
-      `The catalog ${file} can not be kept as ${kept}: ${messageOf(error)}.`,
+      `The catalog ${file} can not be kept as ${kept}: ${clause(messageOf(error))}.`,
       { file },
       { cause: error },
     );

@@ -9,6 +9,7 @@ import type { CampaignFile } from './campaign-file.js';
 import { readInputList } from './input-list.js';
 import type { SandboxPlan } from './sandbox.js';
 import type { Standing } from './temporal/submission.js';
+import { clause } from '../domain/clause.js';
 
 /** How many files jobs read for a role, and how large they are. */
 export type FilesRead = Pick<ReadFiles, 'role' | 'totals'>;
@@ -106,4 +107,4 @@ function fieldThatNames(definition: Definition, role: InputRole): FieldPath {
 }
 
 const withoutCapital = (sentence: string): string =>
-  `${sentence.charAt(0).toLowerCase()}${sentence.slice(1).replace(/\.$/, '')}`;
+  `${sentence.charAt(0).toLowerCase()}${clause(sentence.slice(1))}`;

@@ -62,7 +62,14 @@ export function readDocument(
   };
 }
 
-function bytesOf(file: string, kind: string): Uint8Array {
+/** Where a person has the first file of a kind from. */
+const BEGINNINGS = {
+  definition: '`fabrica new` writes one',
+  campaign:
+    '`fabrica help campaign submit` tells what one is for, `fabrica schema campaign` what may stand in it',
+};
+
+function bytesOf(file: string, kind: 'definition' | 'campaign'): Uint8Array {
   const code = 'FABRICA_DEFINITION_UNREADABLE';
   try {
     const bytes = readPlainFile(file, MAX_DOCUMENT_BYTES);
@@ -74,7 +81,7 @@ function bytesOf(file: string, kind: string): Uint8Array {
       code,
       `The ${kind} file ${printable(file, 300)} ${error.message}.`,
       { file },
-      { remedy: 'Name a YAML or JSON file that you can read; `fabrica new` writes one.' },
+      { remedy: `Name a YAML or JSON file that you can read; ${BEGINNINGS[kind]}.` },
     );
   }
 }

@@ -1,6 +1,6 @@
 import { type Campaign, type CampaignEntry, MAX_CAMPAIGN_PRODUCTIONS } from './campaign.js';
 import { axesOf, combinations, type Condition, conditionOf } from './campaign-matrix.js';
-import { nameFrom, settingText, withValues } from './campaign-placeholders.js';
+import { holdsPlaceholder, nameFrom, settingText, withValues } from './campaign-placeholders.js';
 import {
   type Draft,
   fieldValue,
@@ -172,22 +172,31 @@ function fits(draft: Draft, where: Condition): boolean {
 
 /** Exclusions and overrides that fit no production are mistakes. */
 function idle(
-  all: readonly { readonly path: FieldPath }[],
+  all: readonly { readonly path: FieldPath; readonly where: Condition }[],
   used: ReadonlySet<FieldPath>,
 ): Problem[] {
   return all
     .filter(({ path }) => !used.has(path))
-    .map(({ path }) => ({
+    .map(({ path, where }) => ({
       path,
       text: 'fits no production of this entry',
-      remedy: 'correct its fields and values: they are compared as the file has them',
+      remedy: remedyFor(where),
     }));
+}
+
+function remedyFor(where: Condition): string {
+  const [reversed] = where.flatMap((one) => one.reversed ?? []);
+  return reversed === undefined
+    ? 'correct its fields and values: they are compared as the file has them'
+    : `write ${reversed.to}-${reversed.from}: the range ${reversed.from}-${reversed.to} is reversed`;
 }
 
 function repeatedNames(drafts: readonly CampaignDraft[]): Problem[] {
   const first = new Map<string, CampaignDraft>();
   const problems: Problem[] = [];
   for (const draft of drafts) {
+    // What is wrong with its template is told already.
+    if (holdsPlaceholder(draft.name)) continue;
     const other = first.get(draft.name);
     if (other === undefined) first.set(draft.name, draft);
     else if (problems.length < ENOUGH) problems.push(repeated(draft, other));

@@ -1,6 +1,6 @@
-import { type CampaignEntry, MAX_CAMPAIGN_PRODUCTIONS as MAX } from './campaign.js';
+import { AXIS_VALUES, type CampaignEntry, MAX_CAMPAIGN_PRODUCTIONS as MAX } from './campaign.js';
 import { fieldOf, isMapping, leavesOf, type Setting, settingsOf } from './campaign-settings.js';
-import { countNumbers, parseJobNumbers } from './job-numbers.js';
+import { countNumbers, type NumberRange, parseJobNumbers } from './job-numbers.js';
 import type { FieldPath, Problem } from './problem.js';
 import { quoted } from './problem.js';
 
@@ -75,11 +75,16 @@ function choice(
 function numbersOf(text: string, path: FieldPath, problems: Problem[]): number[] {
   const parsed = parseJobNumbers(text);
   if ('problem' in parsed) {
-    problems.push({
-      path,
-      text: `must be a list of values, or numbers such as '1-20,35' (got ${quoted(text)})`,
-      remedy: 'write [value, value]',
-    });
+    const { reversed } = parsed;
+    problems.push(
+      reversed === undefined
+        ? { path, text: `${AXIS_VALUES} (got ${quoted(text)})`, remedy: 'write [value, value]' }
+        : {
+            path,
+            text: `has the range ${reversed.from}-${reversed.to}, which is reversed`,
+            remedy: `write ${reversed.to}-${reversed.from}`,
+          },
+    );
     return [];
   }
   const count = countNumbers(parsed.ranges);
@@ -112,6 +117,8 @@ export function* combinations(axes: readonly Axis[]): Generator<Setting[]> {
 export type Condition = readonly {
   readonly field: readonly string[];
   readonly allows: (value: unknown) => boolean;
+  /** Numbers that are written the wrong way round, and therefore are a text only. */
+  readonly reversed: NumberRange | null;
 }[];
 
 /** The condition that a `where` or an `exclude` states. */
@@ -124,17 +131,20 @@ export function conditionOf(
   if (Object.keys(where).length === 0) {
     problems.push({ path, text: 'is empty', remedy: 'name a field and its value' });
   }
-  return named.map(({ field, value }) => ({ field, allows: allowance(value) }));
+  return named.map(({ field, value }) => ({ field, ...allowance(value) }));
 }
 
 /** A value allows itself, a list each of its values, and a text of numbers (`1-20,35`) those numbers as well. */
-function allowance(given: unknown): (value: unknown) => boolean {
+function allowance(given: unknown): Pick<Condition[number], 'allows' | 'reversed'> {
   const values = new Set(
     (Array.isArray(given) ? given : [given]).map((one) => JSON.stringify(one)),
   );
   const numbers = typeof given === 'string' ? parseJobNumbers(given) : { problem: '' };
   const ranges = 'ranges' in numbers ? numbers.ranges : [];
-  return (value) =>
-    values.has(JSON.stringify(value)) ||
-    (typeof value === 'number' && ranges.some(({ from, to }) => value >= from && value <= to));
+  return {
+    allows: (value) =>
+      values.has(JSON.stringify(value)) ||
+      (typeof value === 'number' && ranges.some(({ from, to }) => value >= from && value <= to)),
+    reversed: 'problem' in numbers ? (numbers.reversed ?? null) : null,
+  };
 }

@@ -25,12 +25,14 @@ export function nameFrom(
   return template.replace(IN_NAMES, (whole, inner: string) => {
     const [, field = '', width] = /^([^:]*)(?::(\d{1,2}))?$/.exec(inner) ?? [];
     const value = KNOWN.includes(field) ? valueOf(draft, field) : undefined;
-    if (KNOWN.includes(field) && value !== undefined) return padded(value, width);
-    // A field of the schema that has no value, or one of a wrong kind, is told by the schema.
-    if (!KNOWN.includes(field)) problems.push(unknown(path, whole, field));
+    if (value !== undefined) return padded(value, width);
+    problems.push(KNOWN.includes(field) ? valueless(path, whole) : unknown(path, whole, field));
     return whole;
   });
 }
+
+/** A name that `nameFrom` could not make whole; why is among its problems. */
+export const holdsPlaceholder = (name: string): boolean => name.search(IN_NAMES) >= 0;
 
 /** The draft with the values of its data set in every text. Texts without placeholders, and lists of them, stay the same objects. */
 export function withValues(draft: Draft, problems: Problem[]): Draft {
@@ -75,6 +77,12 @@ const DEFAULTS: Readonly<Partial<Record<string, unknown>>> = Object.fromEntries(
 
 const padded = (value: string | number, width: string | undefined): string =>
   String(value).padStart(Number(width ?? 0), '0');
+
+const valueless = (path: FieldPath, whole: string): Problem => ({
+  path,
+  text: `holds ${printable(whole)}, for which there is no text or number`,
+  remedy: 'give the field a value, or leave the placeholder out',
+});
 
 function unknown(path: FieldPath, whole: string, field: string): Problem {
   const meant = nearest(field, KNOWN) ?? nearest(`dataset.${field}`, KNOWN);

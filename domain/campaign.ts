@@ -17,9 +17,12 @@ const fields = z.record(z.string(), z.unknown());
 
 const nameTemplate = plainText(500).min(1);
 
+/** What an axis of a matrix must be. */
+export const AXIS_VALUES = "must be a list of values, or numbers from 1 such as '1-20,35'";
+
 const axis = z.union(
   [z.array(z.unknown()).min(1).max(MAX_CAMPAIGN_PRODUCTIONS), z.string()],
-  "must be a list of values, or numbers such as '1-20,35'",
+  AXIS_VALUES,
 );
 
 const overrideSchema = z.strictObject({

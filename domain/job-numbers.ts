@@ -9,12 +9,14 @@ const LONGEST_TEXT = 100_000;
 const HIGHEST = 1_000_000_000;
 
 /**
- * Job numbers as people write them, `3,5-9`: ranges in order that do not touch. What is wrong is told in `problem`: nothing, reversed ranges,
- * anything that is no whole number from 1.
+ * Job numbers as people write them, `3,5-9`: ranges in order that do not touch. What is wrong is told in `problem`: nothing, anything that is no
+ * whole number from 1, and the first range that is `reversed`.
  */
 export function parseJobNumbers(
   text: string,
-): { readonly ranges: readonly NumberRange[] } | { readonly problem: string } {
+):
+  | { readonly ranges: readonly NumberRange[] }
+  | { readonly problem: string; readonly reversed?: NumberRange } {
   if (text.length > LONGEST_TEXT) {
     return { problem: `the list of jobs is longer than ${LONGEST_TEXT} characters` };
   }
@@ -26,7 +28,10 @@ export function parseJobNumbers(
     if (found === null || from < 1 || to > HIGHEST) {
       return { problem: `jobs are numbers and ranges such as 3,5-9, not ${shown(part)}` };
     }
-    if (to < from) return { problem: `the range ${from}-${to} is reversed: write ${to}-${from}` };
+    if (to < from) {
+      const problem = `the range ${from}-${to} is reversed: write ${to}-${from}`;
+      return { problem, reversed: { from, to } };
+    }
     ranges.push({ from, to });
   }
   return { ranges: joined(ranges) };

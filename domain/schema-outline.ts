@@ -9,6 +9,8 @@ export interface Outline {
   readonly const?: unknown;
   readonly enum?: readonly unknown[];
   readonly properties?: Readonly<Record<string, Outline>>;
+  /** Of mappings with keys of any name: what stands at each. */
+  readonly additionalProperties?: Outline | boolean;
   readonly items?: Outline;
   readonly anyOf?: readonly Outline[];
   readonly oneOf?: readonly Outline[];
@@ -26,7 +28,9 @@ export function outlineOf(schema: z.ZodType): Outline {
   return z.toJSONSchema(schema, { io: 'input', reused: 'inline' }) as Outline;
 }
 
-const branches = (outline: Outline): readonly Outline[] => outline.anyOf ?? outline.oneOf ?? [];
+/** The alternatives that a field may be. */
+export const branches = (outline: Outline): readonly Outline[] =>
+  outline.anyOf ?? outline.oneOf ?? [];
 
 /** The outline of a field, or undefined if there is no such field. Of alternatives, the first that has it. */
 export function outlineAt(outline: Outline, path: FieldPath): Outline | undefined {
@@ -41,8 +45,9 @@ export function outlineAt(outline: Outline, path: FieldPath): Outline | undefine
 }
 
 function ownProperty(outline: Outline, key: string): Outline | undefined {
-  const properties = outline.properties ?? {};
-  return Object.hasOwn(properties, key) ? properties[key] : undefined;
+  const { additionalProperties: others, properties = {} } = outline;
+  if (Object.hasOwn(properties, key)) return properties[key];
+  return typeof others === 'object' ? others : undefined;
 }
 
 /** Names of the fields that a mapping may have. */

@@ -1,6 +1,14 @@
 import type { z } from 'zod';
-import { type FieldPath, printable, type Problem, quoted, type Where } from './problem.js';
 import {
+  type FieldPath,
+  fieldName,
+  printable,
+  type Problem,
+  quoted,
+  type Where,
+} from './problem.js';
+import {
+  branches,
   elsewhere,
   expectation,
   knownFields,
@@ -9,6 +17,7 @@ import {
   outlineOf,
 } from './schema-outline.js';
 import { nearest } from './spelling.js';
+import { clause } from './clause.js';
 
 type Issue = z.core.$ZodIssue;
 
@@ -70,25 +79,34 @@ class Teller {
 
   #missing(path: FieldPath): Problem {
     const { description, ...outline } = outlineAt(this.outline, path) ?? {};
-    const meaning = description === undefined ? '' : `: ${sentence(description)}`;
+    const meaning = description === undefined ? '' : `: ${clause(description)}`;
     return { path, text: 'is missing', remedy: `add it, ${expectation(outline)}${meaning}` };
   }
 
   #wrong(path: FieldPath, own: string | undefined): Problem {
     const outline = outlineAt(this.outline, path) ?? {};
     const got = this.#at(path);
-    const written = this.document.numberAt?.(path);
-    const text = `${own ?? `${OWN}be ${expectation(outline)}`} (got ${written === undefined ? quoted(got) : printable(written)})`;
-    return { path, text, remedy: this.#remedy(path, outline, got) };
+    const number = this.document.numberAt?.(path);
+    const written = number === undefined ? quoted(got) : printable(number);
+    const text = `${own ?? `${OWN}be ${expectation(outline)}`} (got ${written})`;
+    const kind = wrongKind(outline, got, written) ?? this.#range(path, outline, got);
+    return { path, text, remedy: kind ?? this.#remedy(path, outline) };
   }
 
-  #remedy(path: FieldPath, outline: Outline, got: unknown): string {
+  /** What to write for numbers from one to another where one number belongs; null for anything else. */
+  #range(path: FieldPath, outline: Outline, got: unknown): string | null {
+    const found = typeof got === 'string' ? /^\s*(\d+)\s*-\s*(\d+)\s*$/.exec(got) : null;
+    const [, a = '', b = ''] = found ?? [];
+    if (a === '' || !isNumber(outline)) return null;
+    if (this.document.kind !== 'definition') return 'write one number';
+    const [from, to] = Number(a) <= Number(b) ? [a, b] : [b, a];
+    return `write one number; a range is an axis of a campaign's matrix: ${fieldName(path)}: ${from}-${to}`;
+  }
+
+  #remedy(path: FieldPath, outline: Outline): string {
     if (path.length === 0) return 'begin the file with a field, such as `name: ...`';
-    if (outline.type === 'string' && (typeof got === 'number' || typeof got === 'boolean')) {
-      return 'put it in quotes';
-    }
     const meaning = outline.description ?? this.#above(path);
-    const what = meaning === undefined ? '' : `; it is: ${sentence(meaning)}`;
+    const what = meaning === undefined ? '' : `; it is: ${clause(meaning)}`;
     return `correct it${leftOut(outline.default)}${what}`;
   }
 
@@ -129,6 +147,18 @@ class Teller {
   }
 }
 
+const isNumber = ({ type }: Outline): boolean => type === 'integer' || type === 'number';
+
+/** What to write for the right value of a wrong kind: a number for a text, a text for a number, one value for a list; null for anything else. */
+function wrongKind(outline: Outline, got: unknown, written: string): string | null {
+  const scalar = typeof got === 'number' || typeof got === 'boolean';
+  if (scalar && outline.type === 'string') return `put it in quotes: '${written}'`;
+  const isList = [outline, ...branches(outline)].some(({ type }) => type === 'array');
+  if (scalar && isList) return `write [${written}]`;
+  const digits = typeof got === 'string' && /^-?\d+(\.\d+)?$/.test(got.trim());
+  return digits && isNumber(outline) ? `write it without quotes: ${got.trim()}` : null;
+}
+
 /** What becomes of a field that is left out; an empty default is explained by the description. */
 function leftOut(standard: unknown): string {
   if (standard === '') return ', or leave it out';
@@ -136,6 +166,3 @@ function leftOut(standard: unknown): string {
     ? ''
     : `, or leave it out for ${quoted(standard)}`;
 }
-
-/** A description as the end of a sentence. */
-const sentence = (description: string): string => description.replace(/\.$/, '');

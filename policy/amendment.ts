@@ -63,6 +63,16 @@ export function amendmentRefusals(
   });
 }
 
+/** The fields that differ and that an amendment can change now. */
+export function amendableFields(
+  before: Definition,
+  after: Definition,
+  at: { readonly verdict: boolean },
+): string[] {
+  const fixed = amendmentRefusals(before, after, at).map(({ field }) => field);
+  return changedFields(before, after).filter((field) => !fixed.includes(field));
+}
+
 function ruleOf(field: string): Rule {
   const [rule] = RULES.filter(
     (one) => field === one.field || ['.', '['].some((next) => field.startsWith(one.field + next)),

@@ -33,8 +33,20 @@ const GOING = ['New', 'Scouting', 'AwaitingApproval', 'Active', 'Stopped', 'Held
 const ENDING = ['Cancelling', 'Cancelled', 'Cleaning', 'Cleaned', 'Archived'] as const;
 const BEFORE_VERDICT: readonly (ProductionState | null)[] = ['New', 'Scouting', 'AwaitingApproval'];
 
-/** Why a production that reads files is never extended. */
-export const BY_ITS_FILES = 'its events are those of the files that it reads';
+/** Why a production is extended in no state: it reads files (`inputs` of them). Null if it may be in some. */
+export function neverExtended({
+  inputs,
+  name,
+}: {
+  readonly inputs: number;
+  readonly name: string;
+}): WhyRefused | null {
+  if (inputs === 0) return null;
+  return {
+    why: 'its events are those of the files that it reads',
+    remedy: `Submit a production that reads the further files under another name than ${name}.`,
+  };
+}
 
 /** What helps where a command asks for what comes later or has gone by: the ways out of the state. */
 function waysOn({ name, state }: CommandCase): string {

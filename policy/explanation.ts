@@ -9,6 +9,7 @@ import type {
 import { formatDuration } from '../domain/quantity.js';
 import { commandAllowed, type CommandCase } from './command-rules.js';
 import { waysToSites } from './ways-to-sites.js';
+import { clause } from '../domain/clause.js';
 
 /** What is known of a production whose jobs do not start. */
 export interface ExplanationCase extends CommandCase {
@@ -55,14 +56,14 @@ export function becauseOf(known: ExplanationCase): string[] {
   return [
     ...(restored === ''
       ? []
-      : [`Nothing runs since a restore: ${restored}. Run \`fabrica recover\`.`]),
+      : [`Nothing runs since a restore: ${clause(restored)}. Run \`fabrica recover\`.`]),
     ...stateSentences(known),
   ];
 }
 
 function stateSentences(known: ExplanationCase): string[] {
   const { by, name, reason, state } = known;
-  const why = reason === '' ? '' : `: ${reason}`;
+  const why = reason === '' ? '' : `: ${clause(reason)}`;
   switch (state) {
     case 'New':
       return [

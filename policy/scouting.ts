@@ -38,8 +38,7 @@ export function judgeScouts(
     sentence:
       `${good} of ${scouts.length} scouts succeeded, ${Math.round(minimumSuccess * 100)} % are needed` +
       (told === '' ? '' : `; the others: ${told}`) +
-      (deadlinePassed ? ' (the deadline has passed)' : '') +
-      '.',
+      (deadlinePassed ? ' (the deadline has passed)' : ''),
     failures: bad.slice(0, 20),
   };
 }

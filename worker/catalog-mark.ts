@@ -3,6 +3,7 @@ import { unrecovered } from '../catalog/epochs.js';
 import { markOf, writeMark } from '../catalog/mark.js';
 import { messageOf } from '../domain/errors.js';
 import type { Log } from '../domain/log.js';
+import { clause } from '../domain/clause.js';
 
 /** How much older a copy must be, at most, to be noticed after a SIGKILL. ms. */
 const EVERY = 2_000;
@@ -36,6 +37,6 @@ export async function warnOfNewEpoch(catalog: Catalog, log: Log): Promise<void> 
   if (waiting === null) return;
   log.warn(
     waiting,
-    `RESTORED: ${waiting.why}. Nothing runs until somebody runs \`fabrica recover\``,
+    `RESTORED: ${clause(waiting.why)}. Nothing runs until somebody runs \`fabrica recover\``,
   );
 }

@@ -21,6 +21,7 @@ import {
   untilTemporalServes,
 } from './temporal-connection.js';
 import { TEMPORAL_HOST, temporalServer } from './temporal-server.js';
+import { clause } from '../domain/clause.js';
 
 export interface UpOptions {
   readonly configuration: Configuration;
@@ -255,7 +256,7 @@ class Supervisor {
     } catch (error) {
       throw new FabricaError(
         'FABRICA_TEMPORAL_UNREACHABLE',
-        `Temporal at ${address}, namespace ${namespace}, does not serve (tried for ${REACH_SECONDS} s): ${messageOf(error)}.`,
+        `Temporal at ${address}, namespace ${namespace}, does not serve (tried for ${REACH_SECONDS} s): ${clause(messageOf(error))}.`,
         { address, namespace },
         { cause: error, remedy: UNREACHABLE_REMEDY },
       );

@@ -27,6 +27,7 @@ import { estimateRules, workOf } from './estimates.js';
 import { judgeHoldsAnew } from './holds-anew.js';
 import { checkNames } from './known-names.js';
 import { digestOf } from './register.js';
+import { clause } from '../../domain/clause.js';
 
 /** Gives a live production a changed definition, as a new revision, which counts for all that is decided from now on. */
 export async function amend(
@@ -145,7 +146,7 @@ export async function reviseLive(
 
 function problemOf(error: unknown): string {
   if (!(error instanceof FabricaError) || error.retryable) throw error;
-  return error.message.trim().replace(/\.$/, '');
+  return clause(error.message);
 }
 
 /** True if the priority is asked for by itself; a whole definition only repeats what it has always said. */

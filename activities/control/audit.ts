@@ -160,7 +160,7 @@ export function auditing(context: ControlContext) {
     const request = { selection: { lost }, who: 'fabrica', why: REPAIR };
     const moment = { epoch: catalog.epoch, now: clock.now() };
     const answer = await reprocess(db, production, request, moment);
-    return answer.problem === null && answer.blocks.length > 0;
+    return answer.refused === null && answer.blocks.length > 0;
   }
 
   return { filesToAudit, directoriesToAudit, unknownPaths, concludeAudit };

@@ -9,6 +9,7 @@ import type {
 import { ERRORS, FabricaError } from '../../domain/errors.js';
 import type { ProductionState } from '../../domain/states/production.js';
 import type { CommandCase } from '../../policy/command-rules.js';
+import { clause } from '../../domain/clause.js';
 
 /** What a command has come to. */
 export interface CommandEffect {
@@ -51,7 +52,7 @@ export function refusedError(
   const { code = 'FABRICA_COMMAND_REFUSED', ...more } = refusal ?? {};
   return new FabricaError(
     code,
-    `${command} of ${production} is refused: ${message}.`,
+    `${command} of ${production} is refused: ${clause(message)}.`,
     { production },
     more,
   );

@@ -17,7 +17,7 @@ import { PRODUCTION_TRANSITIONS, type ProductionState } from '../../domain/state
 import type { ResourceState } from '../../domain/states/resource.js';
 import { mayBecome } from '../../domain/transition.js';
 import { whoReads } from './input-readers.js';
-import { commandAllowed } from '../../policy/command-rules.js';
+import { commandAllowed, neverExtended } from '../../policy/command-rules.js';
 import { amend } from './amend.js';
 import { sitesRefusal } from './closed-sites.js';
 import {
@@ -37,6 +37,7 @@ import { hasParked, unpark } from './parked.js';
 import { reprocess } from './reprocess.js';
 import { rescout } from './rescout.js';
 import { withdrawalText } from '../../domain/withdrawal.js';
+import { clause } from '../../domain/clause.js';
 
 /** What people ask of productions and sites. Each request is in the event log, the refused ones too. */
 export function commanding(context: ControlContext) {
@@ -65,7 +66,7 @@ export function commanding(context: ControlContext) {
           who: request.who,
           production: production.id,
           what: `${request.kind} refused`,
-          why: `${effect.message}. ${effect.refusal.remedy}`,
+          why: `${clause(effect.message)}. ${effect.refusal.remedy}`,
           data: request,
         });
       }
@@ -86,6 +87,8 @@ export function commanding(context: ControlContext) {
   ): Promise<CommandEffect> {
     const problem = commandProblem(request);
     if (problem !== null) return invalid(problem);
+    const never = request.kind === 'extend' ? neverExtended(production) : null;
+    if (never !== null) return invalid(never.why, never.remedy);
     const verdict = commandAllowed(request.kind, commandCase(production));
     switch (verdict.allowed) {
       case 'no':
@@ -163,7 +166,7 @@ export function commanding(context: ControlContext) {
     if ('problem' in parsed) return invalid(parsed.problem);
     const moment = { epoch: catalog.epoch, now: clock.now() };
     const answer = await reprocess(db, production, { ...parsed, who, why }, moment);
-    if (answer.problem !== null) return answer.refused;
+    if (answer.refused !== null) return answer.refused;
     const outcome = answer.blocks.length === 0 ? already : done;
     return { ...outcome(answer.message), reopened: answer.blocks };
   }

@@ -11,7 +11,6 @@ import { extensionOf } from '../../domain/command-check.js';
 import type { Command } from '../../domain/command.js';
 import { counted } from '../../domain/counted.js';
 import { MAX_JOBS } from '../../domain/definition.js';
-import { BY_ITS_FILES } from '../../policy/command-rules.js';
 import { estimateAnew, reviseLive } from './amend.js';
 import { already, done, invalid, refused, type CommandEffect } from './command-effect.js';
 import { estimateOf } from './estimates.js';
@@ -28,12 +27,6 @@ export async function extend(
   now: number,
 ): Promise<CommandEffect> {
   const { definition } = await revisionOf(db, production);
-  if (definition.input !== undefined) {
-    return refused(
-      BY_ITS_FILES,
-      `Submit a production that reads the further files under another name than ${production.name}.`,
-    );
-  }
   const extension = extensionOf(select);
   const { events: asked, finish, name, state } = production;
   const events = finish === null ? asked : (await plannedWork(db, production.id)).events;

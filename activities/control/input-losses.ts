@@ -76,10 +76,10 @@ export function losingInputs(context: ControlContext) {
       const { replicas, why } = input;
       const request = { selection: { lost: replicas }, who: 'fabrica', why };
       const moment = { epoch: catalog.epoch, now: clock.now() };
-      const { problem } = await reprocess(db, owner, request, moment);
-      if (problem === null) return { problem: '' };
+      const { refused } = await reprocess(db, owner, request, moment);
+      if (refused === null) return { problem: '' };
       await condemnReplicas(db, await replicasNamed(db, owner.id, replicas));
-      return { problem };
+      return { problem: refused.message };
     });
   }
 

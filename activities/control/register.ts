@@ -15,12 +15,12 @@ import {
 } from '../../catalog/productions.js';
 import { condemnSandboxes, registerSandbox } from '../../catalog/sandbox.js';
 import type { Definition } from '../../domain/definition.js';
-import { definitionConflict } from '../../domain/definition-conflict.js';
 import { FabricaError } from '../../domain/errors.js';
 import { physicalPath } from '../../domain/lfn.js';
 import { canonicalDefinition, parseDefinition } from '../../domain/parse.js';
 import type { ProductionState } from '../../domain/states/production.js';
 import type { ControlContext } from './context.js';
+import { definitionConflict } from '../../policy/definition-conflict.js';
 import type { StoredExpectation } from '../storage/index.js';
 import { fixDefinedInputs } from './fixed-inputs.js';
 import { listsOf, type ListToStage } from './list-staging.js';
@@ -208,8 +208,9 @@ async function refuseConflict(
   const digest = digestOf(canonicalDefinition(definition));
   const since = await revisionsSinceSubmission(db, known);
   if (since.some((one) => one.digest === digest)) return 'same';
-  const { name, state } = known;
+  const { estimate, name, state } = known;
   if (state === 'Rejected') return 'revision';
   const registered = await revisionOf(db, known);
-  throw definitionConflict({ name, state }, registered.definition, definition);
+  const conflicting = { name, state, verdict: estimate !== null };
+  throw definitionConflict(conflicting, registered.definition, definition);
 }

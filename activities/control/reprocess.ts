@@ -21,10 +21,10 @@ export interface ReprocessRequest {
   readonly why: string;
 }
 
-/** What came of it: `problem` and what is answered if nothing was done, else the blocks whose workflows must look again. */
+/** What came of it: what is answered if nothing was done, else the blocks whose workflows must look again. */
 export type ReprocessAnswer =
-  | { readonly problem: string; readonly refused: CommandEffect }
-  | { readonly problem: null; readonly blocks: readonly number[]; readonly message: string };
+  | { readonly refused: CommandEffect }
+  | { readonly refused: null; readonly blocks: readonly number[]; readonly message: string };
 
 /** The epoch of the catalog, and the time, ms. */
 export interface Moment {
@@ -44,11 +44,11 @@ export async function reprocess(
   moment: Moment,
 ): Promise<ReprocessAnswer> {
   const closed = whyNot(production);
-  if (closed !== null) return unchanged(closed);
+  if (closed !== null) return { refused: closed };
   const plan = await planReprocess(db, production, request.selection);
-  if ('problem' in plan) return unchanged(unplanned(plan));
+  if ('problem' in plan) return { refused: unplanned(plan) };
   const kept = await whyKept(db, production, request.selection, plan);
-  if (kept !== null) return unchanged(kept);
+  if (kept !== null) return { refused: kept };
 
   const freed = plan.blocks.some(({ row }) => row.state === 'Held');
   await condemnReplicas(db, plan.lost);
@@ -76,7 +76,7 @@ export async function reprocess(
   if (plan.blocks.length > 0)
     await reactivate(db, production, { who: request.who, freed }, moment.now);
   return {
-    problem: null,
+    refused: null,
     blocks: plan.blocks.map(({ row }) => row.number),
     message: sentence(plan),
   };
@@ -107,10 +107,6 @@ export async function whyKept(
 /** What is answered where nothing is planned. */
 export function unplanned({ problem, remedy }: Unplanned): CommandEffect {
   return remedy === undefined ? invalid(problem) : refused(problem, remedy);
-}
-
-function unchanged(answer: CommandEffect): ReprocessAnswer {
-  return { problem: answer.message, refused: answer };
 }
 
 /** The same within a block whose own workflow has found the loss and goes back by itself. */

@@ -154,7 +154,7 @@ export function repairing(context: ControlContext) {
       const selection = { lost: input.replicas };
       const moment = { epoch: catalog.epoch, now: clock.now() };
       const answer = await reprocess(db, production, { selection, who, why: WHY_AGAIN }, moment);
-      return { problem: answer.problem ?? '' };
+      return { problem: answer.refused?.message ?? '' };
     });
   }
 

@@ -29,6 +29,7 @@ import { notBefore, requireEpoch, type ControlContext } from './context.js';
 import { findings, isOwed, PAGE, remedyFor, type SweepRef } from './findings.js';
 import { lfnAt, notOnTheirWay, unexplained } from './on-their-way.js';
 import { directoriesOf } from './production-directories.js';
+import { clause } from '../../domain/clause.js';
 
 export interface SweepInput {
   readonly storage: string;
@@ -68,7 +69,7 @@ export function sweeping(context: ControlContext) {
       const begun = await unrecovered(db);
       if (begun !== null && input.repair) {
         throw notBefore(
-          `Nothing is repaired before the epoch ${begun.epoch} is recovered: ${begun.why}.`,
+          `Nothing is repaired before the epoch ${begun.epoch} is recovered: ${clause(begun.why)}.`,
         );
       }
       const storages = (await allStorages(db)).map(({ name }) => name);

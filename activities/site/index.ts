@@ -34,6 +34,7 @@ import {
 } from './attempt-report.js';
 import { ceJobs } from './ce-jobs.js';
 import { archiveLogs, type ArchiveInput } from './log-archive.js';
+import { clause } from '../../domain/clause.js';
 
 /** What the activities of one site work with. */
 export interface SiteContext {
@@ -196,7 +197,7 @@ export function createSiteActivities(context: SiteContext) {
         if (rest <= 0) {
           throw new FabricaError(
             'FABRICA_COMPUTE_SILENT',
-            `The computing element of ${site} has not answered for ${lease} s: ${messageOf(error)}.`,
+            `The computing element of ${site} has not answered for ${lease} s: ${clause(messageOf(error))}.`,
             { site },
             { cause: error },
           );
@@ -265,7 +266,7 @@ export function createSiteActivities(context: SiteContext) {
     } catch (error) {
       throw new FabricaError(
         'FABRICA_COMPUTE_SUBMISSION',
-        `Site ${context.site.name} takes no jobs: ${messageOf(error)}.`,
+        `Site ${context.site.name} takes no jobs: ${clause(messageOf(error))}.`,
         { site: context.site.name },
         { cause: error },
       );

@@ -6,7 +6,7 @@ import type { ProductionRow } from '../../catalog/productions.js';
 import type { CommandAnswer } from '../../domain/command.js';
 import type { FabricaError } from '../../domain/errors.js';
 import type { ProductionState } from '../../domain/states/production.js';
-import { BY_ITS_FILES, commandAllowed } from '../../policy/command-rules.js';
+import { commandAllowed, neverExtended } from '../../policy/command-rules.js';
 import { requestOf, type ProductionRequest } from './request.js';
 import { withSeveral, type OneOfSeveral } from './several.js';
 
@@ -31,7 +31,7 @@ export function whyUnconcerned(
   states: readonly ProductionState[],
 ): string | null {
   if (states.includes(row.state)) {
-    return kind === 'extend' && row.inputs > 0 ? BY_ITS_FILES : null;
+    return kind === 'extend' ? (neverExtended(row)?.why ?? null) : null;
   }
   const verdict = commandAllowed(kind, commandCase(row));
   return verdict.allowed === 'no' ? verdict.why : `it is ${row.state}`;

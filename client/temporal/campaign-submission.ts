@@ -42,6 +42,15 @@ export async function standings(
   return found;
 }
 
+/** The priorities of all productions of the campaign that are registered, by name. */
+export async function prioritiesOf(
+  { name }: CampaignFile,
+  catalog: Catalog,
+): Promise<Map<string, number>> {
+  const all = await catalog.read((db) => campaignProductions(db, name));
+  return new Map(all.map((row) => [row.name, row.priority]));
+}
+
 /** Productions of the campaign that the file does not make: submitted by themselves, or from a file that named them otherwise. */
 export async function othersOf({ name, plans }: CampaignFile, catalog: Catalog): Promise<string[]> {
   const own = new Set(plans.map(({ definition }) => definition.name));
@@ -52,14 +61,15 @@ export async function othersOf({ name, plans }: CampaignFile, catalog: Catalog):
 function campaignConflict(conflicts: readonly FabricaError[], all: number): FabricaError {
   const told = conflicts.slice(0, MOST_CONFLICTS).map(({ message }) => message.trimEnd());
   const more = conflicts.length - told.length;
+  const [first] = conflicts;
+  const name = first?.place['production'] ?? 'the first';
   return new FabricaError(
     'FABRICA_DEFINITION_CONFLICT',
     `${conflicts.length} of ${all} productions are registered with another definition; nothing is submitted.\n` +
       `${told.join('\n')}${more > 0 ? `\n... and ${more} more` : ''}\n`,
     {},
     {
-      remedy:
-        'Write what is registered (the value before each arrow), or change it with `fabrica campaign extend` and `fabrica campaign amend`; for other events under the same campaign, have `name` name the new productions differently.',
+      remedy: `Of ${name}: ${first?.remedy ?? ''} The value before each arrow is what is registered; for other events under the same campaign, have \`name\` name the new productions differently.`,
     },
   );
 }

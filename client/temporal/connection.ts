@@ -10,6 +10,7 @@ import {
   whyNoConnection,
 } from '../../worker/temporal-connection.js';
 import { findEndpoint, type FoundEndpoint } from './endpoint.js';
+import { clause } from '../../domain/clause.js';
 
 /** A client of a server that has answered. Close the connection when done. */
 export interface ConnectedClient {
@@ -57,7 +58,7 @@ export async function connectClient(
       const tried = attempt.final ? '' : ` (tried for ${seconds} s)`;
       throw new FabricaError(
         'FABRICA_TEMPORAL_UNREACHABLE',
-        `${where} does not serve${tried}: ${attempt.why}.`,
+        `${where} does not serve${tried}: ${clause(attempt.why)}.`,
         { address: endpoint?.address },
         endpoint === null ? {} : { remedy: UNREACHABLE_REMEDY },
       );

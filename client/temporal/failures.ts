@@ -6,6 +6,7 @@ import {
 } from '@temporalio/client';
 import { ApplicationFailure, TimeoutFailure } from '@temporalio/common';
 import { FabricaError, isErrorCode, messageOf } from '../../domain/errors.js';
+import { clause } from '../../domain/clause.js';
 
 /**
  * Any error as a `FabricaError`: those of workflows and activities get the code, message and remedy they were thrown with; a server that
@@ -20,7 +21,7 @@ export function fabricaErrorOf(error: unknown): FabricaError {
   if (isGrpcServiceError(fault)) {
     return new FabricaError(
       'FABRICA_TEMPORAL_UNREACHABLE',
-      `Temporal does not answer as it should: ${fault.details || fault.message}.`,
+      `Temporal does not answer as it should: ${clause(fault.details || fault.message)}.`,
       {},
       { cause: error },
     );

@@ -14,11 +14,11 @@ import {
 import type { Clock } from '../../domain/clock.js';
 import type { Configuration } from '../../domain/configuration.js';
 import type { Definition } from '../../domain/definition.js';
-import { definitionConflict } from '../../domain/definition-conflict.js';
 import { FabricaError } from '../../domain/errors.js';
 import { CONTROL_QUEUE, productionWorkflowId } from '../../domain/names.js';
 import { canonicalDefinition } from '../../domain/parse.js';
 import { LIVE_PRODUCTION_STATES, type ProductionState } from '../../domain/states/production.js';
+import { definitionConflict } from '../../policy/definition-conflict.js';
 import type { production } from '../../workflows/production.js';
 import type { SandboxPlan } from '../sandbox.js';
 import { pendingFailure, whatHinders } from './pending-failure.js';
@@ -101,8 +101,10 @@ export function compared(plan: SandboxPlan, known: RegisteredDefinition): 'same'
   });
   if (isSame) return 'same';
   const given = withRegisteredFiles(plan, registered);
-  const { name, state } = known.production;
-  if (state !== 'Rejected') throw definitionConflict({ name, state }, registered, given);
+  const { estimate, name, state } = known.production;
+  if (state !== 'Rejected') {
+    throw definitionConflict({ name, state, verdict: estimate !== null }, registered, given);
+  }
   return 'revision';
 }
 
@@ -180,9 +182,13 @@ async function untilRegistered(
       if (found.since.some((one) => canonicalDefinition(one.definition) === canonical)) {
         return found.production.state;
       }
-      const { state } = found.production;
+      const { estimate, state } = found.production;
       if (state !== 'Rejected') {
-        throw definitionConflict({ name, state }, registered, definition);
+        throw definitionConflict(
+          { name, state, verdict: estimate !== null },
+          registered,
+          definition,
+        );
       }
     }
     if (looks % DESCRIBE_EVERY === 0) {

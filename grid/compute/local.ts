@@ -37,6 +37,7 @@ import type { ProcessIdentity } from './process.js';
 import { isAlive, killMarked, killSession, signalProcess, waitUntilGone } from './process.js';
 import { Slots } from './slots.js';
 import { wrapperScript } from './wrapper.js';
+import { clause } from '../../domain/clause.js';
 
 export interface LocalComputeOptions {
   readonly site: string;
@@ -275,7 +276,7 @@ export class LocalComputeElement implements ComputeElement {
       this.#staging = undefined;
       throw new FabricaError(
         'FABRICA_COMPUTE_SUBMISSION',
-        `The spool ${this.#spool} of site ${this.site} cannot be used: ${messageOf(error)}.`,
+        `The spool ${this.#spool} of site ${this.site} cannot be used: ${clause(messageOf(error))}.`,
         { site: this.site, path: this.#spool },
         { remedy: 'Make the folder writable, or free its disk.', cause: error },
       );

@@ -14,6 +14,7 @@ import type {
   StoredFile,
 } from './storage-element.js';
 import { checkForeignPath, checkStoragePath, isWithin } from './storage-path.js';
+import { clause } from '../../domain/clause.js';
 
 /** What an unfinished write is called until it is whole: this, a unique part, `-`, and the name. */
 export const PART_PREFIX = '.part-';
@@ -425,7 +426,7 @@ const byKey = (a: FolderEntry, b: FolderEntry): number =>
 function storageError(storage: string, storagePath: string, error: unknown): FabricaError {
   const place = { storage, path: storagePath };
   const options = { cause: error };
-  const said = `${storagePath}: ${messageOf(error)}.`;
+  const said = `${storagePath}: ${clause(messageOf(error))}.`;
   switch (codeOf(error)) {
     case 'ENOSPC':
     case 'EDQUOT':

@@ -64,8 +64,7 @@ describe('what the productions of a campaign read', () => {
     expect(read.map(([one]) => one?.totals.files)).toEqual([3, 3, 1]);
     const run = campaignDryRun(
       file,
-      file.plans.map(() => 'missing'),
-      read,
+      { standings: file.plans.map(() => 'missing'), priorities: new Map(), read },
       room.configuration,
     );
     expect(run.events).toBe(140);

@@ -2,7 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { readCampaign } from '../../client/campaign-file.js';
 import { readDefinition } from '../../client/definition-file.js';
+import { defaultConfiguration } from '../../domain/default-configuration.js';
 import { FabricaError } from '../../domain/errors.js';
 import {
   canonicalDefinition,
@@ -85,6 +87,16 @@ describe('a file that can not be read', () => {
     expect(error.code).toBe('FABRICA_DEFINITION_UNREADABLE');
     expect(error.message).toContain('/nowhere/mumu.yaml does not exist');
     expect(error.remedy).toContain('fabrica new');
+  });
+
+  it('that should be a campaign file has a remedy for one', async () => {
+    const missing = readCampaign('/nowhere/mc16.yaml', defaultConfiguration('/nowhere'));
+    await expect(missing).rejects.toMatchObject({
+      code: 'FABRICA_DEFINITION_UNREADABLE',
+      message: 'The campaign file /nowhere/mc16.yaml does not exist.',
+      remedy:
+        'Name a YAML or JSON file that you can read; `fabrica help campaign submit` tells what one is for, `fabrica schema campaign` what may stand in it.',
+    });
   });
 
   it('is refused when it is a directory', () => {
@@ -186,7 +198,7 @@ describe('a definition is refused, with line, field and remedy, for', () => {
 
   it('a number where text is needed', () => {
     expect(problems('globalTag: DB1', 'globalTag: 00012')).toEqual([
-      'mumu.yaml:5: dataset.globalTag: must be text of 1 to 63 characters (got 00012); put it in quotes',
+      "mumu.yaml:5: dataset.globalTag: must be text of 1 to 63 characters (got 00012); put it in quotes: '00012'",
     ]);
   });
 
@@ -216,7 +228,15 @@ describe('a definition is refused, with line, field and remedy, for', () => {
     expect(withFields(`owner: ${owner}`)[0]).toContain(`); ${remedy}`);
   });
 
-  it.each(['0', '11', '2.5', '.nan', '.inf', '"5"'])('priority %s', (priority) => {
+  it.each(['"5"', "' 5 '"])('priority %s, a text', (priority) => {
+    expect(withFields(`priority: ${priority}`)).toEqual([
+      expect.stringMatching(
+        /^mumu\.yaml:9: priority: must be a whole .*; write it without quotes: 5$/,
+      ),
+    ]);
+  });
+
+  it.each(['0', '11', '2.5', '.nan', '.inf'])('priority %s', (priority) => {
     expect(withFields(`priority: ${priority}`)).toEqual([
       expect.stringMatching(
         /^mumu\.yaml:9: priority: must be a whole number from 1 to 10 \(got .*\); correct it.*highest/,

@@ -143,7 +143,22 @@ describe('placeholders', () => {
     ['{dataset.evntType}', 'holds the unknown placeholder {dataset.evntType}; did you mean'],
     ['{run}-x', 'holds the unknown placeholder {run}; did you mean {dataset.run}?'],
   ])('that are not known are refused: %s', (name, text) => {
-    expect(refusal(file([{ matrix: MATRIX }], { name }))[0]).toContain(`name: ${text}`);
+    expect(refusal(file([{ matrix: MATRIX }], { name }))).toEqual([
+      expect.stringContaining(`name: ${text}`),
+    ]);
+  });
+
+  it('that have no value are told once, however many productions there are', () => {
+    const definition = {
+      ...COMMON,
+      events: undefined,
+      input: { dataset: { campaign: 'MC15' } },
+      fabrication: { ...COMMON.fabrication, eventsPerJob: 'auto' },
+    };
+    const name = '{dataset.eventType}-{dataset.experiment}-{dataset.run}-{events}';
+    expect(refusal(file([{ matrix: MATRIX }], { definition, name }))).toEqual([
+      'name: holds {events}, for which there is no text or number; give the field a value, or leave the placeholder out',
+    ]);
   });
 
   it('take the default template where none is given', () => {
@@ -222,7 +237,42 @@ productions:
     [
       'an axis of one value',
       [{ matrix: { 'dataset.eventType': 'mixed' } }],
-      'must be a list of values, or numbers such as \'1-20,35\' (got "mixed"); write [value, value]',
+      'must be a list of values, or numbers from 1 such as \'1-20,35\' (got "mixed"); write [value, value]',
+    ],
+    [
+      'an axis of a number',
+      [{ matrix: { ...MATRIX, 'dataset.run': 1 } }],
+      "must be a list of values, or numbers from 1 such as '1-20,35' (got 1); write [1]",
+    ],
+    [
+      'an axis that is a reversed range',
+      [{ matrix: { ...MATRIX, 'dataset.run': '1,5-3' } }],
+      'productions[0].matrix."dataset.run": has the range 5-3, which is reversed; write 3-5',
+    ],
+    [
+      'an override for a reversed range',
+      [{ matrix: MATRIX, overrides: [{ where: { 'dataset.run': '2-1' }, set: { events: 1 } }] }],
+      'productions[0].overrides[0]: fits no production of this entry; write 1-2: the range 2-1 is reversed',
+    ],
+    [
+      'a range where a number belongs',
+      [
+        {
+          matrix: { 'dataset.eventType': ['uds'] },
+          set: { 'dataset.run': '3-1', 'dataset.experiment': 3 },
+        },
+      ],
+      '(got "3-1"), in production MC16-uds-e3-r3-1; write one number; a range is an axis of a campaign\'s matrix: dataset.run: 1-3',
+    ],
+    [
+      'a text where a number belongs',
+      [{ matrix: { ...MATRIX, 'dataset.run': ['1'] } }],
+      'must be a whole number from 0 to 99999 (got "1"), in production MC16-mixed-e3-r1; write it without quotes: 1',
+    ],
+    [
+      'a number where a text belongs',
+      [{ matrix: { ...MATRIX, 'dataset.eventType': [1] } }],
+      "(got 1), in production MC16-1-e3-r1; put it in quotes: '1'",
     ],
     [
       'values that do not fit their fields',

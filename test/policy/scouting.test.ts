@@ -27,7 +27,7 @@ describe('judgeScouts', () => {
     const verdict = judgeScouts(scouts(3, 7), 0.9, false);
     expect(verdict).toMatchObject({ passed: false, scouts: 10, good: 3, wanted: 0.9 });
     expect(verdict.sentence).toBe(
-      '3 of 10 scouts succeeded, 90 % are needed; the others: 7 payload-error.',
+      '3 of 10 scouts succeeded, 90 % are needed; the others: 7 payload-error',
     );
     expect(verdict.failures.map((one) => one.job)).toEqual([4, 5, 6, 7, 8, 9, 10]);
   });
@@ -44,7 +44,7 @@ describe('judgeScouts', () => {
     const verdict = judgeScouts([good(1), late], 0.9, true);
     expect(verdict.passed).toBe(false);
     expect(verdict.sentence).toBe(
-      '1 of 2 scouts succeeded, 90 % are needed; the others: 1 not ended by the deadline (the deadline has passed).',
+      '1 of 2 scouts succeeded, 90 % are needed; the others: 1 not ended by the deadline (the deadline has passed)',
     );
   });
 

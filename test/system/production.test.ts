@@ -123,7 +123,7 @@ describe('a production', () => {
     );
     expect(await handle.result()).toMatchObject({
       state: 'Rejected',
-      reason: '0 of 2 scouts succeeded, 90 % are needed; the others: 2 payload-error.',
+      reason: '0 of 2 scouts succeeded, 90 % are needed; the others: 2 payload-error',
     });
     const left = await fabrica.catalog.read((db) =>
       db

@@ -4,6 +4,7 @@ import { FabricaError } from '../../../domain/errors.js';
 import { EXIT } from '../exit-code.js';
 import { examples, textArgument, type Invocation } from '../invocation.js';
 import { safe } from '../text.js';
+import { clause } from '../../../domain/clause.js';
 
 /** `fabrica audit`: what was asked, what the catalog says and what the storages hold, compared. */
 export function addAudit(program: Command, invocation: Invocation): void {
@@ -22,7 +23,7 @@ export function addAudit(program: Command, invocation: Invocation): void {
         const { epoch } = catalog;
         const held = await catalog.read(unrecovered);
         if (held !== null) {
-          const why = `Nothing can be audited since a restore: ${held.why}.`;
+          const why = `Nothing can be audited since a restore: ${clause(held.why)}.`;
           throw new FabricaError('FABRICA_CATALOG_EPOCH', why);
         }
         const { client } = await session.temporal();

@@ -45,7 +45,7 @@ const GOING: readonly ProductionState[] = [
 ];
 
 /** A request that single productions take becomes one of campaigns by a line here. */
-const REQUESTS: readonly CampaignRequest[] = [
+export const CAMPAIGN_REQUESTS: readonly CampaignRequest[] = [
   {
     kind: 'pause',
     description: 'start no more jobs of its productions; those that run go on',
@@ -82,7 +82,7 @@ const REQUESTS: readonly CampaignRequest[] = [
   {
     kind: 'cancel',
     description: 'end all jobs of its productions and remove what unfinished ones left',
-    states: [...GOING, 'Completing'],
+    states: statesTaking('cancel'),
     why: 'wrong global tag',
     loses: 'all jobs end, and what is not finished is removed',
   },
@@ -107,7 +107,7 @@ interface Options extends ExtensionOptions {
 
 /** `fabrica campaign pause|resume|...`: the same request to every production. */
 export function addCampaignRequests(campaign: Command, invocation: Invocation): void {
-  for (const request of REQUESTS) {
+  for (const request of CAMPAIGN_REQUESTS) {
     const { kind, loses, value, why } = request;
     const command = campaign
       .command(kind)

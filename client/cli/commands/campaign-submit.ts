@@ -45,7 +45,7 @@ export function addCampaignSubmit(campaign: Command, invocation: Invocation): vo
 
 /** What it would become. A catalog need not be there yet, unless files are read. */
 async function look(session: Session, file: CampaignFile, limit: number): Promise<ExitCode> {
-  const { standings } = await import('../../temporal/campaign-submission.js');
+  const { prioritiesOf, standings } = await import('../../temporal/campaign-submission.js');
   const { campaignInputs } = await import('../../campaign-inputs.js');
   const reading = file.plans.some(({ definition }) => readsFiles(definition));
   const catalog = await (reading ? session.catalog() : session.catalogIfMade());
@@ -55,7 +55,10 @@ async function look(session: Session, file: CampaignFile, limit: number): Promis
       ? file.plans.map(() => 'missing' as const)
       : await standings(file.plans, catalog);
   const read = catalog === null ? [] : await campaignInputs(file, stands, catalog);
-  const run = campaignDryRun(file, stands, read, session.configuration);
+  const priorities =
+    catalog === null ? new Map<string, number>() : await prioritiesOf(file, catalog);
+  const known = { standings: stands, priorities, read };
+  const run = campaignDryRun(file, known, session.configuration);
   session.answer(run, campaignDryRunPage(run, limit, session));
   return EXIT.ok;
 }

@@ -9,6 +9,7 @@ import { EXIT } from '../exit-code.js';
 import { examples, type Invocation } from '../invocation.js';
 import type { Session } from '../session.js';
 import { counted, safe } from '../text.js';
+import { clause } from '../../../domain/clause.js';
 
 /** `fabrica recover`: brings everything into the catalog's epoch, and restarts what the catalog calls live and Temporal does not have. */
 export function addRecover(program: Command, invocation: Invocation): void {
@@ -63,7 +64,7 @@ async function recoverEpoch(
   if (absent !== null) {
     throw new FabricaError('FABRICA_WORKER_ABSENT', `Nothing can be recovered: ${absent}.`);
   }
-  if (held !== null) session.remark(`Recovering: ${held.why}.`);
+  if (held !== null) session.remark(`Recovering: ${clause(held.why)}.`);
   const { runRecovery } = await import('../../temporal/recovery-run.js');
   return { ...(await runRecovery(connected.client, session.terminal.who)), terminated };
 }
@@ -75,7 +76,7 @@ function epochLines(recovered: Recovered | null, { style }: Session): string[] {
     `${style.good('recovered')} into epoch ${epoch}: ${counted(terminated, 'workflow')} and ${counted(jobs, 'job')} of earlier epochs ended, ${counted(attempts, 'attempt')} given up, ${counted(files, 'unknown file')} removed`,
     ...silent.map(
       ({ name, why }) =>
-        `${style.bad('silent')}   ${name}: ${safe(why)}. Run \`fabrica recover\` again when it is back; a silent site gets no jobs until then.`,
+        `${style.bad('silent')}   ${name}: ${clause(safe(why))}. Run \`fabrica recover\` again when it is back; a silent site gets no jobs until then.`,
     ),
   ];
 }

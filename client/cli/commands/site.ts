@@ -4,6 +4,7 @@ import { listSites, type SiteSummary } from '../../../catalog/views/site-list.js
 import { withdrawalText } from '../../../domain/withdrawal.js';
 import type { SiteWithdrawn } from '../../../workflows/site-withdrawal.js';
 import { formatDuration } from '../../../domain/quantity.js';
+import { clause } from '../../../domain/clause.js';
 import { EXIT, type ExitCode } from '../exit-code.js';
 import { duration, examples, textArgument, type Invocation } from '../invocation.js';
 import type { Session } from '../session.js';
@@ -115,14 +116,14 @@ function banBefore({ before, changed }: WordChange, after: SiteSummary | undefin
   if (before === null) return '';
   if (!changed) return ` Nothing had to be changed: it was ${wordText(before)}.`;
   const { by = '', reason = '' } = after?.override ?? {};
-  const why = reason === '' ? '' : `: ${safe(reason)}`;
+  const why = reason === '' ? '' : `: ${clause(safe(reason))}`;
   return ` It was ${wordText(before)}; in its place is now that of ${safe(by)}${why}.`;
 }
 
 /** `Banned by ann@host since 2026-11-23 14:30:02 until ...: CVMFS is broken`. */
 function wordText({ by, reason, since, state, until }: SiteWord): string {
   const end = until === null ? '' : ` until ${timeText(until)}`;
-  return `${state} by ${safe(by)} since ${timeText(since)}${end}${reason === '' ? '' : `: ${safe(reason)}`}`;
+  return `${state} by ${safe(by)} since ${timeText(since)}${end}${reason === '' ? '' : `: ${clause(safe(reason))}`}`;
 }
 
 /** The same as JSON. */

@@ -5,6 +5,7 @@ import { stateStyle } from '../style.js';
 import type { Cell } from '../table.js';
 import { counted, countsText } from '../text.js';
 import type { PageLook } from './production-page.js';
+import { clause } from '../../../domain/clause.js';
 
 /** `unanswered`: the error tells why nobody has answered; if it was sent, it is carried out later. `unasked`: an error before it kept the rest from being asked. `unconcerned`: it has ended, is in a state that the request is not for, or reads files and can not be extended. */
 type Outcome = 'changed' | 'unchanged' | 'refused' | 'unanswered' | 'unasked' | 'unconcerned';
@@ -87,7 +88,7 @@ export function requestPage(
     ]);
   const all = [
     `${kind} of ${campaign}: ${countsText(counts) || counted(0, 'production')}.`,
-    ...reasonsOf(productions).map(([why, many]) => `${many} unconcerned: ${why}.`),
+    ...reasonsOf(productions).map(([why, many]) => `${many} unconcerned: ${clause(why)}.`),
   ].join('\n');
   const table = look.table(['production', 'answer', 'state', 'priority', 'reason'], rows);
   return rows.length === 0 ? all : `${table}\n\n${all}`;

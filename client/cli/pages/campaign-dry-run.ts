@@ -27,16 +27,26 @@ export interface CampaignDryRun {
     readonly scoutJobs: number;
     readonly fabricationJobs: number;
     readonly blocks: number;
+    /** Of one that is registered already, that which it has now. */
     readonly priority: number;
   }[];
   readonly warnings: readonly string[];
 }
 
-/** A dry run of each production, by the same rules that it will follow; `read` is what each reads. */
+/** What the catalog says to a campaign file. */
+export interface CampaignKnown {
+  /** For each production, in the order of the file. */
+  readonly standings: readonly Standing[];
+  /** Priorities by production, which a person may have changed since. */
+  readonly priorities: ReadonlyMap<string, number>;
+  /** What each production reads, in the same order. */
+  readonly read: readonly (readonly FilesRead[])[];
+}
+
+/** A dry run of each production, by the same rules that it will follow. */
 export function campaignDryRun(
   { name, plans, warnings }: Pick<CampaignFile, 'name' | 'plans' | 'warnings'>,
-  standings: readonly Standing[],
-  read: readonly (readonly FilesRead[])[],
+  { priorities, read, standings }: CampaignKnown,
   configuration: Configuration,
 ): CampaignDryRun {
   const files = new Map(
@@ -49,7 +59,8 @@ export function campaignDryRun(
     });
     const { blocks, events, fabricationJobs, production, scoutJobs } = run;
     const standing = standings[i] ?? 'missing';
-    const { priority } = definition;
+    const holds = standing === 'same' ? priorities.get(production) : undefined;
+    const priority = holds ?? definition.priority;
     return { production, standing, events, scoutJobs, fabricationJobs, blocks, priority };
   });
   const sum = (key: 'events' | 'scoutJobs' | 'fabricationJobs' | 'blocks'): number =>

@@ -2,6 +2,7 @@ import type { AttemptView, JobView } from '../../../catalog/views/job-view.js';
 import { formatDuration } from '../../../domain/quantity.js';
 import type { ProductionState } from '../../../domain/states/production.js';
 import { counted, timeText } from '../text.js';
+import { clause } from '../../../domain/clause.js';
 
 interface OfProduction {
   readonly name: string;
@@ -101,7 +102,7 @@ function cancelled(job: JobView, production: OfProduction): string {
 }
 
 const because = (reason: string): string =>
-  reason === '' ? '' : ` (${reason.replace(/\.$/, '').slice(0, 300)})`;
+  reason === '' ? '' : ` (${clause(reason).slice(0, 300)})`;
 
 const uncharged = ({ uncharged: others }: JobView): string =>
   others === 0 ? '' : ` and ${others} that do not`;

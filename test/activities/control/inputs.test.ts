@@ -102,6 +102,23 @@ describe('a production that reads a dataset', () => {
     expect(conclusion).toMatchObject({ passed: true, state: 'Completed' });
   });
 
+  it.each(['Active', 'Rejected', 'Completed', 'Cancelled'])(
+    'is extended in no state: not when it is %s',
+    async (state) => {
+      await mumu();
+      const ref = await room.register(skim());
+      await room.change(`update productions set state = '${state}' where name = 'skim'`);
+      const command = { kind: 'extend', select: { events: 10 }, who: 'me', why: '' } as const;
+      expect(await room.do.command({ ...ref, command })).toMatchObject({
+        ...{ outcome: 'refused', message: 'its events are those of the files that it reads' },
+        refusal: {
+          code: 'FABRICA_COMMAND_INVALID',
+          remedy: 'Submit a production that reads the further files under another name than skim.',
+        },
+      });
+    },
+  );
+
   it('does not believe that more events were written than read', async () => {
     await mumu();
     const ref = await room.register(skim());

@@ -72,13 +72,13 @@ describe('register', () => {
   it.each([
     [
       'Active',
-      'Write what is registered (`events: 60`), or change that with `fabrica extend mumu`',
+      'Write what is registered (`events: 60`), or change that with `fabrica extend mumu` (events). Give',
     ],
     [
       'Stopped',
-      'Write what is registered (`events: 60`), or change that with `fabrica extend mumu`',
+      'Write what is registered (`events: 60`), or change that with `fabrica extend mumu` (events). Give',
     ],
-    ['Completed', 'or make more events with `fabrica extend mumu`'],
+    ['Completed', 'or change that with `fabrica extend mumu` (events). Give'],
     ['Cancelled', 'Give the definition another name: mumu has ended'],
   ])('tells what to do about a conflict with a production that is %s', async (state, remedy) => {
     await room.register();

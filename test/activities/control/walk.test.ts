@@ -54,7 +54,7 @@ describe('a production', () => {
     const ref = await room.register();
     const { state, reason } = await room.scout(ref, failing({ reason: 'exit 1: no such table' }));
     expect(state).toBe('Rejected');
-    expect(reason).toBe('0 of 2 scouts succeeded, 90 % are needed; the others: 2 payload-error.');
+    expect(reason).toBe('0 of 2 scouts succeeded, 90 % are needed; the others: 2 payload-error');
     const [verdict] = await room.rows<{ data: string }>(
       `select data from events where what = 'Scouting -> Rejected'`,
     );

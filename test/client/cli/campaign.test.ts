@@ -178,6 +178,9 @@ describe('a campaign by the command line', () => {
     expect(rows(`select 1 from productions where campaign = 'MC1' and priority = 9`)).toHaveLength(
       6,
     );
+    expect(await json('campaign', 'submit', 'MC1.yaml', '--dry-run')).toMatchObject({
+      productions: Array.from({ length: 6 }, () => ({ standing: 'same', priority: 9 })),
+    });
     expect(await json('campaign', 'release', 'MC1')).toMatchObject({ unconcerned: 6 });
     expect(await json('campaign', 'resume', 'MC1')).toMatchObject({ changed: 6 });
   }, 60_000);
@@ -189,6 +192,8 @@ describe('a campaign by the command line', () => {
     expect(code).toBe(2);
     expect(err).toContain('3 of 8 productions are registered with another definition');
     expect(err).toContain('events: 60 -> 50');
+    expect(err).toContain('Of MC1-uds-e3-r1: Write what is registered (`events: 60`). Give');
+    expect(err).not.toMatch(/extend|amend/);
     expect(rows(`select 1 from productions where campaign = 'MC1'`)).toHaveLength(6);
   }, 30_000);
 

@@ -1,0 +1,47 @@
+import { describe, expect, it } from 'vitest';
+import type { DefinitionInput } from '../../domain/definition.js';
+import { parseDefinition } from '../../domain/parse.js';
+import { definitionConflict } from '../../policy/definition-conflict.js';
+import { definition } from '../activities/control/control-room.js';
+
+type Case = Parameters<typeof definitionConflict>[0];
+
+function remedy(
+  state: Case['state'],
+  more: Partial<DefinitionInput>,
+  { verdict = true }: { readonly verdict?: boolean } = {},
+): string {
+  const registered = parseDefinition(definition());
+  const given = parseDefinition({ ...definition(), ...more });
+  return definitionConflict({ name: 'mumu', state, verdict }, registered, given).remedy;
+}
+
+const EXTEND = '`fabrica extend mumu` (events)';
+
+describe('the remedy for another definition of a registered name', () => {
+  it.each<[string, Case['state'], Partial<DefinitionInput>, string[]]>([
+    ['more events', 'Active', { events: 70 }, [EXTEND]],
+    ['fewer events', 'Active', { events: 50 }, []],
+    ['a tolerance', 'Active', { tolerance: 0.5 }, ['`fabrica amend mumu` (tolerance)']],
+    ['a tolerance of one whose jobs are done', 'Completing', { tolerance: 0.5 }, []],
+    ['a tolerance of one that has ended', 'Completed', { tolerance: 0.5 }, []],
+    ['another data set', 'Active', { dataset: { ...definition().dataset, run: 9 } }, []],
+    [
+      'all of that',
+      'Held',
+      { events: 70, tolerance: 0.5, dataset: { ...definition().dataset, run: 9 } },
+      [EXTEND, '`fabrica amend mumu` (tolerance)'],
+    ],
+    ['anything after its end', 'Cleaned', { events: 70, tolerance: 0.5 }, []],
+  ])('advises for %s what is taken, while it is %s', (_, state, more, ways) => {
+    const told = remedy(state, more);
+    expect(told.match(/`fabrica (extend|amend) mumu` \(\w+\)/g) ?? []).toEqual(ways);
+    expect(told).toContain('Give the definition another name');
+  });
+
+  it('advises to amend the scouts until they are judged', () => {
+    const scouts = { ...definition().scouts, approval: true };
+    expect(remedy('Scouting', { scouts }, { verdict: false })).toContain('(scouts.approval)');
+    expect(remedy('Active', { scouts })).not.toContain('amend');
+  });
+});
