@@ -1,6 +1,7 @@
 import { readFiles, type ReadFiles } from '../activities/control/input-lookup.js';
 import type { Catalog } from '../catalog/catalog.js';
 import { DistinctProblems } from '../domain/campaign-problems.js';
+import { counted } from '../domain/counted.js';
 import type { Definition } from '../domain/definition.js';
 import { FabricaError } from '../domain/errors.js';
 import { INPUT_ROLES, type InputRole } from '../domain/input-definition.js';
@@ -11,8 +12,8 @@ import type { SandboxPlan } from './sandbox.js';
 import type { Standing } from './temporal/submission.js';
 import { clause } from '../domain/clause.js';
 
-/** How many files jobs read for a role, and how large they are. */
-export type FilesRead = Pick<ReadFiles, 'role' | 'totals'>;
+/** How many files jobs read for a role, how large they are, and what a person should know of them. */
+export type FilesRead = Pick<ReadFiles, 'role' | 'totals' | 'notes'>;
 
 /**
  * Looks up what the productions of a campaign file read, in their order, each list and dataset once. Throws `FABRICA_INPUT_INVALID` with what is
@@ -47,6 +48,31 @@ export async function campaignInputs(
   throw problemsError('FABRICA_INPUT_INVALID', problems.list, where);
 }
 
+/**
+ * What a person should know of the files before they are read, each note once with the productions that it is about. What is registered already
+ * has its files.
+ */
+export function inputNotes(
+  { plans }: Pick<CampaignFile, 'plans'>,
+  standings: readonly Standing[],
+  read: readonly (readonly FilesRead[])[],
+): string[] {
+  const readers = new Map<string, string[]>();
+  for (const [i, { definition }] of plans.entries()) {
+    if (standings[i] === 'same') continue;
+    for (const { notes, role } of read[i] ?? []) {
+      for (const note of notes) {
+        const text = `${role}: ${note}`;
+        readers.set(text, [...(readers.get(text) ?? []), definition.name]);
+      }
+    }
+  }
+  return [...readers].map(([text, [first = '', ...others]]) => {
+    const more = others.length === 0 ? '' : ` and ${counted(others.length, 'more production')}`;
+    return `${text}, in production ${first}${more}`;
+  });
+}
+
 /** Whether the catalog knows the files of a role before its production is registered. */
 function canBeLookedUp(definition: Definition, role: InputRole): boolean {
   const set = definition[role];
@@ -66,7 +92,7 @@ async function lookUp(
     const [set] = sets;
     if (set === undefined) throw new Error(`${plan.definition.name} reads nothing as ${role}`);
     // The names of a million files are not kept.
-    return { role, totals: set.totals };
+    return { role, totals: set.totals, notes: set.notes };
   } catch (error) {
     if (error instanceof FabricaError && error.code === 'FABRICA_INPUT_INVALID') {
       return problemOf(error, plan.definition, role);

@@ -1,7 +1,14 @@
 import { z } from 'zod';
 import { diagnosisSchema } from './diagnosis-rule.js';
 import { FAILURE_CLASSES } from './failure-class.js';
-import { durationSchema, nameSchema, plainText, sizeSchema } from './fields.js';
+import {
+  durationSchema,
+  jobMemorySchema,
+  jobWallTimeSchema,
+  nameSchema,
+  plainText,
+  sizeSchema,
+} from './fields.js';
 import { inputSchema, overlaySchema } from './input-definition.js';
 import { fileName, payloadPath, storedPayloadSchema } from './payload.js';
 
@@ -55,8 +62,8 @@ const outputSchema = z.strictObject({
 });
 
 const limitsSchema = z.strictObject({
-  wallTime: durationSchema.default(86_400).describe('Wall time of a job.'),
-  memory: sizeSchema.default(2_000_000_000).describe('Resident memory of a job.'),
+  wallTime: jobWallTimeSchema.default(86_400).describe('Wall time of a job.'),
+  memory: jobMemorySchema.default(2_000_000_000).describe('Resident memory of a job.'),
   disk: sizeSchema
     .default(20_000_000_000)
     .describe('Files of a job in its folder: inputs, outputs, log and all else.'),

@@ -1,6 +1,12 @@
 import { z } from 'zod';
 import { NAME_PATTERN } from './names.js';
-import { DURATION_PATTERN, parseDuration, parseSize, SIZE_PATTERN } from './quantity.js';
+import {
+  DURATION_PATTERN,
+  formatSize,
+  parseDuration,
+  parseSize,
+  SIZE_PATTERN,
+} from './quantity.js';
 
 /** Kinds of fields that definitions and `fabrica.yaml` have in common. */
 
@@ -24,36 +30,43 @@ export const nameSchema = z
     'must be letters, digits, dot, dash and underscore, beginning with a letter or digit, without ".."',
   );
 
-const DURATION_RULE =
-  'must be a duration such as 90s, 30m, 2h or 1d12h, or a number of seconds, above 0 and at most a year';
-
-/** Seconds; written as `90s`, `2h`, `1d12h` or a number of seconds. */
-export const durationSchema = z.union(
-  [
-    z.number().positive(DURATION_RULE).max(31_536_000, DURATION_RULE),
-    z
-      .string()
-      .max(100)
-      .regex(DURATION_PATTERN, DURATION_RULE)
-      .transform((text) => parseDuration(text) ?? 0)
-      .refine((seconds) => seconds > 0 && seconds <= 31_536_000, DURATION_RULE),
-  ],
-  DURATION_RULE,
-);
-
-const SIZE_RULE =
-  'must be a size such as 500 MB or 1.2 GB, or a whole number of bytes, from 1 B to 1 PB';
+/** Seconds; written as `90s`, `2h`, `1d12h` or a number of seconds; `words` is what the longest is called. */
+const durationUpTo = (longest: number, words: string) => {
+  const rule = `must be a duration such as 90s, 30m, 2h or 1d12h, or a number of seconds, above 0 and at most ${words}`;
+  return z.union(
+    [
+      z.number().positive(rule).max(longest, rule),
+      z
+        .string()
+        .max(100)
+        .regex(DURATION_PATTERN, rule)
+        .transform((text) => parseDuration(text) ?? 0)
+        .refine((seconds) => seconds > 0 && seconds <= longest, rule),
+    ],
+    rule,
+  );
+};
 
 /** Bytes; written as `500 MB`, `1.2GB` or a number of bytes. */
-export const sizeSchema = z.union(
-  [
-    z.number().int().positive(SIZE_RULE).max(1e15, SIZE_RULE),
-    z
-      .string()
-      .max(100)
-      .regex(SIZE_PATTERN, SIZE_RULE)
-      .transform((text) => parseSize(text) ?? 0)
-      .refine((bytes) => bytes > 0 && bytes <= 1e15, SIZE_RULE),
-  ],
-  SIZE_RULE,
-);
+const sizeUpTo = (largest: number) => {
+  const rule = `must be a size such as 500 MB or 1.2 GB, or a whole number of bytes, from 1 B to ${formatSize(largest)}`;
+  return z.union(
+    [
+      z.number().int().positive(rule).max(largest, rule),
+      z
+        .string()
+        .max(100)
+        .regex(SIZE_PATTERN, rule)
+        .transform((text) => parseSize(text) ?? 0)
+        .refine((bytes) => bytes > 0 && bytes <= largest, rule),
+    ],
+    rule,
+  );
+};
+
+export const durationSchema = durationUpTo(31_536_000, 'a year');
+export const sizeSchema = sizeUpTo(1e15);
+
+/** What one job may be given: more than any has, so that a unit that was mistaken is noticed. */
+export const jobWallTimeSchema = durationUpTo(100 * 86_400, '100d');
+export const jobMemorySchema = sizeUpTo(1e13);

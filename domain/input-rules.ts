@@ -32,12 +32,17 @@ export function inputWarnings({ fabrication, input, overlay }: SoundDefinition):
   ];
 }
 
+/** What must be there, or not beside something else: asked of what is written, for a field that is faulty is no missing one. */
+export function missingProblems(value: unknown): Problem[] {
+  return [
+    ...missingEvents(value),
+    ...INPUT_ROLES.flatMap((role) => namingProblems(fieldOf(value, role), role)),
+  ];
+}
+
 /** A production makes as many events as it is asked for, unless it has input. */
-export function missingEvents(value: unknown): Problem[] {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return [];
-  const has = (name: string): boolean =>
-    Object.hasOwn(value, name) && Reflect.get(value, name) !== undefined;
-  if (has('events') || has('input')) return [];
+function missingEvents(value: unknown): Problem[] {
+  if (!isMapping(value) || givenOf(value, ['events', 'input']).length > 0) return [];
   return [
     {
       path: ['events'],
@@ -70,11 +75,10 @@ function eventProblems({ events, fabrication, input, scouts }: SoundDefinition):
 }
 
 /** One way to name files, and enough to find some by. */
-function fileSetProblems(definition: SoundDefinition, role: InputRole): Problem[] {
-  const set = definition[role];
-  if (set === undefined) return [];
+function namingProblems(set: unknown, role: InputRole): Problem[] {
+  if (!isMapping(set)) return [];
   const problems: Problem[] = [];
-  const given = (['files', 'list', 'dataset'] as const).filter((name) => set[name] !== undefined);
+  const given = givenOf(set, ['files', 'list', 'dataset']);
   if (given.length !== 1) {
     const ways = `${role}.files, ${role}.list and ${role}.dataset`;
     problems.push({
@@ -83,7 +87,21 @@ function fileSetProblems(definition: SoundDefinition, role: InputRole): Problem[
       remedy: `give one of ${ways}`,
     });
   }
-  const { dataset, files } = set;
+  const dataset = fieldOf(set, 'dataset');
+  if (isMapping(dataset) && givenOf(dataset, ['production', 'campaign']).length === 0) {
+    problems.push({
+      path: [role, 'dataset'],
+      text: 'names neither a production nor a campaign',
+      remedy: 'add production, or campaign with what narrows it',
+    });
+  }
+  return problems;
+}
+
+/** What names files must not repeat or contradict itself. */
+function fileSetProblems(definition: SoundDefinition, role: InputRole): Problem[] {
+  const { dataset, files } = definition[role] ?? {};
+  const problems: Problem[] = [];
   (files ?? []).forEach((lfn, i) => {
     const first = files?.indexOf(lfn) ?? i;
     if (first === i) return;
@@ -93,19 +111,11 @@ function fileSetProblems(definition: SoundDefinition, role: InputRole): Problem[
       remedy: 'remove it',
     });
   });
-  if (dataset === undefined) return problems;
-  const { production } = dataset;
+  if (dataset?.production === undefined) return problems;
   const criteria = Object.entries(dataset).filter(
     ([name, value]) => value !== undefined && !['kind', 'level', 'production'].includes(name),
   );
-  if (production === undefined && dataset.campaign === undefined) {
-    problems.push({
-      path: [role, 'dataset'],
-      text: 'names neither a production nor a campaign',
-      remedy: 'add production, or campaign with what narrows it',
-    });
-  }
-  if (production !== undefined && criteria.length > 0) {
+  if (criteria.length > 0) {
     const names = criteria.map(([name]) => name).join(', ');
     problems.push({
       path: [role, 'dataset', 'production'],
@@ -150,4 +160,17 @@ function nameProblems({ fabrication, input, overlay }: SoundDefinition): Problem
       ),
     ),
   ];
+}
+
+function isMapping(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function fieldOf(value: unknown, name: string): unknown {
+  return isMapping(value) && Object.hasOwn(value, name) ? Reflect.get(value, name) : undefined;
+}
+
+/** Which of these fields a mapping has. */
+function givenOf(value: object, names: readonly string[]): string[] {
+  return names.filter((name) => fieldOf(value, name) !== undefined);
 }

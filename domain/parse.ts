@@ -10,7 +10,7 @@ import { campaignSchema } from './campaign.js';
 import { draftsOf } from './campaign-drafts.js';
 import { DistinctProblems } from './campaign-problems.js';
 import { definitionProblems, jobsAsked, type SoundDefinition } from './definition-rules.js';
-import { missingEvents } from './input-rules.js';
+import { missingProblems } from './input-rules.js';
 import { type FieldPath, type Problem, problemsError, type Where } from './problem.js';
 import { schemaProblems } from './schema-problems.js';
 
@@ -33,7 +33,7 @@ export function problemsOfDefinition(value: unknown, where?: Pick<Where, 'number
   const sound = soundFields(definitionSchema, value) as SoundDefinition;
   return [
     ...schemaProblems(definitionSchema, value, { kind: 'definition', numberAt: where?.numberAt }),
-    ...missingEvents(value),
+    ...missingProblems(value),
     ...definitionProblems(sound),
   ];
 }

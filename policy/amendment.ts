@@ -1,5 +1,8 @@
+import { counted } from '../domain/counted.js';
 import type { Definition } from '../domain/definition.js';
 import { changedFields } from '../domain/definition-content.js';
+import { formatDuration, formatSize, parseDuration, parseSize } from '../domain/quantity.js';
+import type { Estimate } from './estimate.js';
 
 /** Why a field of a live production can not become another one. */
 export interface AmendmentRefusal {
@@ -85,4 +88,27 @@ export function changesEstimate(before: Definition, after: Definition): boolean 
   return changedFields(before, after).some((field) =>
     /^(fabrication\.(limits|eventsPerJob|targetWallTime)|merge\.target)/.test(field),
   );
+}
+
+/**
+ * Limits that an amendment lowers below what a job needs, by what the scouts have measured (`needs` is read by the amended definition), each with
+ * both figures; empty if there are none. What is low already may be raised a little, and where nothing was measured nothing is too low.
+ */
+export function limitsBelowNeeds(before: Definition, after: Definition, needs: Estimate): string[] {
+  const { bytesPerEvent, eventsPerJob, jobSeconds, memoryMB } = needs;
+  const [old, now] = [before.fabrication.limits, after.fabrication.limits];
+  const measured = [
+    ['wallTime', jobSeconds, formatDuration, parseDuration],
+    ['memory', memoryMB === null ? null : memoryMB * 1e6, formatSize, parseSize],
+    ['disk', bytesPerEvent === null ? null : bytesPerEvent * eventsPerJob, formatSize, parseSize],
+  ] as const;
+  return measured.flatMap(([limit, need, format, parse]) => {
+    if (need === null || now[limit] >= old[limit]) return [];
+    // The figure that is told is enough: nobody is refused what a refusal has named.
+    const told = format(need);
+    if (now[limit] >= (parse(told) ?? need)) return [];
+    return [
+      `fabrication.limits.${limit}: a job would have ${format(now[limit])}, and by what the scouts have measured one of ${counted(eventsPerJob, 'event')} needs ${told}`,
+    ];
+  });
 }

@@ -20,8 +20,8 @@ import { FabricaError } from '../../domain/errors.js';
 import { canonicalDefinition, parseDefinition } from '../../domain/parse.js';
 import { formatSize } from '../../domain/quantity.js';
 import { quoted } from '../../domain/problem.js';
-import { amendmentRefusals, changesEstimate } from '../../policy/amendment.js';
-import { estimate } from '../../policy/estimate.js';
+import { amendmentRefusals, changesEstimate, limitsBelowNeeds } from '../../policy/amendment.js';
+import { estimate, type Estimate } from '../../policy/estimate.js';
 import { already, done, invalid, refused, type CommandEffect } from './command-effect.js';
 import { estimateRules, workOf } from './estimates.js';
 import { judgeHoldsAnew } from './holds-anew.js';
@@ -69,14 +69,18 @@ export async function amend(
       `Leave out what can not change; what is to be made in another way is submitted under another name than ${production.name}.`,
     );
   }
+  const anew =
+    production.estimate !== null && changesEstimate(before, after)
+      ? await estimateBy(db, production, after)
+      : null;
+  const tooLow = anew === null ? [] : limitsBelowNeeds(before, after, anew);
+  if (tooLow.length > 0) return invalid(tooLow.join('; '), AS_MEASURED);
   const problem =
     (await whyNoRoom(db, production, before, after)) ??
     (await reviseLive(db, production, after, { who, now }));
   if (problem !== null) return invalid(problem, BY_THE_RULES);
   if (reprioritized) await changePriority(db, production, { to: after.priority, who, why, now });
-  if (production.estimate !== null && changesEstimate(before, after)) {
-    await estimateAnew(db, production, after);
-  }
+  if (anew !== null) await saveEstimate(db, production, anew);
   const amended = `amended, revision ${production.revision}: ${changes.slice(0, MOST_TOLD).join('; ')}`;
   const more = changes.length - MOST_TOLD;
   const what = more > 0 ? `${amended}; and ${more} more` : amended;
@@ -97,6 +101,9 @@ function clearsSites({ sites }: Definition, amendment: Amendment): boolean {
 
 const BY_THE_RULES =
   'Correct that and amend it again: `fabrica schema definition` prints the rules. Nothing has been changed.';
+
+const AS_MEASURED =
+  'Give at least what was measured: with less, each job would be ended before it is done. Nothing has been changed.';
 
 /** More changes are counted only; the event has them all. */
 const MOST_TOLD = 20;
@@ -208,16 +215,21 @@ export async function estimateAnew(
   production: ProductionRow,
   definition: Definition,
 ): Promise<void> {
+  await saveEstimate(db, production, await estimateBy(db, production, definition));
+}
+
+/** What further jobs would need by this definition. */
+async function estimateBy(
+  db: Db,
+  production: ProductionRow,
+  definition: Definition,
+): Promise<Estimate> {
   const scouts = (await blocksOf(db, production.id)).find(({ state }) => state !== 'Discarded');
   const samples =
     definition.scouts.jobs === 0 || scouts === undefined
       ? []
       : await scoutSamples(db, { production: production.id, block: scouts.number });
-  await saveEstimate(
-    db,
-    production,
-    estimate(samples, estimateRules(definition, await workOf(db, production, definition))),
-  );
+  return estimate(samples, estimateRules(definition, await workOf(db, production, definition)));
 }
 
 /** Sites that might get jobs before, and get none any more. */

@@ -63,7 +63,7 @@ export function registration(context: ControlContext) {
   /** Checks everything that can be checked without the storages; throws with all problems named. */
   async function validateDefinition(input: RegisterInput): Promise<Validation> {
     if (input.definition === undefined) {
-      const name = input.production ?? '';
+      const name = namedProduction(input);
       await catalog.read((db) => getProduction(db, name));
       checkWorkflowId(input.workflowId, name);
       return { production: name, registered: true, ending: null, sandboxes: [], lists: [] };
@@ -93,7 +93,7 @@ export function registration(context: ControlContext) {
   /** Registers the definition; the same one twice is one production. */
   async function register(input: RegisterInput): Promise<Registration> {
     const row = await catalog.write(async (db) => {
-      if (input.definition === undefined) return getProduction(db, input.production ?? '');
+      if (input.definition === undefined) return getProduction(db, namedProduction(input));
       const definition = parseDefinition(input.definition);
       await checkNames(db, definition);
       const known = await findProduction(db, definition.name);
@@ -187,6 +187,20 @@ export function registration(context: ControlContext) {
 /** What tells definitions of different content from each other. */
 export const digestOf = (canonical: string): string =>
   createHash('sha256').update(canonical).digest('hex');
+
+/** The production that an input without a definition means. */
+function namedProduction({ production, workflowId }: RegisterInput): string {
+  if (typeof production === 'string' && production !== '') return production;
+  throw new FabricaError(
+    'FABRICA_DEFINITION_INVALID',
+    `The input of ${workflowId} has neither a definition nor the name of a production.`,
+    {},
+    {
+      remedy:
+        'Give {"definition": {...}} to make one (`fabrica schema definition` prints its fields), or {"production": "NAME"} of one that is registered.',
+    },
+  );
+}
 
 function checkWorkflowId(workflowId: string, production: string): void {
   if (workflowId !== `production/${production}`) {

@@ -3,7 +3,7 @@ import type { Catalog } from '../../catalog/catalog.js';
 import type { Definition } from '../../domain/definition.js';
 import { FabricaError } from '../../domain/errors.js';
 import type { CampaignFile } from '../campaign-file.js';
-import { campaignInputs } from '../campaign-inputs.js';
+import { campaignInputs, inputNotes } from '../campaign-inputs.js';
 import type { SandboxPlan } from '../sandbox.js';
 import { uploadPayloads } from './payload-upload.js';
 import { withSeveral, type OneOfSeveral } from './several.js';
@@ -83,11 +83,13 @@ export async function submitCampaign(
   file: CampaignFile,
   options: Omit<SubmissionOptions, 'plan' | 'uploaded'> & {
     readonly ends: (error: FabricaError) => Promise<boolean>;
+    /** Told what a person should know of the files that are read, before anything is started. */
+    readonly warn: (warnings: readonly string[]) => void;
   },
 ): Promise<OneOfSeveral<Submission>[]> {
-  const { catalog, configuration, ends, tell } = options;
+  const { catalog, configuration, ends, tell, warn } = options;
   const stands = await standings(file.plans, catalog);
-  await campaignInputs(file, stands, catalog);
+  warn(inputNotes(file, stands, await campaignInputs(file, stands, catalog)));
   const wanted = file.plans.filter((_, i) => stands[i] !== 'same');
   const uploaded = await uploadPayloads(wanted, configuration, catalog.epoch);
   const ready = new Map<string, Definition>(uploaded.map((one) => [one.name, one]));

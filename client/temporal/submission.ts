@@ -7,6 +7,7 @@ import {
   type WorkflowHandleWithFirstExecutionRunId,
 } from '@temporalio/client';
 import type { Catalog } from '../../catalog/catalog.js';
+import type { Revision } from '../../catalog/productions.js';
 import {
   registeredDefinition,
   type RegisteredDefinition,
@@ -21,6 +22,7 @@ import { LIVE_PRODUCTION_STATES, type ProductionState } from '../../domain/state
 import { definitionConflict } from '../../policy/definition-conflict.js';
 import type { production } from '../../workflows/production.js';
 import type { SandboxPlan } from '../sandbox.js';
+import { changesSince, type ChangeSince } from './changes-since.js';
 import { pendingFailure, whatHinders } from './pending-failure.js';
 import { uploadPayloads } from './payload-upload.js';
 import { withRegisteredFiles } from './sandbox-references.js';
@@ -33,6 +35,8 @@ export interface Submission {
   readonly revision: number;
   readonly state: ProductionState;
   readonly workflowId: string;
+  /** What commands have changed since this definition was submitted; of one that `exists`. */
+  readonly changed: readonly ChangeSince[];
 }
 
 export interface SubmissionOptions {
@@ -66,11 +70,14 @@ export async function submitProduction(options: SubmissionOptions): Promise<Subm
   if (known !== null) {
     const registered = known.revision.definition;
     const { state } = known.production;
-    if (compared(plan, known) === 'same') {
+    const submitted = submittedAs(plan, known);
+    if (submitted !== undefined) {
       if (LIVE_PRODUCTION_STATES.includes(state)) await start(client, registered, options.by);
       const { revision } = known.revision;
-      return { production: name, outcome: 'exists', revision, state, workflowId };
+      const changed = changesSince(known.production, submitted, known.revision);
+      return { production: name, outcome: 'exists', revision, state, workflowId, changed };
     }
+    refuseConflict(plan, known);
     // What its scouts left is removed by the run that had started them.
     await untilEnded(client, workflowId, options);
   }
@@ -86,35 +93,43 @@ export async function submitProduction(options: SubmissionOptions): Promise<Subm
     revision: known === null ? 1 : known.revision.revision + 1,
     state,
     workflowId,
+    changed: [],
   };
 }
 
-/**
- * Whether a definition is the one that was submitted under its name, whatever commands have made of it since, or may be the next revision of it. Throws
- * `FABRICA_DEFINITION_CONFLICT` with the difference.
- */
-export function compared(plan: SandboxPlan, known: RegisteredDefinition): 'same' | 'revision' {
-  const registered = known.revision.definition;
-  const isSame = known.since.some(({ definition }) => {
+/** Only a rejected production takes another definition; throws `FABRICA_DEFINITION_CONFLICT` with the difference. */
+function refuseConflict(plan: SandboxPlan, { production, revision }: RegisteredDefinition): void {
+  const { estimate, name, state } = production;
+  if (state === 'Rejected') return;
+  const registered = revision.definition;
+  throw definitionConflict(
+    { name, state, verdict: estimate !== null },
+    registered,
+    withRegisteredFiles(plan, registered),
+  );
+}
+
+/** The revision that a definition is: what was submitted, or what commands have made of that; undefined if it is another one. */
+function submittedAs(plan: SandboxPlan, { since }: RegisteredDefinition): Revision | undefined {
+  return since.find(({ definition }) => {
     const again = withRegisteredFiles(plan, definition);
     return canonicalDefinition(again) === canonicalDefinition(definition);
   });
-  if (isSame) return 'same';
-  const given = withRegisteredFiles(plan, registered);
-  const { estimate, name, state } = known.production;
-  if (state !== 'Rejected') {
-    throw definitionConflict({ name, state, verdict: estimate !== null }, registered, given);
-  }
-  return 'revision';
 }
 
 /** What a definition is to the catalog: registered as it is, missing, or the next revision of a rejected production. */
 export type Standing = 'same' | 'missing' | 'revision';
 
-/** How a definition stands to the catalog. Throws what `compared` throws. */
+/**
+ * How a definition stands to the catalog: one that was submitted is the same, whatever commands have made of it since. Throws
+ * `FABRICA_DEFINITION_CONFLICT` with the difference.
+ */
 export async function standingOf(plan: SandboxPlan, catalog: Catalog): Promise<Standing> {
   const known = await catalog.read((db) => registeredDefinition(db, plan.definition.name));
-  return known === null ? 'missing' : compared(plan, known);
+  if (known === null) return 'missing';
+  if (submittedAs(plan, known) !== undefined) return 'same';
+  refuseConflict(plan, known);
+  return 'revision';
 }
 
 const ownerOf = (by: string): string => by.split('@')[0] ?? by;

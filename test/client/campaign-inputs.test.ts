@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readCampaign, type CampaignFile } from '../../client/campaign-file.js';
-import { campaignInputs } from '../../client/campaign-inputs.js';
+import { campaignInputs, inputNotes } from '../../client/campaign-inputs.js';
 import { campaignDryRun } from '../../client/cli/pages/campaign-dry-run.js';
 import type { Standing } from '../../client/temporal/submission.js';
 import { ControlRoom, definition } from '../activities/control/control-room.js';
@@ -101,6 +101,16 @@ describe('what the productions of a campaign read', () => {
     await expect(looked(await skims([{ list: 'bad.txt' }], lists))).rejects.toThrow(
       `bad.txt has 3 lines that can not be used: line 3: "no lfn" is no LFN; line 5: /mc/none is not in the catalog; line 6: ${lfn} is in line 2 already, in `,
     );
+  });
+
+  it('is noted where it is not whole, once for all that read it, and not of what is registered', async () => {
+    await room.change(`update productions set state = 'Cancelled' where name = 'mumu'`);
+    const dataset = { dataset: { production: 'mumu' } };
+    const file = await skims([dataset, dataset, dataset]);
+    const standings = ['same', 'missing', 'missing'] as const;
+    expect(inputNotes(file, standings, await looked(file, standings))).toEqual([
+      'input: mumu is Cancelled: these are the files that it had finished, not all of its 60 events, in production SKIM-skim1-e3-r1 and 1 more production',
+    ]);
   });
 
   it('does not matter for what is registered already', async () => {

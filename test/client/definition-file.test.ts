@@ -453,6 +453,35 @@ describe('the rules between fields', () => {
     ]);
   });
 
+  it.each([
+    ['input: {files: [7]}', [/input\.files\[0\]: must be /]],
+    ['input: {files: [no-lfn]}', [/input\.files\[0\]: must be an absolute path of plain names/]],
+    ['input: {list: 7}', [/input\.list: must be the path of a text file/]],
+    ['input: {dataset: {production: 7}}', [/input\.dataset\.production: must be /]],
+    ['input: {}', [/input: names no files; give one of input\.files, input\.list and/]],
+    [
+      'input: {files: [no-lfn], list: a.txt}',
+      [/input\.files\[0\]: must be /, /input: names files by files and list; give one/],
+    ],
+  ])('of what names files tell what is wrong, and nothing else: %s', (text, expected) => {
+    expect(problems('events: 1000', text)).toEqual(
+      expected.map((one) => expect.stringMatching(one) as string),
+    );
+  });
+
+  it.each([
+    ['memory: 900 TB', 'from 1 B to 10 TB'],
+    ['disk: 2000 TB', 'from 1 B to 1 PB'],
+    ['wallTime: 101d', 'above 0 and at most 100d'],
+  ])('bound what a job may be given: %s', (limit, bound) => {
+    const limits = `limits: {${limit}}`;
+    const expected = [expect.stringMatching(`limits\\.[a-zA-Z]+: must be .*${bound}`)];
+    expect(problems('  outputs', `  ${limits}\n  outputs`)).toEqual(expected);
+    expect(withFields(`merge: {command: [cat, '{inputs}', '{output}'], ${limits}}`)).toEqual(
+      expected,
+    );
+  });
+
   it('refuse two targets of merges', () => {
     const lines = withFields(
       "merge: {command: [cat, '{inputs}', '{output}'], targetSize: 1 GB, targetEvents: 5}",

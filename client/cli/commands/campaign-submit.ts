@@ -10,7 +10,7 @@ import { submissionPage, submittedOf } from '../pages/campaign-submission.js';
 import { controlAbsent } from '../pages/obstacles.js';
 import type { Session } from '../session.js';
 import { counted, firstOf, safe } from '../text.js';
-import { shownPath } from './submit.js';
+import { shownPath, warn } from './submit.js';
 
 interface Options {
   readonly dryRun?: boolean;
@@ -37,7 +37,7 @@ export function addCampaignSubmit(campaign: Command, invocation: Invocation): vo
       invocation.action<Options>(async (session, { dryRun, limit }, args) => {
         const file = shownPath(session, textArgument(args, 0));
         const read = await readCampaign(file, session.configuration);
-        for (const warning of read.warnings) session.remark(`warning: ${safe(warning)}`);
+        warn(session, read.warnings);
         return dryRun === true ? look(session, read, limit) : submit(session, read);
       }),
     );
@@ -46,7 +46,7 @@ export function addCampaignSubmit(campaign: Command, invocation: Invocation): vo
 /** What it would become. A catalog need not be there yet, unless files are read. */
 async function look(session: Session, file: CampaignFile, limit: number): Promise<ExitCode> {
   const { prioritiesOf, standings } = await import('../../temporal/campaign-submission.js');
-  const { campaignInputs } = await import('../../campaign-inputs.js');
+  const { campaignInputs, inputNotes } = await import('../../campaign-inputs.js');
   const reading = file.plans.some(({ definition }) => readsFiles(definition));
   const catalog = await (reading ? session.catalog() : session.catalogIfMade());
   if (catalog !== null) await tellOthers(session, file, catalog);
@@ -57,8 +57,11 @@ async function look(session: Session, file: CampaignFile, limit: number): Promis
   const read = catalog === null ? [] : await campaignInputs(file, stands, catalog);
   const priorities =
     catalog === null ? new Map<string, number>() : await prioritiesOf(file, catalog);
+  const noted = inputNotes(file, stands, read);
+  warn(session, noted);
+  const warnings = [...file.warnings, ...noted];
   const known = { standings: stands, priorities, read };
-  const run = campaignDryRun(file, known, session.configuration);
+  const run = campaignDryRun({ ...file, warnings }, known, session.configuration);
   session.answer(run, campaignDryRunPage(run, limit, session));
   return EXIT.ok;
 }
@@ -85,13 +88,18 @@ async function submit(session: Session, file: CampaignFile): Promise<ExitCode> {
   await tellOthers(session, file, catalog);
   const { clock, who } = session.terminal;
   const { submitCampaign } = await import('../../temporal/campaign-submission.js');
+  const warnings = [...file.warnings];
   const results = await submitCampaign(file, {
     ...{ client: temporal.client, catalog, clock, by: who },
     configuration: session.configuration,
     tell: (message) => session.remark(message),
     ends: (error) => isOver(error, temporal),
+    warn: (noted) => {
+      warn(session, noted);
+      warnings.push(...noted);
+    },
   });
-  const submitted = submittedOf(file, results);
+  const submitted = submittedOf(file, results, warnings);
   session.answer(submitted, submissionPage(submitted));
   const codes = results.flatMap(({ error }) => (error === null ? [] : [exitCodeOf(error.code)]));
   if (codes.includes(EXIT.unreachable)) return EXIT.unreachable;

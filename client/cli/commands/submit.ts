@@ -21,6 +21,7 @@ import { examples, textArgument, type Invocation } from '../invocation.js';
 import { dryRun, dryRunPage, type FilesLookedUp } from '../pages/dry-run.js';
 import { nothingRuns, obstacleText, sitesObstacle } from '../pages/obstacles.js';
 import type { Session } from '../session.js';
+import { changesText } from '../pages/campaign-submission.js';
 import { safe } from '../text.js';
 import { watchProduction } from '../watch/watch-production.js';
 
@@ -127,7 +128,8 @@ export function shownPath(session: Session, file: string): string {
   return session.terminal.cwd === process.cwd() ? file : path.resolve(session.terminal.cwd, file);
 }
 
-function warn(session: Session, warnings: readonly string[]): void {
+/** Tells what a person should know, beside the answer. */
+export function warn(session: Session, warnings: readonly string[]): void {
   for (const warning of warnings) session.remark(`warning: ${safe(warning)}`);
 }
 
@@ -181,7 +183,8 @@ type Submitted = Submission | ReturnType<typeof startedOnly>;
 
 function startedOnly(production: string) {
   const workflowId = productionWorkflowId(production);
-  return { production, outcome: 'started', revision: null, state: null, workflowId } as const;
+  const unknown = { revision: null, state: null } as const;
+  return { production, outcome: 'started', ...unknown, workflowId, changed: [] } as const;
 }
 
 function whatNext({ outcome, production, state }: Submitted): string {
@@ -198,11 +201,12 @@ function isAbsent(error: unknown): boolean {
   return error instanceof FabricaError && error.code === 'FABRICA_WORKER_ABSENT';
 }
 
-function sentence({ outcome, production, revision, state }: Submitted): string {
+function sentence({ changed, outcome, production, revision, state }: Submitted): string {
+  const since = changed.length === 0 ? '' : ` Changed since: ${changesText(changed)}.`;
   const what = {
     registered: `Production ${production} is registered and started.`,
     revised: `Production ${production} was rejected; its revision ${revision ?? '?'} is started, which scouts anew.`,
-    exists: `Production ${production} exists already with this definition; it is ${state ?? 'unknown'}.`,
+    exists: `Production ${production} exists already with this definition; it is ${state ?? 'unknown'}.${since}`,
     started: `The workflow of production ${production} is started; it is registered as soon as a control process runs.`,
   };
   return what[outcome];

@@ -2,7 +2,7 @@ import type { ProductionState } from '../../../domain/states/production.js';
 import type { CampaignFile } from '../../campaign-file.js';
 import type { OneOfSeveral } from '../../temporal/several.js';
 import type { Submission } from '../../temporal/submission.js';
-import { counted, countsText, safe, safeLines } from '../text.js';
+import { counted, countsText, firstOf, safe, safeLines } from '../text.js';
 import { errorText, type ErrorText } from './campaign-answers.js';
 
 /** `failed`: see its error. `left`: an error of another kept it from being begun. */
@@ -21,20 +21,25 @@ export interface SubmittedCampaign {
     readonly outcome: Outcome;
     readonly state: ProductionState | null;
     readonly revision: number | null;
+    /** What commands have changed since it was submitted. */
+    readonly changed: Submission['changed'];
     readonly error: ErrorText | null;
   }[];
   readonly warnings: readonly string[];
 }
 
+/** `warnings` are those of the file and of what its productions read. */
 export function submittedOf(
-  { name, warnings }: CampaignFile,
+  { name }: Pick<CampaignFile, 'name'>,
   results: readonly OneOfSeveral<Submission>[],
+  warnings: readonly string[],
 ): SubmittedCampaign {
   const productions = results.map(({ answer, error, production }) => ({
     production,
     outcome: answer?.outcome ?? (error === null ? ('left' as const) : ('failed' as const)),
     state: answer?.state ?? null,
     revision: answer?.revision ?? null,
+    changed: answer?.changed ?? [],
     error: errorText(error),
   }));
   const countOf = (outcome: Outcome): number =>
@@ -53,6 +58,17 @@ export function submittedOf(
 
 /** More errors are only counted: most of them are alike. */
 const MOST_ERRORS = 20;
+/** The same for what commands have changed. */
+const MOST_CHANGES = 5;
+
+/** `events: 60 -> 100 (extend); tolerance: 0 -> 0.1 (amend)`. */
+export function changesText(changed: Submission['changed']): string {
+  const told = changed
+    .slice(0, MOST_CHANGES)
+    .map(({ change, command }) => `${safe(change)} (${command})`);
+  const more = changed.length - told.length;
+  return [...told, ...(more > 0 ? [`${more} more fields`] : [])].join('; ');
+}
 
 /** The same for a person. */
 export function submissionPage({ campaign, productions, ...counts }: SubmittedCampaign): string {
@@ -68,10 +84,15 @@ export function submissionPage({ campaign, productions, ...counts }: SubmittedCa
     error === null ? [] : [`${safe(production)}: ${safeLines(error.message)} ${error.remedy}`],
   );
   const more = errors.length - MOST_ERRORS;
+  const changed = productions.filter((one) => one.changed.length > 0);
+  const changes = changed.map((one) => `${one.production} (${changesText(one.changed)})`);
   return [
     ...errors.slice(0, MOST_ERRORS),
     ...(more > 0 ? [`... and ${more} more errors`] : []),
     `Campaign ${campaign}: ${counted(productions.length, 'production')}: ${made}.`,
+    ...(changed.length > 0
+      ? [`Changed since they were submitted: ${firstOf(changes, MOST_CHANGES)}.`]
+      : []),
     failed + left > 0
       ? 'Submit the file again: it makes only what is missing.'
       : `Look at it: fabrica campaign show ${campaign}`,

@@ -246,6 +246,29 @@ describe('amend', () => {
     expect(sizes(after)).toEqual(sizes(before));
   });
 
+  it('lowers no limit below what the scouts have measured, and none beyond its bounds', async () => {
+    ref = await room.register(definition());
+    await room.scout(ref);
+    const set = { 'fabrication.limits.memory': '1 B' };
+    const answer = await amend(set);
+    expect(answer).toMatchObject({
+      outcome: 'refused',
+      refusal: {
+        code: 'FABRICA_COMMAND_INVALID',
+        remedy: expect.stringContaining('Give at least what was measured') as string,
+      },
+    });
+    expect(answer.message).toContain(
+      'fabrication.limits.memory: a job would have 1 B, and by what the scouts have measured one of 10 events needs 300 MB',
+    );
+    const beyond = await amend({ 'fabrication.limits.memory': '900 TB' });
+    expect(beyond).toMatchObject({ refusal: { code: 'FABRICA_COMMAND_INVALID' } });
+    expect(beyond.message).toContain('from 1 B to 10 TB');
+    expect(await room.rows('select revision from productions')).toEqual([{ revision: 1 }]);
+    const enough = { 'fabrication.limits.memory': '300 MB' };
+    expect(await amend(enough)).toMatchObject({ outcome: 'done' });
+  });
+
   it.each([
     [{ tolerance: 2 }, 'FABRICA_COMMAND_INVALID'],
     [{ tolerence: 0.1 }, 'FABRICA_COMMAND_INVALID'],

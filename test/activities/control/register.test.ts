@@ -121,6 +121,18 @@ describe('register', () => {
     expect(await room.dump()).toEqual(before);
   });
 
+  it.each([[{}], [{ production: '' }]])('says what an input of %j lacks', async (input) => {
+    const empty = { ...input, workflowId: 'production/mumu', by: 'tester' };
+    for (const attempt of [room.do.validateDefinition(empty), room.do.register(empty)]) {
+      await expect(attempt).rejects.toMatchObject({
+        type: 'FABRICA_DEFINITION_INVALID',
+        nonRetryable: true,
+        message:
+          'The input of production/mumu has neither a definition nor the name of a production. Give {"definition": {...}} to make one (`fabrica schema definition` prints its fields), or {"production": "NAME"} of one that is registered.',
+      });
+    }
+  });
+
   it('refuses a workflow of another name', async () => {
     const wrong = { ...request(definition()), workflowId: 'production/other' };
     await expect(room.do.validateDefinition(wrong)).rejects.toMatchObject({

@@ -181,6 +181,17 @@ describe('a campaign by the command line', () => {
     expect(await json('campaign', 'submit', 'MC1.yaml', '--dry-run')).toMatchObject({
       productions: Array.from({ length: 6 }, () => ({ standing: 'same', priority: 9 })),
     });
+    const again = await json('campaign', 'submit', 'MC1.yaml');
+    expect(again).toMatchObject({ exists: 6 });
+    const changed = (from: number) => ({
+      changed: [{ command: 'reprioritize', change: `priority: ${from} -> 9` }],
+    });
+    expect(again.productions).toEqual(
+      [5, 5, 5, 3, 3, 3].map((from) => expect.objectContaining(changed(from)) as object),
+    );
+    expect((await run('campaign', 'submit', 'MC1.yaml')).out).toContain(
+      'Changed since they were submitted: MC1-mixed-e3-r1 (priority: 5 -> 9 (reprioritize)), ',
+    );
     expect(await json('campaign', 'release', 'MC1')).toMatchObject({ unconcerned: 6 });
     expect(await json('campaign', 'resume', 'MC1')).toMatchObject({ changed: 6 });
   }, 60_000);

@@ -140,6 +140,13 @@ describe('a production by the command line', () => {
     expect(paused).toMatchObject({ state: 'Stopped', outcome: 'done', reason: 'lunch' });
     expect(await json('pause', 'slow')).toMatchObject({ state: 'Stopped', outcome: 'already' });
     expect(await json('reprioritize', 'slow', '9')).toMatchObject({ priority: 9 });
+    await json('amend', 'slow', '--set', 'tolerance=0.1');
+    const again = await json('submit', 'slow.yaml');
+    expect(again).toMatchObject({ outcome: 'exists', changed: [{}, { command: 'amend' }] });
+    expectDocumented('submit', again);
+    expect((await run('submit', 'slow.yaml')).out).toContain(
+      'it is Stopped. Changed since: priority: 5 -> 9 (reprioritize); tolerance: 0 -> 0.1 (amend).',
+    );
     const { code, err } = await run('release', 'slow');
     expect(code).toBe(1);
     expect(err).toContain(
