@@ -194,7 +194,7 @@ describe('a campaign by the command line', () => {
     );
     expect(await json('campaign', 'release', 'MC1')).toMatchObject({ unconcerned: 6 });
     expect(await json('campaign', 'resume', 'MC1')).toMatchObject({ changed: 6 });
-  }, 60_000);
+  }, 120_000);
 
   it('is refused with the difference when a production would become another one', async () => {
     const { code, err } = await run(
