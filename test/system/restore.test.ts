@@ -93,14 +93,15 @@ async function recovers(state: string): Promise<Recovered> {
   return answer;
 }
 
-describe('a catalog that is older than the work', () => {
-  test.each([
+// They wait for most of their time: for jobs, and until the dead are noticed.
+describe.concurrent('a catalog that is older than the work', () => {
+  test.for([
     ['restored', true],
     ['copied into place', false],
-  ])(
+  ] as const)(
     'after a SIGKILL of everything and `recover` its production ends right: %s',
-    async (_, byCommand) => {
-      const state = stateDirectory();
+    async ([, byCommand], context) => {
+      const state = stateDirectory(context);
       const backup = path.join(state, 'backup.db');
       const up = await startUp(state);
       await start(up);
@@ -133,9 +134,9 @@ describe('a catalog that is older than the work', () => {
   );
 });
 
-describe('a Temporal state that is older than the catalog', () => {
-  test('is noticed, and after `recover` the production ends right', async () => {
-    const state = stateDirectory();
+describe.concurrent('a Temporal state that is older than the catalog', () => {
+  test('is noticed, and after `recover` the production ends right', async (context) => {
+    const state = stateDirectory(context);
     const file = path.join(state, 'temporal.db');
     const ends = ['', '-wal', '-shm'];
     const first = await startUp(state);
