@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, readdirSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { WorkflowHandle } from '@temporalio/client';
 import { describe, expect, test } from 'vitest';
@@ -10,20 +10,30 @@ import { fabrica, killEverything, startUp, stateDirectory, type Up } from './up-
 const EVENTS = 1200;
 const NAME = 'restored';
 
-// Blocks of 24 jobs, so that some are distributed while others have not begun.
-const definition = {
-  ...smallProduction(NAME, {
-    events: EVENTS,
-    behaviour: 'sleep(300); if (attempt === 1 && job % 7 === 0) process.exit(3);',
-    scouts: { jobs: 4 },
-  }),
-};
+/** What later jobs wait for before they do anything, so that the production is in its middle however fast it goes. */
+const GATES = { kept: 50, recovered: 100 };
+type Gate = keyof typeof GATES;
 
-const start = (up: Up): Promise<WorkflowHandle> =>
+const gateFile = (state: string, gate: Gate): string => path.join(state, `gate-${gate}`);
+const open = (state: string, gate: Gate): void => writeFileSync(gateFile(state, gate), '');
+
+/** Blocks of 24 jobs: some are distributed while others have not begun. Nothing waits any more once the state is removed. */
+const definitionOn = (state: string) =>
+  smallProduction(NAME, {
+    events: EVENTS,
+    behaviour: `
+      const [state, ...gates] = ${JSON.stringify([state, gateFile(state, 'kept'), gateFile(state, 'recovered')])};
+      const gate = gates[Number(job) > ${GATES.recovered} ? 1 : 0];
+      while (Number(job) > ${GATES.kept} && !fs.existsSync(gate) && fs.existsSync(state)) sleep(100);
+      if (attempt === 1 && job % 7 === 0) process.exit(3);`,
+    scouts: { jobs: 4 },
+  });
+
+const start = (state: string, up: Up): Promise<WorkflowHandle> =>
   up.client.workflow.start('production', {
     taskQueue: 'fabrica',
     workflowId: `production/${NAME}`,
-    args: [{ definition, by: 'test' }],
+    args: [{ definition: definitionOn(state), by: 'test' }],
   });
 
 const handleOf = (up: Up): WorkflowHandle => up.client.workflow.getHandle(`production/${NAME}`);
@@ -76,6 +86,7 @@ async function recovers(state: string): Promise<Recovered> {
     restarted: [],
     running: [NAME],
   });
+  open(state, 'recovered');
   // What the backup does not know is gone: what lies there of earlier epochs is catalogued.
   const catalog = await openCatalogReadOnly({ file: path.join(state, 'catalog.db') });
   const epochs = await catalog.read((db) => db.selectFrom('epochs').select('epoch').execute());
@@ -93,19 +104,21 @@ async function recovers(state: string): Promise<Recovered> {
   return answer;
 }
 
-describe('a catalog that is older than the work', () => {
-  test.each([
+// They wait for most of their time: for jobs, and until the dead are noticed.
+describe.concurrent('a catalog that is older than the work', () => {
+  test.for([
     ['restored', true],
     ['copied into place', false],
-  ])(
+  ] as const)(
     'after a SIGKILL of everything and `recover` its production ends right: %s',
-    async (_, byCommand) => {
-      const state = stateDirectory();
+    async ([, byCommand], context) => {
+      const state = stateDirectory(context);
       const backup = path.join(state, 'backup.db');
       const up = await startUp(state);
-      await start(up);
+      await start(state, up);
       await reached(up, 30);
       await fabrica(state, 'backup', backup);
+      open(state, 'kept');
       await until(
         handleOf(up),
         ({ events, jobs }) => (jobs.Done ?? 0) >= 70 && events.distributed > 0,
@@ -133,19 +146,20 @@ describe('a catalog that is older than the work', () => {
   );
 });
 
-describe('a Temporal state that is older than the catalog', () => {
-  test('is noticed, and after `recover` the production ends right', async () => {
-    const state = stateDirectory();
+describe.concurrent('a Temporal state that is older than the catalog', () => {
+  test('is noticed, and after `recover` the production ends right', async (context) => {
+    const state = stateDirectory(context);
     const file = path.join(state, 'temporal.db');
     const ends = ['', '-wal', '-shm'];
     const first = await startUp(state);
-    await start(first);
+    await start(state, first);
     await reached(first, 30);
     await killEverything(state, first, false);
     for (const end of ends) {
       if (existsSync(file + end)) copyFileSync(file + end, `${file}.older${end}`);
     }
     const second = await startUp(state);
+    open(state, 'kept');
     await reached(second, 70);
     await killEverything(state, second, false);
     for (const end of ends) {

@@ -35,13 +35,14 @@ async function finishes(state: string, up: Up): Promise<void> {
   await independentAudit(path.join(state, 'catalog.db'), 'survivor', ...asked);
 }
 
-test.each([
+// They wait for most of their time: for jobs, and until the dead are noticed.
+test.concurrent.for([
   ['the jobs live on and are adopted', false],
   ['the jobs die as well and run again', true],
-])(
+] as const)(
   'after a SIGKILL of everything the next `up` finishes the production: %s',
-  async (_, jobs) => {
-    const state = stateDirectory();
+  async ([, jobs], context) => {
+    const state = stateDirectory(context);
     await interrupted(state, jobs);
 
     const up = await startUp(state);
@@ -50,16 +51,20 @@ test.each([
   150_000,
 );
 
-test('after the loss of the Temporal state `fabrica recover` finishes the production', async () => {
-  const state = stateDirectory();
-  await interrupted(state, false);
-  for (const end of ['', '-wal', '-shm'])
-    rmSync(path.join(state, `temporal.db${end}`), { force: true });
+test.concurrent(
+  'after the loss of the Temporal state `fabrica recover` finishes the production',
+  async (context) => {
+    const state = stateDirectory(context);
+    await interrupted(state, false);
+    for (const end of ['', '-wal', '-shm'])
+      rmSync(path.join(state, `temporal.db${end}`), { force: true });
 
-  const up = await startUp(state);
-  expect(await fabrica(state, 'recover')).toMatchObject({
-    recovered: null,
-    restarted: ['survivor'],
-  });
-  await finishes(state, up);
-}, 150_000);
+    const up = await startUp(state);
+    expect(await fabrica(state, 'recover')).toMatchObject({
+      recovered: null,
+      restarted: ['survivor'],
+    });
+    await finishes(state, up);
+  },
+  150_000,
+);

@@ -5,28 +5,29 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Client, Connection } from '@temporalio/client';
-import { afterEach } from 'vitest';
+import type { TestContext } from 'vitest';
 import { readUpRecord } from '../../worker/up-record.js';
 import { FABRICA } from './program.js';
 
 export { fabrica } from './program.js';
 
-const folders: string[] = [];
-const running: ChildProcess[] = [];
-afterEach(async () => {
-  for (const process of running.splice(0)) {
-    if (process.exitCode !== null || process.signalCode !== null) continue;
-    const gone = new Promise((resolve) => process.once('exit', resolve));
-    process.kill('SIGTERM');
-    await gone;
-  }
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
-});
+/** What has been started, by its state directory: tests run side by side. */
+const running = new Map<string, ChildProcess[]>();
 
 /** A state directory that is removed after the test, when what runs on it has ended. */
-export function stateDirectory(): string {
+export function stateDirectory({ onTestFinished }: TestContext): string {
   const state = mkdtempSync(path.join(tmpdir(), 'fabrica-survival-'));
-  folders.push(state);
+  running.set(state, []);
+  onTestFinished(async () => {
+    for (const process of running.get(state) ?? []) {
+      if (process.exitCode !== null || process.signalCode !== null) continue;
+      const gone = new Promise((resolve) => process.once('exit', resolve));
+      process.kill('SIGTERM');
+      await gone;
+    }
+    running.delete(state);
+    rmSync(state, { recursive: true, force: true });
+  }, 60_000);
   return state;
 }
 
@@ -43,7 +44,7 @@ export async function startUp(state: string): Promise<Up> {
     [FABRICA, '--state', state, 'up', '--port', '0', '--ui-port', '0'],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   );
-  running.push(child);
+  running.get(state)?.push(child);
   await new Promise<void>((resolve, reject) => {
     let told = '';
     child.stdout.on('data', (text: Buffer) => {
