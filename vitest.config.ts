@@ -11,9 +11,17 @@ class SystemsFirst extends BaseSequencer {
   }
 }
 
+/** Files of rules and of the catalog, which change nothing of the process they run in: they share what they import. */
+const SHARING = ['policy', 'domain', 'catalog', 'activities/control'].map(
+  (folder) => `test/${folder}/**/*.test.ts`,
+);
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
+    projects: [
+      { extends: true, test: { name: 'apart', include: ['test/**/*.test.ts'], exclude: SHARING } },
+      { extends: true, test: { name: 'sharing', include: SHARING, isolate: false } },
+    ],
     testTimeout: 30_000,
     hookTimeout: 60_000,
     // Tests start real processes: more at once than cores only makes each of them slower.

@@ -111,6 +111,7 @@ describe.concurrent('a catalog that is older than the work', () => {
     ['copied into place', false],
   ] as const)(
     'after a SIGKILL of everything and `recover` its production ends right: %s',
+    { timeout: 300_000 },
     async ([, byCommand], context) => {
       const state = stateDirectory(context);
       const backup = path.join(state, 'backup.db');
@@ -142,7 +143,6 @@ describe.concurrent('a catalog that is older than the work', () => {
       await finishes(state, again);
       await again.close();
     },
-    300_000,
   );
 });
 

@@ -41,6 +41,7 @@ test.concurrent.for([
   ['the jobs die as well and run again', true],
 ] as const)(
   'after a SIGKILL of everything the next `up` finishes the production: %s',
+  { timeout: 150_000 },
   async ([, jobs], context) => {
     const state = stateDirectory(context);
     await interrupted(state, jobs);
@@ -48,7 +49,6 @@ test.concurrent.for([
     const up = await startUp(state);
     await finishes(state, up);
   },
-  150_000,
 );
 
 test.concurrent(

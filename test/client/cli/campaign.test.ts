@@ -56,14 +56,19 @@ function rows<T>(statement: string): T[] {
   }
 }
 
-/** Waits until a campaign's productions are in these states. */
+/** Waits until a campaign's productions are in these states: as the catalog has them, then as the command tells them. */
 async function untilStates(name: string, states: object, seconds: number): Promise<void> {
-  let last: unknown = null;
-  for (const end = Date.now() + 1000 * seconds; Date.now() < end; await sleep(500)) {
-    last = (await json('campaign', 'show', name)).states;
-    if (JSON.stringify(last) === JSON.stringify(states)) return;
+  const of = `from productions where campaign = '${name}' group by state`;
+  const last = (): object =>
+    Object.fromEntries(
+      rows<{ state: string; productions: number }>(
+        `select state, count(*) as productions ${of}`,
+      ).map(({ productions, state }) => [state, productions]),
+    );
+  for (const end = Date.now() + 1000 * seconds; Date.now() < end; await sleep(200)) {
+    if (JSON.stringify(last()) === JSON.stringify(states)) break;
   }
-  throw new Error(`after ${seconds} s the productions are ${JSON.stringify(last)}`);
+  expect((await json('campaign', 'show', name)).states).toEqual(states);
 }
 
 beforeAll(async () => {
