@@ -83,6 +83,7 @@ test('a pause withdraws what waits at the sites, and what runs goes on; after a 
   const { jobs } = await until(
     handle,
     (progress) => (progress.jobs.Running ?? 0) + (progress.jobs.Submitted ?? 0) === 0,
+    60,
   );
   expect(jobs.Waiting).toBeGreaterThan(0);
   const before = await attemptStates('paused');
