@@ -96,7 +96,7 @@ test('a pause withdraws what waits at the sites, and what runs goes on; after a 
   await fabrica.audit('paused', 300);
   const log = (await eventTexts('paused')).join('\n');
   expect(log).toMatch(/me@here: \d+ jobs? that had not started \S+ withdrawn: the storage is full/);
-}, 60_000);
+}, 120_000);
 
 const WITHDRAWN = /^Active -> Stopped; ([1-9]\d*) jobs? that had not started \S+ withdrawn$/;
 
