@@ -54,7 +54,16 @@ export interface ProductionProgress {
   readonly jobs: JobCounts;
   readonly merges: JobCounts;
   readonly failures: Partial<Record<FailureClass, number>>;
+  /** Those that are told to workflows are taken in writes of the catalog: of two, the later knows all that the earlier does. */
   readonly at: number;
+}
+
+/** The later of two: answers of activities and signals overtake each other on their way. Of the same time it is the one that has come last. */
+export function laterProgress(
+  known: ProductionProgress | null,
+  news: ProductionProgress,
+): ProductionProgress {
+  return known !== null && known.at > news.at ? known : news;
 }
 
 /** Sums counters of the same kind. */

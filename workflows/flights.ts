@@ -2,7 +2,7 @@ import { condition, workflowInfo } from '@temporalio/workflow';
 import type { BlockRef } from '../activities/control/context.js';
 import type { BundleOrder } from '../domain/bundle.js';
 import type { ClearedBundle } from '../domain/log-archive.js';
-import type { ProductionProgress } from '../domain/progress.js';
+import { laterProgress, type ProductionProgress } from '../domain/progress.js';
 import { control } from './activities.js';
 import { fly, type FlightNews } from './bundle-flight.js';
 import { Gathering } from './gathering.js';
@@ -69,7 +69,7 @@ export class Flights {
       this.requeued += news.requeued;
       this.remnants ||= news.remnants;
       this.badInputs ||= news.badInputs;
-      this.#latest = news.progress;
+      this.#latest = laterProgress(this.#latest, news.progress);
       this.#tell(news.progress, 'some');
     };
     fly(order, this.#priority, heed, (cleared) => this.#cleared.add(cleared))

@@ -10,7 +10,7 @@ import {
 import { commandProblem } from '../domain/command-check.js';
 import type { Command, CommandAnswer, Refusal, RefusalCode } from '../domain/command.js';
 import { ERRORS } from '../domain/errors.js';
-import type { ProductionProgress } from '../domain/progress.js';
+import { laterProgress, type ProductionProgress } from '../domain/progress.js';
 import { detailsOf } from './details.js';
 import * as messages from './messages.js';
 import { isMalformed } from './payload-converter.js';
@@ -70,8 +70,8 @@ export class Inbox {
   }
 
   show(progress: ProductionProgress): void {
-    this.progress = progress;
-    setCurrentDetails(detailsOf(progress));
+    this.progress = laterProgress(this.progress, progress);
+    setCurrentDetails(detailsOf(this.progress));
   }
 
   /** True while nothing has arrived that is not carried out. */

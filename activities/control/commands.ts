@@ -220,9 +220,9 @@ export function commanding(context: ControlContext) {
     });
   }
 
-  /** How far a production is. */
+  /** How far a production is; in a write, so that its time says what it knows. */
   async function progress(input: ProductionRef): Promise<ProductionProgress> {
-    return catalog.read(async (db) =>
+    return catalog.write(async (db) =>
       progressOf(db, await productionFor(context, db, input), clock.now()),
     );
   }

@@ -7,7 +7,7 @@ beforeAll(async () => {
   // What a server says of thousands of events, at some dozens.
   const text = 'continueAsNewSuggested';
   const soon = [
-    { file: 'workflows/flights.js', text, by: 'historyLength > 80' },
+    { file: 'workflows/flights.js', text, by: 'historyLength > 40' },
     { file: 'workflows/audit.js', text, by: 'historyLength > 4' },
   ];
   fabrica = await startChangedSystem(soon);
@@ -25,11 +25,11 @@ async function runsOf(type: string): Promise<string[]> {
 test('blocks and audits go on in another run before their histories are long, with nothing lost or done twice', async () => {
   const handle = await fabrica.start(
     smallProduction('long', {
-      events: 200,
+      events: 300,
       scouts: { jobs: 0 },
-      behaviour: `sleep(200 + Number(job) * 20 % 500); if (Number(job) % 7 === 0 && attempt === 1) process.exit(3);`,
+      behaviour: `sleep(100 + Number(job) * 20 % 300); if (Number(job) % 7 === 0 && attempt === 1) process.exit(3);`,
       fabrication: { eventsPerJob: 5 },
-      throttle: { maxRunningJobs: 8 },
+      throttle: { maxRunningJobs: 4 },
     }),
   );
   expect(await handle.result()).toMatchObject({ state: 'Completed' });
@@ -50,5 +50,5 @@ test('blocks and audits go on in another run before their histories are long, wi
   );
   const ended = new Set(attempts.map(({ class: failure, state }) => `${state} ${failure}`));
   expect(ended).toEqual(new Set(['Done null', 'Failed payload-error']));
-  await fabrica.audit('long', 200);
+  await fabrica.audit('long', 300);
 }, 180_000);
