@@ -9,7 +9,7 @@ import { type FieldPath, type Problem, problemsError } from '../domain/problem.j
 import type { CampaignFile } from './campaign-file.js';
 import { readInputList } from './input-list.js';
 import type { SandboxPlan } from './sandbox.js';
-import type { Standing } from './temporal/submission.js';
+import type { Registered } from './temporal/standing.js';
 import { clause } from '../domain/clause.js';
 
 /** How many files jobs read for a role, how large they are, and what a person should know of them. */
@@ -22,7 +22,7 @@ export type FilesRead = Pick<ReadFiles, 'role' | 'totals' | 'notes'>;
  */
 export async function campaignInputs(
   { plans, productions, where }: CampaignFile,
-  standings: readonly Standing[],
+  standings: readonly Registered[],
   catalog: Catalog,
 ): Promise<FilesRead[][]> {
   const known = new Map<string, Promise<FilesRead | Problem>>();
@@ -38,7 +38,7 @@ export async function campaignInputs(
       known.set(key, looking);
       const found = await looking;
       if ('totals' in found) own.push(found);
-      else if (standings[i] !== 'same') {
+      else if (standings[i]?.standing !== 'same') {
         problems.add(definition.name, [found], productions[i]?.origin ?? ((path) => path));
       }
     }
@@ -54,12 +54,12 @@ export async function campaignInputs(
  */
 export function inputNotes(
   { plans }: Pick<CampaignFile, 'plans'>,
-  standings: readonly Standing[],
+  standings: readonly Registered[],
   read: readonly (readonly FilesRead[])[],
 ): string[] {
   const readers = new Map<string, string[]>();
   for (const [i, { definition }] of plans.entries()) {
-    if (standings[i] === 'same') continue;
+    if (standings[i]?.standing === 'same') continue;
     for (const { notes, role } of read[i] ?? []) {
       for (const note of notes) {
         const text = `${role}: ${note}`;

@@ -7,6 +7,7 @@ import {
   setHandler,
   uuid4,
 } from '@temporalio/workflow';
+import { clause } from '../domain/clause.js';
 import { commandProblem } from '../domain/command-check.js';
 import type { Command, CommandAnswer, Refusal, RefusalCode } from '../domain/command.js';
 import { ERRORS } from '../domain/errors.js';
@@ -137,5 +138,5 @@ function refusal(
   { code, remedy }: Refusal,
   answer?: CommandAnswer,
 ): ApplicationFailure {
-  return ApplicationFailure.nonRetryable(`${why}. ${remedy}`, code, { ...answer, remedy });
+  return ApplicationFailure.nonRetryable(`${clause(why)}. ${remedy}`, code, { ...answer, remedy });
 }

@@ -17,6 +17,7 @@ import { defineSearchAttributeKey } from '@temporalio/common';
 import type { Registration, RegisterInput } from '../activities/control/register.js';
 import type { StepAnswer } from '../activities/control/next-step.js';
 import type { BundleHandle } from '../domain/bundle.js';
+import { clause } from '../domain/clause.js';
 import type { Command, CommandAnswer } from '../domain/command.js';
 import { blockWorkflowId, productionWorkflowId } from '../domain/names.js';
 import type { ProductionState } from '../domain/states/production.js';
@@ -91,7 +92,7 @@ async function register(input: ProductionInput, inbox: Inbox): Promise<Registrat
         const problems = await storageAt(storage, '2 minutes').verifyFiles({ storage, files });
         if (problems[0] !== undefined) {
           throw ApplicationFailure.nonRetryable(
-            `Payload files are not where the definition says: ${problems[0].text}. Submit it again with \`fabrica submit\`.`,
+            `Payload files are not where the definition says: ${clause(problems[0].text)}. Submit it again with \`fabrica submit\`.`,
             'FABRICA_PAYLOAD_MISSING',
           );
         }

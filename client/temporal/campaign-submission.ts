@@ -10,10 +10,10 @@ import { withSeveral, type OneOfSeveral } from './several.js';
 import {
   standingOf,
   submitProduction,
-  type Standing,
   type Submission,
   type SubmissionOptions,
 } from './submission.js';
+import type { Registered } from './standing.js';
 
 /** s. A control process that has thousands of productions to begin is slow, not absent: whether there is one is asked before. */
 const PATIENCE = 600;
@@ -27,8 +27,8 @@ const MOST_CONFLICTS = 10;
 export async function standings(
   plans: readonly SandboxPlan[],
   catalog: Catalog,
-): Promise<Standing[]> {
-  const found: Standing[] = [];
+): Promise<Registered[]> {
+  const found: Registered[] = [];
   const conflicts: FabricaError[] = [];
   for (const plan of plans) {
     try {
@@ -90,7 +90,7 @@ export async function submitCampaign(
   const { catalog, configuration, ends, tell, warn } = options;
   const stands = await standings(file.plans, catalog);
   warn(inputNotes(file, stands, await campaignInputs(file, stands, catalog)));
-  const wanted = file.plans.filter((_, i) => stands[i] !== 'same');
+  const wanted = file.plans.filter((_, i) => stands[i]?.standing !== 'same');
   const uploaded = await uploadPayloads(wanted, configuration, catalog.epoch);
   const ready = new Map<string, Definition>(uploaded.map((one) => [one.name, one]));
   const plans = new Map(file.plans.map((plan) => [plan.definition.name, plan]));

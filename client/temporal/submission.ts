@@ -26,6 +26,7 @@ import { changesSince, type ChangeSince } from './changes-since.js';
 import { pendingFailure, whatHinders } from './pending-failure.js';
 import { uploadPayloads } from './payload-upload.js';
 import { withRegisteredFiles } from './sandbox-references.js';
+import { NOT_REGISTERED, type Registered } from './standing.js';
 
 /** What a submission has come to. */
 export interface Submission {
@@ -117,19 +118,19 @@ function submittedAs(plan: SandboxPlan, { since }: RegisteredDefinition): Revisi
   });
 }
 
-/** What a definition is to the catalog: registered as it is, missing, or the next revision of a rejected production. */
-export type Standing = 'same' | 'missing' | 'revision';
-
 /**
  * How a definition stands to the catalog: one that was submitted is the same, whatever commands have made of it since. Throws
  * `FABRICA_DEFINITION_CONFLICT` with the difference.
  */
-export async function standingOf(plan: SandboxPlan, catalog: Catalog): Promise<Standing> {
+export async function standingOf(plan: SandboxPlan, catalog: Catalog): Promise<Registered> {
   const known = await catalog.read((db) => registeredDefinition(db, plan.definition.name));
-  if (known === null) return 'missing';
-  if (submittedAs(plan, known) !== undefined) return 'same';
+  if (known === null) return NOT_REGISTERED;
+  const submitted = submittedAs(plan, known);
+  if (submitted !== undefined) {
+    return { standing: 'same', changed: changesSince(known.production, submitted, known.revision) };
+  }
   refuseConflict(plan, known);
-  return 'revision';
+  return { standing: 'revision', changed: [] };
 }
 
 const ownerOf = (by: string): string => by.split('@')[0] ?? by;

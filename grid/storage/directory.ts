@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import type { Dirent, Stats } from 'node:fs';
+import type { Stats } from 'node:fs';
 import { constants, promises as fs } from 'node:fs';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 import pMap from 'p-map';
 import { Adler32 } from '../../domain/adler32.js';
 import { FabricaError, messageOf } from '../../domain/errors.js';
+import { walkInOrder, type FolderEntry } from './ordered-walk.js';
 import type {
   BulkOptions,
   Expected,
@@ -13,12 +14,15 @@ import type {
   StorageElement,
   StoredFile,
 } from './storage-element.js';
+import { arrivedOtherwise, holdsAnother, holdsNothing } from './storage-failures.js';
 import { checkForeignPath, checkStoragePath, isWithin } from './storage-path.js';
 import { clause } from '../../domain/clause.js';
 
 /** What an unfinished write is called until it is whole: this, a unique part, `-`, and the name. */
 export const PART_PREFIX = '.part-';
 
+/** Tells the name that it is to get, as `shownInPart` shows it. */
+const PART = /^\.part-[0-9a-f]{12}-(.*)$/;
 const PROBE = /^\.part-[0-9a-f]{12}-check$/;
 /** Nobody still works with an older probe, ms. */
 const PROBE_LIFE = 60_000;
@@ -101,11 +105,11 @@ export class DirectoryStorage implements StorageElement {
     checkStoragePath(this.name, storagePath);
     return this.#translated(storagePath, async () => {
       const file = await this.#locate(storagePath);
-      if (file === null) throw this.#absent(storagePath);
+      if (file === null) throw holdsNothing(this.name, storagePath);
       const handle = await fs.open(file, constants.O_RDONLY | constants.O_NONBLOCK);
       if (!(await handle.stat()).isFile()) {
         await handle.close();
-        throw this.#absent(storagePath);
+        throw holdsNothing(this.name, storagePath);
       }
       return handle.createReadStream({ start: from, highWaterMark: CHUNK });
     });
@@ -121,8 +125,21 @@ export class DirectoryStorage implements StorageElement {
     await this.put(await source.read(sourcePath), storagePath, expected);
   }
 
+  /** With the file goes what writers that were killed have left of it. */
   async remove(storagePath: string): Promise<'removed' | 'absent'> {
     checkForeignPath(this.name, storagePath);
+    await this.#removePartsOf([storagePath]);
+    return this.#unlink(storagePath);
+  }
+
+  async removeAll(paths: readonly string[], { signal }: BulkOptions = {}): Promise<void> {
+    for (const one of paths) checkForeignPath(this.name, one);
+    signal?.throwIfAborted();
+    await this.#removePartsOf(paths);
+    await pMap(paths, (one) => this.#unlink(one), { concurrency: AT_ONCE, signal });
+  }
+
+  async #unlink(storagePath: string): Promise<'removed' | 'absent'> {
     return this.#translated(storagePath, async () => {
       const file = await this.#locate(storagePath);
       if (file === null) return 'absent';
@@ -137,10 +154,6 @@ export class DirectoryStorage implements StorageElement {
     });
   }
 
-  async removeAll(paths: readonly string[], { signal }: BulkOptions = {}): Promise<void> {
-    await pMap(paths, (one) => this.remove(one), { concurrency: AT_ONCE, signal });
-  }
-
   async removeTree(directory: string): Promise<void> {
     checkStoragePath(this.name, directory);
     await this.#translated(directory, async () => {
@@ -150,48 +163,20 @@ export class DirectoryStorage implements StorageElement {
     });
   }
 
-  /** Reads one directory after the other, so that memory holds some names of the open ones only. Links are not followed. */
+  /** Links are not followed. */
   async *list(directory: string, after = ''): AsyncGenerator<StoredFile> {
     if (directory !== '/') checkStoragePath(this.name, directory);
     const top = await this.#translated(directory, () => this.#locate(directory));
     if (top === null) return;
-    const open = [await this.#openFolder(directory === '/' ? '' : directory, after)];
-    for (let folder = open.at(-1); folder !== undefined; folder = open.at(-1)) {
-      const entry = folder.entries.shift();
-      if (entry === undefined) {
-        open.pop();
-        if (folder.more !== null) {
-          open.push(await this.#openFolder(folder.path, after, folder.more));
-        }
-      } else if (entry.folder) {
-        open.push(await this.#openFolder(entry.path, after));
-      } else {
-        const stats = await this.#translated(entry.path, () =>
-          statOrNull(this.#root + entry.path, true),
-        );
-        if (stats?.isFile() !== true) continue;
-        yield { path: entry.path, size: stats.size, modifiedAt: Math.floor(stats.mtimeMs) };
-      }
+    const files = walkInOrder({
+      ...{ top: directory === '/' ? '' : directory, after, namesAtOnce: this.#names },
+      entries: (folder) => this.#entries(folder),
+    });
+    for await (const { path: file } of files) {
+      const stats = await this.#translated(file, () => statOrNull(this.#root + file, true));
+      if (stats?.isFile() !== true) continue;
+      yield { path: file, size: stats.size, modifiedAt: Math.floor(stats.mtimeMs) };
     }
-  }
-
-  /** The next files and folders of a folder that may hold paths after `after`, in order; `from` is the key of the last one before. */
-  async #openFolder(folder: string, after: string, from = ''): Promise<OpenFolder> {
-    let entries: FolderEntry[] = [];
-    let cut = false;
-    for await (const entry of this.#entries(folder)) {
-      if (!entry.isDirectory() && !entry.isFile()) continue;
-      const one = entryOf(`${folder}/${entry.name}`, entry.isDirectory());
-      if (one.key <= from || (one.key <= after && !(one.folder && after.startsWith(one.key))))
-        continue;
-      entries.push(one);
-      if (entries.length < 2 * this.#names) continue;
-      entries = entries.sort(byKey).slice(0, this.#names);
-      cut = true;
-    }
-    cut ||= entries.length > this.#names;
-    entries = entries.sort(byKey).slice(0, this.#names);
-    return { path: folder, entries, more: cut ? (entries.at(-1)?.key ?? null) : null };
   }
 
   async space(): Promise<Space> {
@@ -236,33 +221,54 @@ export class DirectoryStorage implements StorageElement {
       if ((await statOrNull(file, true)) !== null) {
         await handle.close();
         await this.#requireSame(file, storagePath, expected);
+        await this.#removePartsOf([storagePath]);
         return;
       }
       const written = await writeDurably(source, handle);
       if (written.size !== expected.size || written.adler32 !== expected.adler32) {
-        throw this.#mismatch(storagePath, expected, written);
+        throw arrivedOtherwise(this.name, storagePath, { expected, found: written });
       }
       try {
         await fs.link(part, file);
       } catch (error) {
-        if (codeOf(error) !== 'EEXIST') throw error;
+        // Who has written the same meanwhile has removed what was in its way.
+        const isThere = codeOf(error) === 'ENOENT' && (await statOrNull(file, true)) !== null;
+        if (codeOf(error) !== 'EEXIST' && !isThere) throw error;
         await this.#requireSame(file, storagePath, expected);
       }
+      await this.#removePartsOf([storagePath]);
     } finally {
       await fs.rm(part, { force: true });
     }
     await syncDirectory(directory);
   }
 
+  /** Removes unfinished writes of files that are whole or unwanted: their writers were killed, or see that they come too late. */
+  async #removePartsOf(paths: readonly string[]): Promise<void> {
+    const folders = new Map<string, Set<string>>();
+    for (const one of paths) {
+      const folder = path.posix.dirname(one);
+      const names = folders.get(folder) ?? new Set();
+      folders.set(folder, names.add(shownInPart(path.posix.basename(one))));
+    }
+    for (const [folder, names] of folders) {
+      await this.#translated(folder, async () => {
+        const located = await this.#locate(folder);
+        const entries = located === null ? null : await absentAsNull(fs.readdir(located));
+        for (const entry of entries ?? []) {
+          const whole = PART.exec(entry)?.[1];
+          if (whole === undefined || !names.has(whole)) continue;
+          await fs.rm(path.join(located ?? '', entry), { force: true });
+        }
+      });
+    }
+  }
+
   /** Opens the temporary file of a write. Another job's `remove` may take the directory away while it is still empty. */
   async #openPart(
     storagePath: string,
   ): Promise<{ directory: string; part: string; handle: fs.FileHandle }> {
-    const name = path.posix.basename(storagePath);
-    const shown = Buffer.from(name)
-      .subarray(0, 220)
-      .toString('latin1')
-      .replace(/[^!-~]/g, '_');
+    const shown = shownInPart(path.posix.basename(storagePath));
     for (let tries = 1; ; tries++) {
       const directory = await this.#makeDirectory(path.posix.dirname(storagePath));
       const part = path.join(directory, `${PART_PREFIX}${unique()}-${shown}`);
@@ -281,28 +287,7 @@ export class DirectoryStorage implements StorageElement {
       const found = await measure(file);
       if (found.adler32 === expected.adler32) return;
     }
-    throw new FabricaError(
-      'FABRICA_STORAGE_EXISTS',
-      `Storage ${this.name} holds another file at ${storagePath} than the one of ${expected.size} bytes, adler32 ${expected.adler32}.`,
-      { storage: this.name, path: storagePath },
-    );
-  }
-
-  #mismatch(storagePath: string, expected: Expected, found: Expected): FabricaError {
-    return new FabricaError(
-      'FABRICA_STORAGE_CHECKSUM',
-      `What was to be written to ${storagePath} on storage ${this.name} has ${found.size} bytes, adler32 ${found.adler32}, ` +
-        `instead of ${expected.size} bytes, adler32 ${expected.adler32}.`,
-      { storage: this.name, path: storagePath },
-    );
-  }
-
-  #absent(storagePath: string): FabricaError {
-    return new FabricaError(
-      'FABRICA_STORAGE_UNREACHABLE',
-      `Storage ${this.name} has no file at ${storagePath}.`,
-      { storage: this.name, path: storagePath },
-    );
+    throw holdsAnother(this.name, storagePath, expected);
   }
 
   async #requireRoot(): Promise<string> {
@@ -379,9 +364,13 @@ export class DirectoryStorage implements StorageElement {
     }
   }
 
-  async *#entries(folder: string): AsyncGenerator<Dirent> {
+  async *#entries(folder: string): AsyncGenerator<FolderEntry> {
     try {
-      yield* await fs.opendir(this.#root + folder, { bufferSize: 256 });
+      for await (const entry of await fs.opendir(this.#root + folder, { bufferSize: 256 })) {
+        if (entry.isDirectory() || entry.isFile()) {
+          yield { name: entry.name, folder: entry.isDirectory() };
+        }
+      }
     } catch (error) {
       // Removed meanwhile, or never there.
       if (codeOf(error) !== 'ENOENT' && codeOf(error) !== 'ENOTDIR') {
@@ -398,29 +387,6 @@ export class DirectoryStorage implements StorageElement {
     }
   }
 }
-
-interface FolderEntry {
-  readonly path: string;
-  /** What sorts it as its path, or the paths below it, would be sorted. */
-  readonly key: string;
-  readonly folder: boolean;
-}
-
-interface OpenFolder {
-  readonly path: string;
-  readonly entries: FolderEntry[];
-  /** The key after which its next entries begin; null after the last ones. */
-  readonly more: string | null;
-}
-
-const entryOf = (entryPath: string, folder: boolean): FolderEntry => ({
-  path: entryPath,
-  key: folder ? `${entryPath}/` : entryPath,
-  folder,
-});
-
-const byKey = (a: FolderEntry, b: FolderEntry): number =>
-  a.key < b.key ? -1 : a.key > b.key ? 1 : 0;
 
 /** An error of the file system as one of Fabrica's. */
 function storageError(storage: string, storagePath: string, error: unknown): FabricaError {
@@ -459,6 +425,13 @@ function codeOf(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error)) return undefined;
   return typeof error.code === 'string' ? error.code : undefined;
 }
+
+/** The name of a file within that of its temporary one, cut to what still fits. */
+const shownInPart = (name: string): string =>
+  Buffer.from(name)
+    .subarray(0, 220)
+    .toString('latin1')
+    .replace(/[^!-~]/g, '_');
 
 const unique = (): string => randomBytes(6).toString('hex');
 

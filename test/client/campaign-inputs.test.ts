@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readCampaign, type CampaignFile } from '../../client/campaign-file.js';
 import { campaignInputs, inputNotes } from '../../client/campaign-inputs.js';
 import { campaignDryRun } from '../../client/cli/pages/campaign-dry-run.js';
-import type { Standing } from '../../client/temporal/submission.js';
+import { NOT_REGISTERED, type Registered } from '../../client/temporal/standing.js';
 import { ControlRoom, definition } from '../activities/control/control-room.js';
 import { temporaryFolder } from '../worker/temporary-folder.js';
 
@@ -41,7 +41,7 @@ async function skims(
   return readCampaign(file, room.configuration);
 }
 
-const looked = (file: CampaignFile, standings: readonly Standing[] = []) =>
+const looked = (file: CampaignFile, standings: readonly Registered[] = []) =>
   campaignInputs(file, standings, room.catalog);
 
 describe('what the productions of a campaign read', () => {
@@ -64,7 +64,7 @@ describe('what the productions of a campaign read', () => {
     expect(read.map(([one]) => one?.totals.files)).toEqual([3, 3, 1]);
     const run = campaignDryRun(
       file,
-      { standings: file.plans.map(() => 'missing'), priorities: new Map(), read },
+      { standings: file.plans.map(() => NOT_REGISTERED), priorities: new Map(), read },
       room.configuration,
     );
     expect(run.events).toBe(140);
@@ -107,7 +107,8 @@ describe('what the productions of a campaign read', () => {
     await room.change(`update productions set state = 'Cancelled' where name = 'mumu'`);
     const dataset = { dataset: { production: 'mumu' } };
     const file = await skims([dataset, dataset, dataset]);
-    const standings = ['same', 'missing', 'missing'] as const;
+    const same = { standing: 'same', changed: [] } as const;
+    const standings = [same, NOT_REGISTERED, NOT_REGISTERED];
     expect(inputNotes(file, standings, await looked(file, standings))).toEqual([
       'input: mumu is Cancelled: these are the files that it had finished, not all of its 60 events, in production SKIM-skim1-e3-r1 and 1 more production',
     ]);
@@ -115,7 +116,7 @@ describe('what the productions of a campaign read', () => {
 
   it('does not matter for what is registered already', async () => {
     const file = await skims([{ dataset: { production: 'nobody' } }]);
-    expect(await looked(file, ['same'])).toEqual([[]]);
-    await expect(looked(file, ['missing'])).rejects.toThrow('no production is named nobody');
+    expect(await looked(file, [{ standing: 'same', changed: [] }])).toEqual([[]]);
+    await expect(looked(file, [NOT_REGISTERED])).rejects.toThrow('no production is named nobody');
   });
 });

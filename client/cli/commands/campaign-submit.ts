@@ -3,6 +3,7 @@ import type { Catalog } from '../../../catalog/catalog.js';
 import { readCampaign, type CampaignFile } from '../../campaign-file.js';
 import { readsFiles } from '../../input-list.js';
 import { isOver, whyNoControl } from '../../temporal/control-presence.js';
+import { NOT_REGISTERED } from '../../temporal/standing.js';
 import { EXIT, exitCodeOf, type ExitCode } from '../exit-code.js';
 import { examples, limitOption, textArgument, type Invocation } from '../invocation.js';
 import { campaignDryRun, campaignDryRunPage } from '../pages/campaign-dry-run.js';
@@ -51,9 +52,7 @@ async function look(session: Session, file: CampaignFile, limit: number): Promis
   const catalog = await (reading ? session.catalog() : session.catalogIfMade());
   if (catalog !== null) await tellOthers(session, file, catalog);
   const stands =
-    catalog === null
-      ? file.plans.map(() => 'missing' as const)
-      : await standings(file.plans, catalog);
+    catalog === null ? file.plans.map(() => NOT_REGISTERED) : await standings(file.plans, catalog);
   const read = catalog === null ? [] : await campaignInputs(file, stands, catalog);
   const priorities =
     catalog === null ? new Map<string, number>() : await prioritiesOf(file, catalog);

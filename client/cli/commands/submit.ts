@@ -15,7 +15,8 @@ import { planSandbox, type SandboxPlan } from '../../sandbox.js';
 import { whyNoControl } from '../../temporal/control-presence.js';
 import { workflowUrl } from '../../temporal/workflow-url.js';
 import { checkNames } from '../../temporal/names-check.js';
-import type { Standing, Submission } from '../../temporal/submission.js';
+import { NOT_REGISTERED, type Registered } from '../../temporal/standing.js';
+import type { Submission } from '../../temporal/submission.js';
 import { EXIT, type ExitCode } from '../exit-code.js';
 import { examples, textArgument, type Invocation } from '../invocation.js';
 import { dryRun, dryRunPage, type FilesLookedUp } from '../pages/dry-run.js';
@@ -79,16 +80,18 @@ export function addSubmit(program: Command, invocation: Invocation): void {
 async function standingAndInputs(
   session: Session,
   plan: SandboxPlan,
-): Promise<{ standing: Standing; read: FilesLookedUp }> {
+): Promise<{ registered: Registered; read: FilesLookedUp }> {
   const reading = readsFiles(plan.definition);
   const catalog = await (reading ? session.catalog() : session.catalogIfMade());
-  if (catalog === null) return { standing: 'missing', read: NO_FILES };
+  if (catalog === null) return { registered: NOT_REGISTERED, read: NO_FILES };
   const { standingOf } = await import('../../temporal/submission.js');
-  const standing = await standingOf(plan, catalog);
+  const registered = await standingOf(plan, catalog);
   const { name } = plan.definition;
   const read =
-    standing === 'same' ? await filesFixed(catalog, name) : await lookUpFiles(plan, catalog);
-  return { standing, read };
+    registered.standing === 'same'
+      ? await filesFixed(catalog, name)
+      : await lookUpFiles(plan, catalog);
+  return { registered, read };
 }
 
 const NO_FILES: FilesLookedUp = { sets: [], storages: [] };
@@ -141,8 +144,8 @@ async function submit(session: Session, read: DefinitionFile, wait: boolean): Pr
   const catalog = await session.catalog();
   const { standingOf, submitProduction } = await import('../../temporal/submission.js');
   // Before anything is uploaded; once it is registered, it has its files.
-  const looked =
-    (await standingOf(plan, catalog)) === 'same' ? NO_FILES : await lookUpFiles(plan, catalog);
+  const { standing } = await standingOf(plan, catalog);
+  const looked = standing === 'same' ? NO_FILES : await lookUpFiles(plan, catalog);
   const noted = notesOf(looked);
   warn(session, noted);
   const { clock, who } = session.terminal;

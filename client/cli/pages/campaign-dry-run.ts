@@ -2,9 +2,10 @@ import type { Configuration } from '../../../domain/configuration.js';
 import { formatSize } from '../../../domain/quantity.js';
 import type { CampaignFile } from '../../campaign-file.js';
 import type { FilesRead } from '../../campaign-inputs.js';
-import type { Standing } from '../../temporal/submission.js';
+import { NOT_REGISTERED, type Registered, type Standing } from '../../temporal/standing.js';
 import { facts, type Cell } from '../table.js';
 import { counted, countsText, grouped } from '../text.js';
+import { changesLine } from './campaign-submission.js';
 import { dryRun, SCOUTS_MAKE_ALL } from './dry-run.js';
 import type { PageLook } from './production-page.js';
 
@@ -23,6 +24,8 @@ export interface CampaignDryRun {
     readonly production: string;
     /** `same`: registered already. `revision`: the next one of a rejected production. */
     readonly standing: Standing;
+    /** What commands have changed since it was submitted; the figures are those of the file, but for the priority. */
+    readonly changed: Registered['changed'];
     readonly events: number;
     readonly scoutJobs: number;
     readonly fabricationJobs: number;
@@ -36,7 +39,7 @@ export interface CampaignDryRun {
 /** What the catalog says to a campaign file. */
 export interface CampaignKnown {
   /** For each production, in the order of the file. */
-  readonly standings: readonly Standing[];
+  readonly standings: readonly Registered[];
   /** Priorities by production, which a person may have changed since. */
   readonly priorities: ReadonlyMap<string, number>;
   /** What each production reads, in the same order. */
@@ -58,10 +61,10 @@ export function campaignDryRun(
       read: { sets: read[i] ?? [], storages: [] },
     });
     const { blocks, events, fabricationJobs, production, scoutJobs } = run;
-    const standing = standings[i] ?? 'missing';
+    const { changed, standing } = standings[i] ?? NOT_REGISTERED;
     const holds = standing === 'same' ? priorities.get(production) : undefined;
     const priority = holds ?? definition.priority;
-    return { production, standing, events, scoutJobs, fabricationJobs, blocks, priority };
+    return { production, standing, changed, events, scoutJobs, fabricationJobs, blocks, priority };
   });
   const sum = (key: 'events' | 'scoutJobs' | 'fabricationJobs' | 'blocks'): number =>
     productions.reduce((total, one) => total + one[key], 0);
@@ -122,10 +125,12 @@ export function campaignDryRunPage(run: CampaignDryRun, limit: number, look: Pag
       one.blocks,
     ]);
   const rest = productions.length - rows.length;
+  const changes = changesLine(productions).map((line) => `\n\n${line}`);
   return (
     `${facts(pairs, look)}\n\n` +
     look.table(['production', '', 'priority', 'events', 'jobs', 'blocks'], rows) +
     (rest > 0 ? `\n... and ${counted(rest, 'more production')} (--limit)` : '') +
+    changes.join('') +
     '\n\nNothing has been started.'
   );
 }

@@ -70,6 +70,18 @@ export function changesText(changed: Submission['changed']): string {
   return [...told, ...(more > 0 ? [`${more} more fields`] : [])].join('; ');
 }
 
+/** Which productions are no longer as they were submitted, as a line; nothing if all are. */
+export function changesLine(
+  productions: readonly Pick<Submission, 'production' | 'changed'>[],
+): string[] {
+  const changes = productions
+    .filter(({ changed }) => changed.length > 0)
+    .map(({ changed, production }) => `${production} (${changesText(changed)})`);
+  return changes.length === 0
+    ? []
+    : [`Changed since they were submitted: ${firstOf(changes, MOST_CHANGES)}.`];
+}
+
 /** The same for a person. */
 export function submissionPage({ campaign, productions, ...counts }: SubmittedCampaign): string {
   const { exists, failed, left, registered, revised } = counts;
@@ -84,15 +96,11 @@ export function submissionPage({ campaign, productions, ...counts }: SubmittedCa
     error === null ? [] : [`${safe(production)}: ${safeLines(error.message)} ${error.remedy}`],
   );
   const more = errors.length - MOST_ERRORS;
-  const changed = productions.filter((one) => one.changed.length > 0);
-  const changes = changed.map((one) => `${one.production} (${changesText(one.changed)})`);
   return [
     ...errors.slice(0, MOST_ERRORS),
     ...(more > 0 ? [`... and ${more} more errors`] : []),
     `Campaign ${campaign}: ${counted(productions.length, 'production')}: ${made}.`,
-    ...(changed.length > 0
-      ? [`Changed since they were submitted: ${firstOf(changes, MOST_CHANGES)}.`]
-      : []),
+    ...changesLine(productions),
     failed + left > 0
       ? 'Submit the file again: it makes only what is missing.'
       : `Look at it: fabrica campaign show ${campaign}`,

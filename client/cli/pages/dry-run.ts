@@ -10,7 +10,8 @@ import { inputShape } from '../../../policy/input-grouping.js';
 import { planBlock, planScouts } from '../../../policy/job-plan.js';
 import { facts, type Cell } from '../table.js';
 import { counted, firstOf, grouped } from '../text.js';
-import type { Standing } from '../../temporal/submission.js';
+import { NOT_REGISTERED, type Registered, type Standing } from '../../temporal/standing.js';
+import { changesText } from './campaign-submission.js';
 import type { PageLook } from './production-page.js';
 
 /** What is known of a payload before its scouts: from earlier productions, or from a try by hand. */
@@ -25,6 +26,8 @@ export interface DryRun {
   readonly production: string;
   /** `same`: registered already. `revision`: the next one of a rejected production. */
   readonly standing: Standing;
+  /** What commands have changed since it was submitted; the figures are those of the file. */
+  readonly changed: Registered['changed'];
   readonly events: number;
   readonly scoutJobs: number;
   readonly fabricationJobs: number;
@@ -70,12 +73,12 @@ export function dryRun(
     readonly files: readonly { readonly size: number }[];
     readonly warnings: readonly string[];
     /** What it is to the catalog. (Default: missing) */
-    readonly standing?: Standing;
+    readonly registered?: Registered;
     /** What the definition reads; jobs are counted as if all files were alike. */
     readonly read?: FilesLookedUp;
   },
 ): DryRun {
-  const { guess, read = { sets: [], storages: [] }, standing = 'missing' } = given;
+  const { guess, read = { sets: [], storages: [] }, registered = NOT_REGISTERED } = given;
   const totals = (role: ReadFiles['role']) => read.sets.find((one) => one.role === role)?.totals;
   const input = totals('input');
   const events = definition.events ?? input?.events ?? 0;
@@ -94,7 +97,7 @@ export function dryRun(
   const auto = definition.fabrication.eventsPerJob === 'auto';
   return {
     production: definition.name,
-    standing,
+    ...registered,
     events,
     scoutJobs: scouts,
     fabricationJobs: jobs.fabrication,
@@ -241,6 +244,7 @@ export function dryRunPage(run: DryRun, look: PageLook): string {
   const pairs: [string, Cell][] = [
     ['production', { text: run.production, paint: look.style.bold }],
     ['standing', STANDINGS[run.standing]],
+    ['changed since', changesText(run.changed)],
     ['events', grouped(run.events)],
     ['input', inputText(run)],
     ['overlay', run.overlayFiles === 0 ? '' : `any of ${counted(run.overlayFiles, 'file')}`],

@@ -194,9 +194,11 @@ describe('a campaign by the command line', () => {
     expect(again.productions).toEqual(
       [5, 5, 5, 3, 3, 3].map((from) => expect.objectContaining(changed(from)) as object),
     );
-    expect((await run('campaign', 'submit', 'MC1.yaml')).out).toContain(
-      'Changed since they were submitted: MC1-mixed-e3-r1 (priority: 5 -> 9 (reprioritize)), ',
-    );
+    for (const options of [[], ['--dry-run']]) {
+      expect((await run('campaign', 'submit', 'MC1.yaml', ...options)).out).toContain(
+        'Changed since they were submitted: MC1-mixed-e3-r1 (priority: 5 -> 9 (reprioritize)), ',
+      );
+    }
     expect(await json('campaign', 'release', 'MC1')).toMatchObject({ unconcerned: 6 });
     expect(await json('campaign', 'resume', 'MC1')).toMatchObject({ changed: 6 });
   }, 120_000);

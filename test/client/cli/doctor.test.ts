@@ -116,7 +116,7 @@ describe('fabrica doctor', () => {
     ]);
     expect((await fabrica(['site', 'unban', 'KMI'], { cwd: folder })).code).toBe(0);
     expect((await findings()).of('bans')).toMatchObject([{ state: 'ok' }]);
-  }, 60_000);
+  }, 120_000);
 
   it('lists productions with parked jobs and what helps', async () => {
     expect((await findings()).of('productions')).toMatchObject([{ state: 'ok' }]);

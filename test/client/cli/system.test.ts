@@ -147,6 +147,11 @@ describe('a production by the command line', () => {
     expect((await run('submit', 'slow.yaml')).out).toContain(
       'it is Stopped. Changed since: priority: 5 -> 9 (reprioritize); tolerance: 0 -> 0.1 (amend).',
     );
+    const dry = await json('submit', 'slow.yaml', '--dry-run');
+    expect(dry).toMatchObject({ standing: 'same', changed: again.changed });
+    expect((await run('submit', 'slow.yaml', '--dry-run')).out).toMatch(
+      /changed since +priority: 5 -> 9 \(reprioritize\); tolerance: 0 -> 0\.1 \(amend\)/,
+    );
     const { code, err } = await run('release', 'slow');
     expect(code).toBe(1);
     expect(err).toContain(

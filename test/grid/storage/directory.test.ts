@@ -160,6 +160,30 @@ describe('a directory storage', () => {
     expect(everything()).toEqual(['.part-ba9876543210-check']);
   });
 
+  it('removes what killed writers of a file have left, with its next writer or when it is removed', async () => {
+    const left = (name: string): void => {
+      mkdirSync(at('near', 'mc'), { recursive: true });
+      writeFileSync(at('near', 'mc', `.part-0123456789ab-${name}`), 'x');
+    };
+    left('a');
+    left('b');
+    left('aa');
+    await put(storage, '/mc/a', '1');
+    expect(everything()).toEqual([
+      'mc',
+      'mc/.part-0123456789ab-aa',
+      'mc/.part-0123456789ab-b',
+      'mc/a',
+    ]);
+    left('a');
+    await put(storage, '/mc/a', '1');
+    expect(await storage.remove('/mc/b')).toBe('absent');
+    expect(everything()).toEqual(['mc', 'mc/.part-0123456789ab-aa', 'mc/a']);
+    left('a');
+    await storage.removeAll(['/mc/a', '/mc/aa', '/none/a']);
+    expect(everything()).toEqual([]);
+  });
+
   it('says that it is full, or read-only', async () => {
     const tiny = mount('tiny', 'size=64k');
     await expect(put(tiny, '/a', Buffer.alloc(200_000))).rejects.toEqual(
