@@ -16,10 +16,16 @@ const SHARING = ['policy', 'domain', 'catalog', 'activities/control'].map(
   (folder) => `test/${folder}/**/*.test.ts`,
 );
 
+/** Suites against real servers, which are run by themselves: `npm run test:conformance`. */
+const CONFORMANCE = 'test/conformance/**';
+
 export default defineConfig({
   test: {
     projects: [
-      { extends: true, test: { name: 'apart', include: ['test/**/*.test.ts'], exclude: SHARING } },
+      {
+        extends: true,
+        test: { name: 'apart', include: ['test/**/*.test.ts'], exclude: [...SHARING, CONFORMANCE] },
+      },
       { extends: true, test: { name: 'sharing', include: SHARING, isolate: false } },
     ],
     testTimeout: 30_000,

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'kysely';
 import type { Catalog } from '../catalog/catalog.js';
+import { catalogBytes } from './catalog-bytes.js';
 import { difference } from './difference.js';
 import { benchProduction, EVENTS, exampleGrid, withSlots } from './example-grid.js';
 import { withSystem } from './system.js';
@@ -91,7 +92,7 @@ export async function benchInFlight(given: {
         ]),
       );
       const memoryMbBy = system.memoryMbBy('now');
-      const catalogBytesPerJob = system.catalogBytes() / given.jobs;
+      const catalogBytesPerJob = (await catalogBytes(system.catalog)) / given.jobs;
       while ((await atSites(catalog)) > LAST * given.jobs) {
         if (passed() > longest) throw new Error(`jobs are still at sites after ${longest} s`);
         await sleep(1000);

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import Database from 'better-sqlite3';
@@ -7,6 +7,7 @@ import { findProduction } from '../catalog/productions.js';
 import type { Configuration } from '../domain/configuration.js';
 import type { DefinitionInput } from '../domain/definition.js';
 import type { FailureClass } from '../domain/failure-class.js';
+import { catalogBytes } from './catalog-bytes.js';
 import { benchProduction, exampleGrid } from './example-grid.js';
 import { fabricaRun, type FabricaRun } from './fabrica-run.js';
 
@@ -71,7 +72,7 @@ export async function benchSimulated(size: {
     let releases = 0;
     let releasedAt = 0;
     let bundles = 0;
-    let catalogBytes = 0;
+    let bytes = 0;
     let told: Comparison = {
       attempts: 0,
       failedAttempts: 0,
@@ -102,7 +103,7 @@ export async function benchSimulated(size: {
             .select((eb) => eb.fn.countAll<number>().as('bundles'))
             .executeTakeFirstOrThrow(),
         ));
-        catalogBytes = statSync(catalog.file).size;
+        bytes = await catalogBytes(catalog);
       },
     });
     return {
@@ -110,7 +111,7 @@ export async function benchSimulated(size: {
       ...told,
       ...{ releases, bundles },
       jobs: size.jobs,
-      catalogBytesPerJob: catalogBytes / size.jobs,
+      catalogBytesPerJob: bytes / size.jobs,
       jobsPerSecond: size.jobs / run.seconds,
       cpuPerJobMs: run.cpuMs / size.jobs,
     };

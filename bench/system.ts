@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import type { Catalog } from '../catalog/catalog.js';
@@ -41,13 +41,6 @@ export class BenchSystem {
       const status = readFileSync(`/proc/${pid}/status`, 'utf8');
       return Number(line.exec(status)?.[1] ?? 0) / 1000;
     });
-  }
-
-  /** Bytes of the catalog's file, and of what waits to be written into it. */
-  catalogBytes(): number {
-    const { file } = this.catalog;
-    const size = (name: string): number => statSync(name, { throwIfNoEntry: false })?.size ?? 0;
-    return size(file) + size(`${file}-wal`);
   }
 
   #byKind(measure: (pid: number) => number): Record<string, number> {

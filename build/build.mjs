@@ -26,7 +26,12 @@ execFileSync(process.execPath, [tsc, '-p', path.join(root, 'tsconfig.build.json'
 });
 
 /** Shell and other text that the compiled code reads from beside itself. */
-const assets = ['grid/compute/wrapper.sh', 'grid/compute/pilot.sh', 'package.json'];
+const assets = [
+  'grid/compute/wrapper.sh',
+  'grid/compute/wrapper-root.sh',
+  'grid/compute/pilot.sh',
+  'package.json',
+];
 for (const asset of assets) {
   if (!existsSync(path.join(root, asset))) continue;
   mkdirSync(path.dirname(path.join(dist, asset)), { recursive: true });

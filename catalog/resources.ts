@@ -1,5 +1,5 @@
 import type { Selectable } from 'kysely';
-import type { Configuration } from '../domain/configuration.js';
+import { placeOf, type Configuration } from '../domain/configuration.js';
 import { FabricaError } from '../domain/errors.js';
 import type { ResourceState } from '../domain/states/resource.js';
 import type { Db } from './catalog.js';
@@ -46,7 +46,7 @@ export async function syncResources(
     const columns = {
       area: storage.area,
       kind: storage.kind,
-      root: storage.root,
+      root: placeOf(storage),
       purpose: storage.purpose,
     };
     await db

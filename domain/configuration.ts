@@ -79,14 +79,32 @@ const siteSchema = z.strictObject({
 const storageFields = {
   name: nameSchema.describe('Name of the storage, e.g. KMI-DISK.'),
   area: nameSchema.describe('One of areas.'),
-  root: path.describe('Directory that is the root of the storage; relative to this file.'),
   purpose: z
     .enum(['temporary', 'final'])
     .describe('temporary: outputs before merging; final: merged files.'),
 };
+const root = path.describe('Directory that is the root of the storage; relative to this file.');
+
+/** `root://host:port//directory`, without an end of slashes, dots or controls that would lead elsewhere. */
+export const XROOTD_URL =
+  /^(?<scheme>roots?):\/\/(?<server>(?:[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?)\/(?<root>(?:\/(?!\.\.?(?:\/|$))[A-Za-z0-9._~+-]+)+)$/;
+
 const storageSchema = z.discriminatedUnion('kind', [
-  z.strictObject({ ...storageFields, kind: z.literal('directory').describe('How it is reached.') }),
-  z.strictObject({ ...storageFields, ...simulatedStorageFields }),
+  z.strictObject({
+    ...storageFields,
+    root,
+    kind: z.literal('directory').describe('How it is reached.'),
+  }),
+  z.strictObject({
+    ...storageFields,
+    kind: z.literal('xrootd'),
+    url: z
+      .string()
+      .max(1000)
+      .regex(XROOTD_URL, 'must be like root://host:1094//directory')
+      .describe('Directory of a server that is the root of the storage.'),
+  }),
+  z.strictObject({ ...storageFields, root, ...simulatedStorageFields }),
 ]);
 
 const janitorSchema = z.strictObject({
@@ -177,6 +195,10 @@ export const configurationSchema = configurationFields.superRefine((config, cont
 export type Configuration = z.output<typeof configurationFields>;
 export type SiteConfiguration = Configuration['sites'][number];
 export type StorageConfiguration = Configuration['storages'][number];
+
+/** Where a storage is: a directory of this machine, or the address of a server's. */
+export const placeOf = (storage: StorageConfiguration): string =>
+  storage.kind === 'xrootd' ? storage.url : storage.root;
 
 /** The fields of a configuration that are sound: all of them, or what the schema accepted of a faulty one. */
 export interface SoundConfiguration {

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { ADDRESS_PATTERN, type Configuration } from '../domain/configuration.js';
+import { ADDRESS_PATTERN, placeOf, type Configuration } from '../domain/configuration.js';
 import { defaultConfiguration } from '../domain/default-configuration.js';
 import {
   decodeText,
@@ -140,7 +140,9 @@ function resolved(
       if (compute.folder === undefined) return site;
       return { ...site, compute: { ...compute, folder: path.resolve(folder, compute.folder) } };
     }),
-    storages: storages.map((one) => ({ ...one, root: path.resolve(folder, one.root) })),
+    storages: storages.map((one) =>
+      'root' in one ? { ...one, root: path.resolve(folder, one.root) } : one,
+    ),
   };
 }
 
@@ -150,7 +152,10 @@ function resolved(
  */
 function checkFolders({ sites, storages }: Configuration, where: Where | undefined): void {
   const folders = [
-    ...storages.map((one, i) => ({ path: ['storages', i, 'root'], folder: one.root })),
+    ...storages.map((one, i) => ({
+      path: ['storages', i, 'root' in one ? 'root' : 'url'],
+      folder: placeOf(one),
+    })),
     ...sites.map((one, i) => ({
       path: ['sites', i, 'compute', 'folder'],
       folder: one.compute.folder,

@@ -1,4 +1,4 @@
-import type { Configuration } from '../domain/configuration.js';
+import { placeOf, type Configuration } from '../domain/configuration.js';
 import { messageOf } from '../domain/errors.js';
 import type { Log } from '../domain/log.js';
 import { prepareDirectoryStorage } from '../grid/storage/directory.js';
@@ -14,13 +14,15 @@ export async function prepareStorages(options: {
   const { configuration, log, stateDirectory } = options;
   const state = new StateLayout(stateDirectory);
   const elements = createStorageElements(configuration.storages, configuration.simulation);
-  for (const { name, root } of configuration.storages) {
-    if (state.holds(root)) await prepareDirectoryStorage(root);
+  for (const storage of configuration.storages) {
+    const { name } = storage;
+    const place = placeOf(storage);
+    if ('root' in storage && state.holds(place)) await prepareDirectoryStorage(place);
     await elements
       .get(name)
       .check()
       .catch((error: unknown) => {
-        log.warn({ storage: name, root, error: messageOf(error) }, 'a storage can not be used');
+        log.warn({ storage: name, place, error: messageOf(error) }, 'a storage can not be used');
       });
   }
 }

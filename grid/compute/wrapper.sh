@@ -183,6 +183,7 @@ discard() {
 claim_at() {
   case $1 in
     file:/*) file_claim "${1#file:}" ;;
+    root://* | roots://*) root_claim "$1" ;;
     *) unsupported "$1" ;;
   esac
 }
@@ -191,6 +192,7 @@ claim_at() {
 fetch() {
   case $1 in
     file:/*) file_fetch "${1#file:}" "$2" ;;
+    root://* | roots://*) root_fetch "$1" "$2" ;;
     *) unsupported "$1" ;;
   esac
 }
@@ -199,6 +201,7 @@ fetch() {
 deliver() {
   case $2 in
     file:/*) file_deliver "$1" "${2#file:}" "$2" "$3" ;;
+    root://* | roots://*) root_deliver "$1" "$2" "$3" ;;
     *) unsupported "$2" ;;
   esac
 }
@@ -206,6 +209,7 @@ deliver() {
 withdraw() {
   case $1 in
     file:/*) rm -f -- "${1#file:}" ;;
+    root://* | roots://*) root_withdraw "$1" ;;
     *) unsupported "$1" ;;
   esac
 }

@@ -62,12 +62,29 @@ const OWN_NAMES: ReadonlySet<string> = new Set([
   'fabrica-report.json',
 ]);
 
-let body: string | undefined;
+const bodies = new Map<string, string>();
 
-/** The constant part of every wrapper: `wrapper.sh` beside this file, read at the first use. */
-function wrapperBody(): string {
-  body ??= readFileSync(new URL('./wrapper.sh', import.meta.url), 'utf8');
-  return body;
+/** A constant part of wrappers beside this file, read at the first use. */
+function constantPart(name: string): string {
+  const known = bodies.get(name);
+  if (known !== undefined) return known;
+  const text = readFileSync(new URL(`./${name}`, import.meta.url), 'utf8');
+  bodies.set(name, text);
+  return text;
+}
+
+/** The parts that only jobs with an address of such a protocol need. */
+const PROTOCOL_PARTS = [{ protocol: /^roots?:/, part: 'wrapper-root.sh' }] as const;
+
+/** What is the same for all jobs that reach storages in the same ways. */
+function constantParts(spec: WrapperSpec): string[] {
+  const urls = [
+    ...spec.claims.map(({ url }) => url),
+    ...spec.stageIn.flatMap((input) => input.urls),
+    ...spec.outputs.flatMap(({ destinations }) => destinations.map(({ url }) => url)),
+  ];
+  const parts = PROTOCOL_PARTS.filter(({ protocol }) => urls.some((url) => protocol.test(url)));
+  return [...parts.map(({ part }) => part), 'wrapper.sh'].map(constantPart);
 }
 
 /** A value as one word of shell, whatever it holds. Throws `FABRICA_DEFINITION_INVALID` for NUL, which no argument can hold. */
@@ -184,6 +201,6 @@ export function wrapperScript(spec: WrapperSpec): string {
     withFunction('with_command', spec.command),
     withFunction('with_validation', spec.validation),
     ['export_variables() {', ...(exports.length === 0 ? ['  :'] : exports), '}'].join('\n'),
-    wrapperBody(),
+    ...constantParts(spec),
   ].join('\n');
 }

@@ -3,10 +3,12 @@ import { FabricaError } from '../../domain/errors.js';
 import { SimulatedStorage, type SimulatedStorageOptions } from '../simulated/storage.js';
 import { DirectoryStorage } from './directory.js';
 import type { StorageElement, StorageElements } from './storage-element.js';
+import { XRootDStorage } from './xrootd/storage.js';
 
 /** A storage as fabrica.yaml describes it. `root` is an absolute path. */
 export type StorageConfig =
   | { readonly name: string; readonly kind: 'directory'; readonly root: string }
+  | { readonly name: string; readonly kind: 'xrootd'; readonly url: string }
   | (Omit<SimulatedStorageOptions, 'folder' | 'speed' | 'clock'> & {
       readonly kind: 'simulated';
       readonly root: string;
@@ -27,6 +29,8 @@ function storageElement(
   switch (config.kind) {
     case 'directory':
       return new DirectoryStorage(config);
+    case 'xrootd':
+      return new XRootDStorage(config);
     case 'simulated':
       return new SimulatedStorage({ ...config, folder: config.root, speed, clock });
   }

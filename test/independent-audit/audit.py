@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """An audit of one ended production that shares no code with Fabrica: its own SQL on the catalog, its own walk over the storages.
 
-usage: audit.py CATALOG.db PRODUCTION [--expect-events N] [--content jsonl|simulated|none] [--state STATE]
+usage: audit.py CATALOG.db PRODUCTION [--expect-events N] [--content jsonl|simulated|none] [--state STATE] [--root STORAGE=DIRECTORY]...
 
 It compares what was asked (the definition), what is known (jobs, attempts, files, replicas) and what is there (every file below the
 root of every storage). Each problem is a line `kind: text`; the last line is a summary as JSON. Exit code 0: no problem; 1: some; 2: it
@@ -12,6 +12,7 @@ asked for its events, merges and copies; one that was rejected or cleaned must h
 --content jsonl also reads the final files, lines of JSON with the number of the event as `event`.
 --content simulated works out for each file of simulated jobs which checksum its events, its seed and its inputs give. A simulated
 storage is a database NAME.db below its root, with the path, size and checksum of each file.
+--root tells which directory of this machine is the root of a storage that a server serves.
 """
 
 import argparse
@@ -55,7 +56,7 @@ class Problems:
 class Known:
     """What the catalog says of one production, read in one transaction."""
 
-    def __init__(self, catalog, name):
+    def __init__(self, catalog, name, roots):
         db = sqlite3.connect(f"file:{urllib.parse.quote(os.path.abspath(catalog))}?mode=ro", uri=True)
         db.row_factory = sqlite3.Row
         db.execute("begin")
@@ -105,7 +106,11 @@ class Known:
         )
         self.waiting_transfers = rows("select * from transfers where production_id = ? and state = 'Waiting'", self.id)
         self.remnants = rows("select * from remnants")
-        self.storages = {row["name"]: row for row in rows("select * from storages order by name")}
+        self.storages = {row["name"]: dict(row) for row in rows("select * from storages order by name")}
+        for storage in self.storages.values():
+            storage["root"] = roots.get(storage["name"], storage["root"])
+            if "://" in storage["root"]:
+                raise LookupError(f"{storage['name']} is at {storage['root']}; --root tells where that is on this machine")
         self.disks = {name: (Simulated if row["kind"] == "simulated" else Directory)(row) for name, row in self.storages.items()}
         self.seeds = rows(
             "select p.name, j.number, j.seed from jobs j join productions p on p.id = j.production_id "
@@ -657,9 +662,11 @@ def main():
     parser.add_argument("--expect-events", type=int)
     parser.add_argument("--content", choices=["jsonl", "simulated", "none"], default="none")
     parser.add_argument("--state", choices=["Completed", "Rejected", "Cancelled", "Cleaned"], default="Completed")
+    parser.add_argument("--root", action="append", default=[], metavar="STORAGE=DIRECTORY")
     options = parser.parse_args()
     try:
-        known = Known(options.catalog, options.production)
+        roots = dict(root.split("=", 1) for root in options.root)
+        known = Known(options.catalog, options.production, roots)
         return audit(known, Problems(), options)
     except (sqlite3.Error, LookupError, OSError) as error:
         print(f"audit.py: can not tell: {error}", file=sys.stderr)

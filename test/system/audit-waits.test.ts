@@ -2,6 +2,7 @@ import { renameSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { storagesAwaited, type AwaitedStorage } from '../../client/temporal/audit-waits.js';
+import { placeOf } from '../../domain/configuration.js';
 import { CONTROL_QUEUE } from '../../domain/names.js';
 import { smallProduction, startSystem, type TestSystem } from './running-system.js';
 
@@ -18,7 +19,8 @@ test('an audit that a storage does not answer tells which storage that is, and w
   expect(await storagesAwaited(fabrica.client, 'asked')).toEqual([]);
   const storage = fabrica.configuration.storages.find(({ purpose }) => purpose === 'final');
   if (storage === undefined) throw new Error('there is no final storage');
-  renameSync(storage.root, `${storage.root}.away`);
+  const root = placeOf(storage);
+  renameSync(root, `${root}.away`);
   const audit = await fabrica.client.workflow.start('audit', {
     taskQueue: CONTROL_QUEUE,
     workflowId: 'production/asked/audit',
@@ -36,6 +38,6 @@ test('an audit that a storage does not answer tells which storage that is, and w
       failure: expect.stringContaining(storage.name) as string,
     },
   ]);
-  renameSync(`${storage.root}.away`, storage.root);
+  renameSync(`${root}.away`, root);
   expect(await audit.result()).toMatchObject({ passed: true });
 }, 120_000);

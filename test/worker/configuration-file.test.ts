@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { configurationSchema } from '../../domain/configuration.js';
+import { configurationSchema, placeOf } from '../../domain/configuration.js';
 import { FabricaError } from '../../domain/errors.js';
 import { configurationJsonSchema, parseConfiguration } from '../../domain/parse.js';
 import { loadConfiguration } from '../../worker/configuration-file.js';
@@ -60,7 +60,9 @@ describe('loadConfiguration', () => {
       ['PNNL', 2],
       ['UVic', 2],
     ]);
-    expect(configuration.storages[0]?.root).toBe(path.join(cwd, '.fabrica/storages/KMI-TMP'));
+    expect(configuration.storages.map(placeOf)[0]).toBe(
+      path.join(cwd, '.fabrica/storages/KMI-TMP'),
+    );
     expect(configurationSchema.parse(configuration)).toEqual(configuration);
   });
 
@@ -74,10 +76,7 @@ describe('loadConfiguration', () => {
     expect(stateDirectory).toBe(path.join(cwd, 'data'));
     expect(catalogFile).toBe(path.join(cwd, 'data/catalog.db'));
     expect(configuration.state).toBe(stateDirectory);
-    expect(configuration.storages.map(({ root }) => root)).toEqual([
-      path.join(cwd, 'se/tmp'),
-      '/se/disk',
-    ]);
+    expect(configuration.storages.map(placeOf)).toEqual([path.join(cwd, 'se/tmp'), '/se/disk']);
     expect(configuration.sites[0]?.compute.folder).toBe(path.join(cwd, 'jobs/kmi'));
   });
 
@@ -106,7 +105,7 @@ describe('loadConfiguration', () => {
     const loaded = loadConfiguration({ cwd, env, file, state: '/elsewhere' });
     expect(loaded.stateDirectory).toBe('/elsewhere');
     expect(loaded.configuration.state).toBe('/elsewhere');
-    expect(loadConfiguration({ cwd, env }).configuration.storages[0]?.root).toBe(
+    expect(loadConfiguration({ cwd, env }).configuration.storages.map(placeOf)[0]).toBe(
       path.join(cwd, 'here/storages/KMI-TMP'),
     );
   });

@@ -1,4 +1,4 @@
-import type { Configuration } from '../../../domain/configuration.js';
+import { placeOf, type Configuration } from '../../../domain/configuration.js';
 import { messageOf } from '../../../domain/errors.js';
 import { formatSize } from '../../../domain/quantity.js';
 import { fabricaErrorOf } from '../../temporal/failures.js';
@@ -48,14 +48,16 @@ export async function checkStorages(
   activities: Activities,
 ): Promise<Finding[]> {
   return Promise.all(
-    storages.map(async ({ name, root }) => {
+    storages.map(async (storage) => {
+      const { name } = storage;
+      const place = placeOf(storage);
       const check = `storage ${name}`;
       try {
         const input = { storage: name, seconds: PROBE_SECONDS };
         const space = await activities.storage(name, 'probeStorage', input, PROBE_PATIENCE);
         const text = `${formatSize(space.free)} of ${formatSize(space.total)} free`;
         return space.free < NEARLY_FULL * space.total
-          ? warn(check, text, `Free space on it (${root}), or configure another one.`)
+          ? warn(check, text, `Free space on it (${place}), or configure another one.`)
           : ok(check, `a file was written, read and removed; ${text}`);
       } catch (error) {
         const { code, message, remedy } = fabricaErrorOf(error);
@@ -64,7 +66,7 @@ export async function checkStorages(
           message,
           code === 'FABRICA_WORKER_ABSENT'
             ? 'Start `fabrica up`, or the worker of a site that is near to it.'
-            : `${remedy} Its root is ${root}.`,
+            : `${remedy} Its root is ${place}.`,
         );
       }
     }),

@@ -125,6 +125,7 @@ describe('the script', () => {
     const script = write(specOf({ validation: ['true'], environment: 'export A=1' }));
     for (const file of [
       path.join(repository, 'grid', 'compute', 'wrapper.sh'),
+      path.join(repository, 'grid', 'compute', 'wrapper-root.sh'),
       path.join(repository, 'grid', 'compute', 'pilot.sh'),
       path.join(script, 'wrapper.sh'),
     ]) {
@@ -454,7 +455,7 @@ describe('stage-out', () => {
   });
 
   it('refuses a protocol that it does not know', () => {
-    const destinations = [{ storage: 'X', url: 'root://host//out.root' }];
+    const destinations = [{ storage: 'X', url: 'gsiftp://host//out.root' }];
     const report = run(specOf({ outputs: [{ level: 'mdst', file: 'out.root', destinations }] }));
     expect(report).toMatchObject({ step: 'stage-out' });
     expect(report.reason).toContain('protocol');

@@ -1,0 +1,15 @@
+#!/bin/sh
+# Installs the real servers that the conformance suites start, from the packages of Debian. Nothing is left running: each test starts its own.
+set -eu
+missing=''
+for pair in xrootd:xrootd-server xrdcp:xrootd-client; do
+  command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair#*:}"
+done
+[ -n "$missing" ] || exit 0
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+# Services are not for tests: without this one, packages start what they install.
+guard=/usr/sbin/policy-rc.d
+[ -e "$guard" ] || { printf '#!/bin/sh\nexit 101\n' >"$guard" && chmod 755 "$guard" && trap 'rm -f "$guard"' EXIT; }
+# shellcheck disable=SC2086 # a list
+apt-get install -y -qq --no-install-recommends $missing xrootd-plugins >/dev/null

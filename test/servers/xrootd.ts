@@ -1,0 +1,102 @@
+import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { choosePort } from '../../worker/ports.js';
+
+/** A data server of XRootD on loopback, as the user `xrootd` of its package. */
+export interface XRootDServer {
+  /** `root://127.0.0.1:port/`; a path of the server follows. */
+  readonly origin: string;
+  /** Of the exported directory `/store`, on this machine. */
+  readonly folder: string;
+  readonly version: string;
+  /** A new directory below `/store` that the server may write. */
+  directory(name: string): string;
+  /** Ends the process at once. */
+  kill(): Promise<void>;
+  /** The same server again, on the same port. */
+  start(): Promise<void>;
+  end(): Promise<void>;
+}
+
+/** A server that is not there yet is told at once. */
+const AT_ONCE = { ...process.env, XRD_CONNECTIONWINDOW: '1', XRD_CONNECTIONRETRY: '1' };
+
+/** s until a server answers. */
+const PATIENCE = 10;
+
+export async function startXRootD(): Promise<XRootDServer> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'fabrica-xrootd-'));
+  chmodSync(folder, 0o755);
+  for (const name of ['data', 'data/store', 'admin', 'run']) mkdirSync(path.join(folder, name));
+  execFileSync('chown', ['-R', 'xrootd:', folder]);
+  const host = '127.0.0.1';
+  const port = await choosePort({ asked: 0, preferred: 0, host, purpose: 'port of XRootD' });
+  const origin = `root://${host}:${port}/`;
+  const configuration = path.join(folder, 'xrootd.cf');
+  const logFile = path.join(folder, 'xrootd.log');
+  writeFileSync(
+    configuration,
+    [
+      'all.export /store',
+      `all.adminpath ${folder}/admin`,
+      `all.pidpath ${folder}/run`,
+      `oss.localroot ${folder}/data`,
+      `xrd.port ${port}`,
+      'xrd.network nodnr norpipa',
+      'xrd.allow host localhost',
+      `xrd.allow host ${host}`,
+      'xrootd.chksum max 4 adler32',
+      'ofs.tpc ttl 30 60 xfr 10 pgm /usr/bin/xrdcp --server',
+      '',
+    ].join('\n'),
+  );
+  let server: ChildProcess | undefined;
+  const start = async (): Promise<void> => {
+    const args = ['-R', 'xrootd', '-c', configuration, '-l', logFile];
+    server = spawn('xrootd', args, { cwd: folder, stdio: 'ignore' });
+    for (const end = Date.now() + 1000 * PATIENCE; ; await sleep(50)) {
+      try {
+        execFileSync('xrdfs', [origin, 'stat', '/store'], { stdio: 'ignore', env: AT_ONCE });
+        return;
+      } catch {
+        if (Date.now() > end) throw new Error(`XRootD does not start: ${logOf(logFile)}`);
+      }
+    }
+  };
+  const kill = async (): Promise<void> => {
+    if (server?.exitCode !== null) return;
+    const ended = new Promise((resolve) => server?.once('exit', resolve));
+    server.kill('SIGKILL');
+    await ended;
+    server = undefined;
+  };
+  const end = async (): Promise<void> => {
+    await kill();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    await start();
+  } catch (error) {
+    await end();
+    throw error;
+  }
+  const directory = (name: string): string => {
+    const made = path.join(folder, 'data/store', name);
+    mkdirSync(made);
+    execFileSync('chown', ['xrootd:', made]);
+    return made;
+  };
+  const version = spawnSync('xrootd', ['-v'], { encoding: 'utf8' }).stderr.trim();
+  return { origin, folder: path.join(folder, 'data/store'), version, directory, kill, start, end };
+}
+
+function logOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').slice(-2000);
+  } catch {
+    return 'it has written no log';
+  }
+}
