@@ -28,6 +28,7 @@ execFileSync(process.execPath, [tsc, '-p', path.join(root, 'tsconfig.build.json'
 /** Shell and other text that the compiled code reads from beside itself. */
 const assets = [
   'grid/compute/wrapper.sh',
+  'grid/compute/wrapper-http.sh',
   'grid/compute/wrapper-root.sh',
   'grid/compute/pilot.sh',
   'package.json',

@@ -89,6 +89,10 @@ const root = path.describe('Directory that is the root of the storage; relative 
 export const XROOTD_URL =
   /^(?<scheme>roots?):\/\/(?<server>(?:[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?)\/(?<root>(?:\/(?!\.\.?(?:\/|$))[A-Za-z0-9._~+-]+)+)$/;
 
+/** `https://host:port/directory`, of the same plain names. */
+export const WEBDAV_URL =
+  /^(?<origin>https?:\/\/(?:[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?)(?<root>(?:\/(?!\.\.?(?:\/|$))[A-Za-z0-9._~+-]+)+)$/;
+
 const storageSchema = z.discriminatedUnion('kind', [
   z.strictObject({
     ...storageFields,
@@ -103,6 +107,21 @@ const storageSchema = z.discriminatedUnion('kind', [
       .max(1000)
       .regex(XROOTD_URL, 'must be like root://host:1094//directory')
       .describe('Directory of a server that is the root of the storage.'),
+  }),
+  z.strictObject({
+    ...storageFields,
+    kind: z.literal('webdav'),
+    url: z
+      .string()
+      .max(1000)
+      .regex(WEBDAV_URL, 'must be like https://host:443/directory')
+      .describe('Directory of a server that is the root of the storage.'),
+    ca: path
+      .optional()
+      .describe('File with the certificates that sign that of the server; relative to this file.'),
+    capacity: sizeSchema
+      .default(1e15)
+      .describe('Bytes that it holds, where the server does not tell.'),
   }),
   z.strictObject({ ...storageFields, root, ...simulatedStorageFields }),
 ]);
@@ -198,7 +217,7 @@ export type StorageConfiguration = Configuration['storages'][number];
 
 /** Where a storage is: a directory of this machine, or the address of a server's. */
 export const placeOf = (storage: StorageConfiguration): string =>
-  storage.kind === 'xrootd' ? storage.url : storage.root;
+  'url' in storage ? storage.url : storage.root;
 
 /** The fields of a configuration that are sound: all of them, or what the schema accepted of a faulty one. */
 export interface SoundConfiguration {

@@ -140,9 +140,11 @@ function resolved(
       if (compute.folder === undefined) return site;
       return { ...site, compute: { ...compute, folder: path.resolve(folder, compute.folder) } };
     }),
-    storages: storages.map((one) =>
-      'root' in one ? { ...one, root: path.resolve(folder, one.root) } : one,
-    ),
+    storages: storages.map((one) => {
+      if ('root' in one) return { ...one, root: path.resolve(folder, one.root) };
+      if ('ca' in one && one.ca !== undefined) return { ...one, ca: path.resolve(folder, one.ca) };
+      return one;
+    }),
   };
 }
 

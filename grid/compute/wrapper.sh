@@ -184,6 +184,7 @@ claim_at() {
   case $1 in
     file:/*) file_claim "${1#file:}" ;;
     root://* | roots://*) root_claim "$1" ;;
+    http://* | https://*) http_claim "$1" ;;
     *) unsupported "$1" ;;
   esac
 }
@@ -193,6 +194,7 @@ fetch() {
   case $1 in
     file:/*) file_fetch "${1#file:}" "$2" ;;
     root://* | roots://*) root_fetch "$1" "$2" ;;
+    http://* | https://*) http_fetch "$1" "$2" ;;
     *) unsupported "$1" ;;
   esac
 }
@@ -202,6 +204,7 @@ deliver() {
   case $2 in
     file:/*) file_deliver "$1" "${2#file:}" "$2" "$3" ;;
     root://* | roots://*) root_deliver "$1" "$2" "$3" ;;
+    http://* | https://*) http_deliver "$1" "$2" "$3" ;;
     *) unsupported "$2" ;;
   esac
 }
@@ -210,6 +213,7 @@ withdraw() {
   case $1 in
     file:/*) rm -f -- "${1#file:}" ;;
     root://* | roots://*) root_withdraw "$1" ;;
+    http://* | https://*) http_withdraw "$1" ;;
     *) unsupported "$1" ;;
   esac
 }

@@ -74,7 +74,10 @@ function constantPart(name: string): string {
 }
 
 /** The parts that only jobs with an address of such a protocol need. */
-const PROTOCOL_PARTS = [{ protocol: /^roots?:/, part: 'wrapper-root.sh' }] as const;
+const PROTOCOL_PARTS = [
+  { protocol: /^roots?:/, part: 'wrapper-root.sh' },
+  { protocol: /^https?:/, part: 'wrapper-http.sh' },
+] as const;
 
 /** What is the same for all jobs that reach storages in the same ways. */
 function constantParts(spec: WrapperSpec): string[] {

@@ -64,7 +64,7 @@ export interface StorageElement {
   /** Copies a file from another storage, with the promises of `put`. */
   copy(source: StorageElement, sourcePath: string, path: string, expected: Expected): Promise<void>;
 
-  /** Afterwards the file is not there. Removing what is not there is no error. Empty parent directories go as well. */
+  /** Afterwards the file is not there. Removing what is not there is no error. Empty parent directories go as well, where that is safe. */
   remove(path: string): Promise<'removed' | 'absent'>;
 
   /** As `remove`, for many. Fails as a whole if it fails for one; others may be gone then. */

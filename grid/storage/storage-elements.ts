@@ -3,12 +3,14 @@ import { FabricaError } from '../../domain/errors.js';
 import { SimulatedStorage, type SimulatedStorageOptions } from '../simulated/storage.js';
 import { DirectoryStorage } from './directory.js';
 import type { StorageElement, StorageElements } from './storage-element.js';
-import { XRootDStorage } from './xrootd/storage.js';
+import { WebDavStorage, type WebDavStorageOptions } from './webdav/storage.js';
+import { XRootDStorage, type XRootDStorageOptions } from './xrootd/storage.js';
 
 /** A storage as fabrica.yaml describes it. `root` is an absolute path. */
 export type StorageConfig =
   | { readonly name: string; readonly kind: 'directory'; readonly root: string }
-  | { readonly name: string; readonly kind: 'xrootd'; readonly url: string }
+  | (XRootDStorageOptions & { readonly kind: 'xrootd' })
+  | (WebDavStorageOptions & { readonly kind: 'webdav' })
   | (Omit<SimulatedStorageOptions, 'folder' | 'speed' | 'clock'> & {
       readonly kind: 'simulated';
       readonly root: string;
@@ -31,6 +33,8 @@ function storageElement(
       return new DirectoryStorage(config);
     case 'xrootd':
       return new XRootDStorage(config);
+    case 'webdav':
+      return new WebDavStorage(config);
     case 'simulated':
       return new SimulatedStorage({ ...config, folder: config.root, speed, clock });
   }

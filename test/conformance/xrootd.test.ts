@@ -11,17 +11,21 @@ import {
   put,
   storageConformance,
 } from '../grid/storage/conformance.js';
+import { certificateAuthority, type Authority } from '../servers/certificates.js';
 import { startXRootD, type XRootDServer } from '../servers/xrootd.js';
 
 let servers: { near: XRootDServer; far: XRootDServer };
 let rounds = 0;
 let storages: ReachedStorages;
 
+let authority: Authority;
 beforeAll(async () => {
-  servers = { near: await startXRootD(), far: await startXRootD() };
+  authority = certificateAuthority();
+  servers = { near: await startXRootD(authority), far: await startXRootD(authority) };
   console.log(`XRootD ${servers.near.version}`);
 });
 afterAll(async () => {
+  authority.end();
   await servers.near.end();
   await servers.far.end();
 });

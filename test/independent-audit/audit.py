@@ -111,7 +111,7 @@ class Known:
             storage["root"] = roots.get(storage["name"], storage["root"])
             if "://" in storage["root"]:
                 raise LookupError(f"{storage['name']} is at {storage['root']}; --root tells where that is on this machine")
-        self.disks = {name: (Simulated if row["kind"] == "simulated" else Directory)(row) for name, row in self.storages.items()}
+        self.disks = {name: KINDS.get(row["kind"], Directory)(row) for name, row in self.storages.items()}
         self.seeds = rows(
             "select p.name, j.number, j.seed from jobs j join productions p on p.id = j.production_id "
             "where p.campaign = ? and j.kind in ('scout', 'fabrication')",
@@ -542,6 +542,13 @@ class Directory:
         return size, f"{adler32:08x}", sha256.hexdigest()
 
 
+class WebDav(Directory):
+    """A storage of WebDAV by the directory of its server. Its directories stay when they are empty, so a tree of claims without files is nothing."""
+
+    def epochs(self):
+        return []
+
+
 class Simulated:
     """A simulated storage: a database of paths, sizes and checksums, read once."""
 
@@ -582,6 +589,9 @@ class Simulated:
             raise FileNotFoundError(2, "it is not there")
         size, adler32 = self.files[path]
         return size, adler32, adler32
+
+
+KINDS = {"simulated": Simulated, "webdav": WebDav}
 
 
 def walk(root):

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { choosePort } from '../../worker/ports.js';
+import { certificateFor, type Authority } from './certificates.js';
 
 /** A data server of XRootD on loopback, as the user `xrootd` of its package. */
 export interface XRootDServer {
@@ -11,6 +12,8 @@ export interface XRootDServer {
   readonly origin: string;
   /** Of the exported directory `/store`, on this machine. */
   readonly folder: string;
+  /** `https://127.0.0.1:port`; a path of the server follows. Without TLS at the same port by `http:`. */
+  readonly https: string;
   readonly version: string;
   /** A new directory below `/store` that the server may write. */
   directory(name: string): string;
@@ -21,16 +24,21 @@ export interface XRootDServer {
   end(): Promise<void>;
 }
 
+/** Where Debian's packages have what a server loads. */
+const PLUGINS = '/usr/lib/x86_64-linux-gnu';
+
 /** A server that is not there yet is told at once. */
 const AT_ONCE = { ...process.env, XRD_CONNECTIONWINDOW: '1', XRD_CONNECTIONRETRY: '1' };
 
 /** s until a server answers. */
 const PATIENCE = 10;
 
-export async function startXRootD(): Promise<XRootDServer> {
+/** `authority` signs the certificates of the server. */
+export async function startXRootD(authority: Authority): Promise<XRootDServer> {
   const folder = mkdtempSync(path.join(tmpdir(), 'fabrica-xrootd-'));
   chmodSync(folder, 0o755);
   for (const name of ['data', 'data/store', 'admin', 'run']) mkdirSync(path.join(folder, name));
+  const host509 = certificateFor('localhost', authority, folder);
   execFileSync('chown', ['-R', 'xrootd:', folder]);
   const host = '127.0.0.1';
   const port = await choosePort({ asked: 0, preferred: 0, host, purpose: 'port of XRootD' });
@@ -50,6 +58,12 @@ export async function startXRootD(): Promise<XRootDServer> {
       `xrd.allow host ${host}`,
       'xrootd.chksum max 4 adler32',
       'ofs.tpc ttl 30 60 xfr 10 pgm /usr/bin/xrdcp --server',
+      // HTTP is spoken on the same port; copies for others only where there is TLS.
+      `xrd.protocol http:${port} ${PLUGINS}/libXrdHttp.so`,
+      `xrd.tls ${host509.certificate} ${host509.key}`,
+      `xrd.tlsca certfile ${authority.certificate}`,
+      `http.exthandler xrdtpc ${PLUGINS}/libXrdHttpTPC.so`,
+      'http.listingdeny no',
       '',
     ].join('\n'),
   );
@@ -67,7 +81,7 @@ export async function startXRootD(): Promise<XRootDServer> {
     }
   };
   const kill = async (): Promise<void> => {
-    if (server?.exitCode !== null) return;
+    if (server?.exitCode !== null || server.signalCode !== null) return;
     const ended = new Promise((resolve) => server?.once('exit', resolve));
     server.kill('SIGKILL');
     await ended;
@@ -90,7 +104,16 @@ export async function startXRootD(): Promise<XRootDServer> {
     return made;
   };
   const version = spawnSync('xrootd', ['-v'], { encoding: 'utf8' }).stderr.trim();
-  return { origin, folder: path.join(folder, 'data/store'), version, directory, kill, start, end };
+  return {
+    origin,
+    folder: path.join(folder, 'data/store'),
+    https: `https://${host}:${port}`,
+    version,
+    directory,
+    kill,
+    start,
+    end,
+  };
 }
 
 function logOf(file: string): string {

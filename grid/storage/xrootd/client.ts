@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { execa, type Options } from 'execa';
 import { FabricaError, messageOf } from '../../../domain/errors.js';
+import { skipping } from '../skipping.js';
 
 /** s. What is not there answers at once; one that hangs is given up after this. */
 const PATIENCE = { connect: 5, request: 60 };
@@ -106,15 +107,6 @@ export class XRootDClient {
       );
     }
     return { code: ended.exitCode, text: String(ended.all ?? '') };
-  }
-}
-
-/** A stream without its first bytes. */
-async function* skipping(pieces: AsyncIterable<Buffer>, bytes: number): AsyncGenerator<Buffer> {
-  let left = bytes;
-  for await (const piece of pieces) {
-    if (left < piece.length) yield piece.subarray(left);
-    left = Math.max(0, left - piece.length);
   }
 }
 

@@ -125,6 +125,7 @@ describe('the script', () => {
     const script = write(specOf({ validation: ['true'], environment: 'export A=1' }));
     for (const file of [
       path.join(repository, 'grid', 'compute', 'wrapper.sh'),
+      path.join(repository, 'grid', 'compute', 'wrapper-http.sh'),
       path.join(repository, 'grid', 'compute', 'wrapper-root.sh'),
       path.join(repository, 'grid', 'compute', 'pilot.sh'),
       path.join(script, 'wrapper.sh'),
