@@ -179,22 +179,29 @@ export async function overrideSite(
   return { before, changed: true };
 }
 
-/** Attempts that are submitted or running at each site: all, and those of one production. */
-export async function openAtSites(
-  db: Db,
-  production: number,
-): Promise<Map<string, { open: number; mine: number }>> {
+/** Attempts that are submitted or running at a site. */
+export interface OpenAtSite {
+  open: number;
+  /** Those of one production. */
+  mine: number;
+  /** Those of scouts and merges of all productions. */
+  urgent: number;
+}
+
+/** What is open at each site; `mine` is of this production. */
+export async function openAtSites(db: Db, production: number): Promise<Map<string, OpenAtSite>> {
   const rows = await db
     .selectFrom('bundles')
-    .select((eb) => ['site', 'production_id', eb.fn.sum<number>('open').as('open')])
+    .select((eb) => ['site', 'production_id', 'kind', eb.fn.sum<number>('open').as('open')])
     .where(holdsOpen)
-    .groupBy(['site', 'production_id'])
+    .groupBy(['site', 'production_id', 'kind'])
     .execute();
-  const sites = new Map<string, { open: number; mine: number }>();
-  for (const { site, production_id, open } of rows) {
-    const known = sites.get(site) ?? { open: 0, mine: 0 };
+  const sites = new Map<string, OpenAtSite>();
+  for (const { kind, open, production_id, site } of rows) {
+    const known = sites.get(site) ?? { open: 0, mine: 0, urgent: 0 };
     known.open += open;
     if (production_id === production) known.mine += open;
+    if (kind !== 'fabrication') known.urgent += open;
     sites.set(site, known);
   }
   return sites;

@@ -58,6 +58,10 @@ export interface ProductionProgress {
   readonly at: number;
 }
 
+/** Jobs that have not ended, and are not parked. */
+export const openIn = ({ Running = 0, Submitted = 0, Waiting = 0 }: JobCounts): number =>
+  Running + Submitted + Waiting;
+
 /** The later of two: answers of activities and signals overtake each other on their way. Of the same time it is the one that has come last. */
 export function laterProgress(
   known: ProductionProgress | null,

@@ -6,6 +6,8 @@ export interface PlacementSite {
   readonly open: number;
   /** Those of this production. */
   readonly mine: number;
+  /** Those of scouts and merges, of all productions. */
+  readonly urgent: number;
   /** Why nothing may go there (banned, not in the definition's list); empty if it may. */
   readonly closed: string;
   /** The block's home storage is near it. */
@@ -34,7 +36,7 @@ export interface PlacementCase {
   /** All jobs of the production that wait, these ones and those that are not planned yet. */
   readonly backlog: number;
   readonly sites: readonly PlacementSite[];
-  /** Scouts and merges jump the queue: they may exceed the room by a fifth of the slots, and the part of their production. */
+  /** Scouts and merges jump the queue: a fifth of the slots is theirs beside whatever others have at a site, and they may exceed the part of their production. */
   readonly urgent: boolean;
   /** The production has had no more starts than are due to it: fractions of a job are rounded in its favour. See `StartBalance`. */
   readonly owed: boolean;

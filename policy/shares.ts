@@ -1,4 +1,4 @@
-import { siteCapacity } from './site-room.js';
+import { QUEUE_SECONDS, siteCapacity } from './site-room.js';
 
 /** A production with jobs that wait, as the grid is divided. */
 export interface Claim {
@@ -31,6 +31,15 @@ export interface GridShares {
 interface ShareSite {
   readonly name: string;
   readonly slots: number;
+  /** Jobs that it takes within any minute. (Default: no limit) */
+  readonly jobsPerMinute?: number | undefined;
+}
+
+/** Jobs that may be at a site, or that its limit per minute lets be there at once, by Little's law: others would be a part of what nobody can have. */
+function capacityOf({ jobsPerMinute, slots }: ShareSite, jobSeconds: number | null): number {
+  const capacity = siteCapacity(slots, jobSeconds);
+  if (jobsPerMinute === undefined || jobSeconds === null) return capacity;
+  return Math.min(capacity, (jobsPerMinute / 60) * (jobSeconds + QUEUE_SECONDS));
 }
 
 /**
@@ -47,7 +56,7 @@ export function shareGrid(
   const parts = new Map<number, Map<string, number>>(
     claims.map(({ production }) => [production, new Map<string, number>()]),
   );
-  const capacities = new Map(sites.map((one) => [one.name, siteCapacity(one.slots, jobSeconds)]));
+  const capacities = new Map(sites.map((one) => [one.name, capacityOf(one, jobSeconds)]));
   const reach = new Map(
     claims.map((claim) => [
       claim,
@@ -59,7 +68,7 @@ export function shareGrid(
   const starts = new Map<number, number>();
   for (const { name, slots } of sites) {
     const capacity = capacities.get(name) ?? 0;
-    const queueing = jobSeconds === null ? 0 : ((capacity - slots) / slots) * jobSeconds;
+    const queueing = jobSeconds === null ? 0 : (Math.max(0, capacity - slots) / slots) * jobSeconds;
     const here = claims
       .filter((claim) => claim.sites.length === 0 || claim.sites.includes(name))
       .map((claim) => {
@@ -76,7 +85,7 @@ export function shareGrid(
     const contested = here.reduce((sum, { wanted }) => sum + wanted, 0) > capacity;
     const corrected = here.map((one) => ({ ...one, weight: one.weight * one.claim.correction }));
     for (const [{ claim }, part] of divideInGroups(capacity, corrected, groups)) {
-      parts.get(claim.production)?.set(name, contested ? part : capacity);
+      parts.get(claim.production)?.set(name, contested ? part : siteCapacity(slots, jobSeconds));
     }
   }
   return { jobSeconds, parts, starts };

@@ -30,7 +30,7 @@ export const LARGEST_BUNDLE = 1000;
 export const WORTHWHILE_SECONDS = 60;
 
 /** A queue at a site holds what its slots finish in this time, so that a report's round trip never leaves a slot idle. */
-const QUEUE_SECONDS = 5;
+export const QUEUE_SECONDS = 5;
 
 /** Jobs count as at least this long, s. */
 const SHORTEST_JOB = 0.01;
@@ -118,8 +118,9 @@ function roomAt(
   const capacity = site.slots + queue;
   const there = `${site.open} jobs run or queue for ${site.slots} slots`;
   if (urgent) {
-    const room = capacity + Math.ceil(site.slots / 5) - site.open;
-    return room > 0 ? room : { kind: 'full', why: `full: ${there}` };
+    const extra = Math.ceil(site.slots / 5);
+    const room = Math.max(capacity + extra - site.open, extra - site.urgent);
+    return room > 0 ? room : { kind: 'full', why: `full: ${there}, ${site.urgent} of them first` };
   }
   const part = Math.ceil(MOST_AT_SITE * site.part);
   const worthwhile = leastRoom(queue, Math.min(1, part / capacity), bundle);

@@ -14,7 +14,7 @@ import type { VerificationPage } from '../activities/control/verification.js';
 import type { StorageProblem } from '../activities/storage/index.js';
 import type { BundleOrder } from '../domain/bundle.js';
 import { productionWorkflowId } from '../domain/names.js';
-import type { ProductionProgress } from '../domain/progress.js';
+import { openIn, type ProductionProgress } from '../domain/progress.js';
 import type { ProductionState } from '../domain/states/production.js';
 import { control, storageAt } from './activities.js';
 import { detailsOf } from './details.js';
@@ -29,6 +29,8 @@ export interface BlockInput {
   readonly production: string;
   readonly block: number;
   readonly priority: number;
+  /** With fewer open jobs than these the production plans its next block; 0 if none is left to plan. */
+  readonly refill?: number;
 }
 
 export interface BlockOutcome {
@@ -94,16 +96,20 @@ const FINISHED: BlockOutcome = { outcome: 'finished', reason: '' };
 class BlockLife {
   readonly ref: { epoch: string; production: string; block: number };
   readonly #priority: number;
+  readonly #refill: number;
   #tickets = 0;
   #toldShare = -1;
   /** Of the production, when it was told last. */
   #toldState: ProductionState | null = null;
   #idles = 0;
+  /** Fewer jobs were open than the production keeps, when it was told last. */
+  #low = false;
   #wakes = 0;
 
   constructor(input: BlockInput) {
     this.ref = { epoch: input.epoch, production: input.production, block: input.block };
     this.#priority = input.priority;
+    this.#refill = input.refill ?? 0;
   }
 
   /** Jobs wait that did not before. */
@@ -185,7 +191,11 @@ class BlockLife {
    * by what goes on meanwhile: it is recorded, or done once more.
    */
   async goOnAnew(): Promise<never> {
-    return continueAsNew<typeof block>({ ...this.ref, priority: this.#priority });
+    return continueAsNew<typeof block>({
+      ...this.ref,
+      priority: this.#priority,
+      refill: this.#refill,
+    });
   }
 
   #flights(): Flights {
@@ -309,7 +319,8 @@ class BlockLife {
 
   /**
    * Shows the progress here, and sends it to the production: at the end, when a twentieth more of the production is done, when it has been held or
-   * goes on, and when no job runs. Of many blocks that go on at once, each time others tell, two or so: each signal costs the production a workflow task.
+   * goes on, when so few jobs are open that the next block is to be planned, and when no job runs. Of many blocks that go on at once, each time others
+   * tell, two or so: each signal costs the production a workflow task.
    */
   async tell(progress: ProductionProgress, occasion: Occasion): Promise<void> {
     setCurrentDetails(detailsOf(progress));
@@ -317,11 +328,15 @@ class BlockLife {
     const share = Math.floor((20 * (made + merged + distributed)) / (3 * asked));
     // It has been held, or goes on, without having been told.
     const moved = progress.state !== (this.#toldState ?? progress.state);
-    if (share === this.#toldShare && occasion === 'some' && !moved) return;
+    const low = openIn(progress.jobs) < this.#refill;
+    const lowNow = low && !this.#low && this.#isNextToPlan(progress);
+    this.#low = low;
+    if (share === this.#toldShare && occasion === 'some' && !moved && !lowNow) return;
     this.#toldShare = share;
     this.#toldState = progress.state;
     const turns = Math.max(1, Math.ceil(liveBlocks(progress) / 2));
-    if (occasion !== 'end' && !moved && (this.ref.block + share) % turns !== 0) return;
+    const others = (this.ref.block + share) % turns !== 0;
+    if (occasion !== 'end' && !moved && !lowNow && others) return;
     if (occasion === 'idle' && this.#idles++ >= MOST_IDLES) return;
     try {
       await getExternalWorkflowHandle(productionWorkflowId(this.ref.production)).signal(
@@ -331,5 +346,11 @@ class BlockLife {
     } catch {
       // The production may just have ended; its own record is in the catalog.
     }
+  }
+
+  /** One of the blocks that go on at once tells that another is to be planned, each time another one. */
+  #isNextToPlan(progress: ProductionProgress): boolean {
+    const planned = Object.values(progress.blocks).reduce((sum, one) => sum + one, 0);
+    return (this.ref.block + planned) % Math.max(1, liveBlocks(progress)) === 0;
   }
 }

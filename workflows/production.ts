@@ -20,6 +20,7 @@ import type { BundleHandle } from '../domain/bundle.js';
 import { clause } from '../domain/clause.js';
 import type { Command, CommandAnswer } from '../domain/command.js';
 import { blockWorkflowId, productionWorkflowId } from '../domain/names.js';
+import { openIn } from '../domain/progress.js';
 import type { ProductionState } from '../domain/states/production.js';
 import { awaited, control, DAYS, endingAt, storageAt } from './activities.js';
 import type { audit } from './audit.js';
@@ -136,6 +137,8 @@ class ProductionLife {
   #priority: number;
   #state: ProductionState | null = null;
   #changes = 0;
+  /** With fewer open jobs than these the next block is planned; 0 if none is left to plan. */
+  #refill = 0;
 
   constructor(registered: Registration, inbox: Inbox) {
     this.#ref = { epoch: registered.epoch, production: registered.production };
@@ -156,8 +159,11 @@ class ProductionLife {
       CancellationScope.nonCancellable(async () => this.#obey(command)),
     );
     // It has been held, or goes on, where its jobs are placed.
-    this.#inbox.heed(({ state }) => {
+    this.#inbox.heed(({ jobs, state }) => {
       if (state !== this.#state) this.#changes++;
+      if (openIn(jobs) >= this.#refill) return;
+      this.#refill = 0;
+      this.#changes++;
     });
     try {
       return await this.#steps();
@@ -178,9 +184,11 @@ class ProductionLife {
       await this.#showState(answer);
       switch (answer.step.do) {
         case 'run':
+          this.#refill = answer.step.refill ?? 0;
           await this.#start(answer.step.blocks);
           break;
         case 'wait':
+          this.#refill = answer.step.refill ?? 0;
           await this.#wait(seen, answer.step.until);
           break;
         case 'stop':
@@ -280,7 +288,7 @@ class ProductionLife {
       const child = await startChild<typeof block>('block', {
         workflowId: blockWorkflowId(this.#ref.production, number),
         workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
-        args: [{ ...this.#ref, block: number, priority: this.#priority }],
+        args: [{ ...this.#ref, block: number, priority: this.#priority, refill: this.#refill }],
         staticSummary: `block ${number} of ${this.#ref.production}`,
         typedSearchAttributes: labelsOf(this.#ref),
       });

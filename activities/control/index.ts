@@ -27,7 +27,7 @@ import { sweeping } from './sweeps.js';
 
 /** All control activities: the only ones that see the catalog. Queue `fabrica`. */
 export function createControlActivities(context: ControlContext) {
-  const cases = new PlacementCases(context, new SharedGrid(context.configuration.groups));
+  const cases = new PlacementCases(context, new SharedGrid(context.configuration));
   return withFailures({
     ...registration(context),
     ...listStaging(context),

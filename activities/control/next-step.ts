@@ -18,6 +18,7 @@ import { allSites, effectiveState } from '../../catalog/resources.js';
 import { scoutOutcomes, scoutSamples } from '../../catalog/scouts.js';
 import type { BundleHandle } from '../../domain/bundle.js';
 import type { Definition } from '../../domain/definition.js';
+import { openIn } from '../../domain/progress.js';
 import { BLOCK_TRANSITIONS, type BlockState } from '../../domain/states/block.js';
 import type { ProductionState } from '../../domain/states/production.js';
 import { mayBecome } from '../../domain/transition.js';
@@ -33,9 +34,12 @@ import { plantBlock } from './planting.js';
 /** What a production's workflow shall do next. Every answer holds from any starting point: it is read from the catalog. */
 export type ProductionStep =
   /** Start the workflows of these blocks. */
-  | { readonly do: 'run'; readonly blocks: readonly number[] }
-  /** Nothing to start; ask again when a block has ended, a message has come, or at `until` (ms). */
-  | { readonly do: 'wait'; readonly until: number | null }
+  | { readonly do: 'run'; readonly blocks: readonly number[]; readonly refill?: number }
+  /**
+   * Nothing to start; ask again when a block has ended, a message has come, at `until` (ms), or when fewer jobs than `refill` are open: then the next
+   * block is planned.
+   */
+  | { readonly do: 'wait'; readonly until: number | null; readonly refill?: number }
   /** Stop the workflow of this block, end its jobs, and ask again: the scouts' deadline has passed. */
   | { readonly do: 'stop'; readonly block: number }
   /** End these attempts, which a person has given up, meanwhile ask again. */
@@ -248,8 +252,9 @@ export function stepping(context: ControlContext) {
     let jobs = unfinished.reduce((sum, one) => sum + openJobs(one), 0);
     let planned = blocks.reduce((sum, one) => sum + one.events, 0);
     let files = 0;
+    const refill = WINDOW * slots;
     const more = (): boolean =>
-      jobs < WINDOW * slots && unfinished.length < MOST_BLOCKS && files < FILES_AT_ONCE;
+      jobs < refill && unfinished.length < MOST_BLOCKS && files < FILES_AT_ONCE;
     while (production.finish === null && more()) {
       const plan = await nextBlockPlan(db, production, definition, { blocks, estimate: measured });
       if (plan === null) break;
@@ -266,15 +271,16 @@ export function stepping(context: ControlContext) {
       planned += block.events;
       files += plan.jobFiles?.reduce((sum, one) => sum + one.length, 0) ?? 0;
     }
-    if (toRun.length > 0) return { do: 'run', blocks: toRun };
     const allPlanned = production.finish !== null || planned >= production.events;
+    const then = allPlanned ? {} : { refill };
+    if (toRun.length > 0) return { do: 'run', blocks: toRun, ...then };
     if (allPlanned && unfinished.length === 0 && running.length === 0) {
       // What is made again from now on is not given up.
       if (production.finish !== null) await setFinish(db, production, 'closed');
       await change(db, production, 'Completing', 'all blocks are finished');
       return { do: 'audit' };
     }
-    return { do: 'wait', until: null };
+    return { do: 'wait', until: null, ...then };
   }
 
   async function usableSlots(db: Db): Promise<number> {
@@ -324,7 +330,4 @@ export function stepping(context: ControlContext) {
 /** How long to wait before looking for a home storage again, ms. */
 const NO_HOME_WAIT = 30_000;
 
-function openJobs(block: BlockRow): number {
-  const { jobs } = countsOf(block);
-  return (jobs.Waiting ?? 0) + (jobs.Submitted ?? 0) + (jobs.Running ?? 0);
-}
+const openJobs = (block: BlockRow): number => openIn(countsOf(block).jobs);

@@ -210,6 +210,7 @@ export class PlacementCases {
       slots: site.slots,
       open: open.get(site.name)?.open ?? 0,
       mine: open.get(site.name)?.mine ?? 0,
+      urgent: open.get(site.name)?.urgent ?? 0,
       closed: whyClosed(this.#context, site, definition, excluded),
       near: nearStorages(site).includes(block.home_storage),
       // Who shares nothing is not kept from anything.
@@ -278,6 +279,6 @@ function jobsOf(sent: SitesView['lastMinute']): number {
 function withoutAside(open: SitesView['open'], aside: Aside | null): SitesView['open'] {
   const there = aside === null ? undefined : open.get(aside.site);
   if (aside === null || there === undefined) return open;
-  const left = { open: there.open - aside.jobs, mine: there.mine - aside.jobs };
+  const left = { ...there, open: there.open - aside.jobs, mine: there.mine - aside.jobs };
   return new Map([...open, [aside.site, left]]);
 }

@@ -1,6 +1,7 @@
 import type { Db } from '../../catalog/catalog.js';
 import { claims } from '../../catalog/shares.js';
 import { effectiveState, type SiteRow } from '../../catalog/resources.js';
+import type { Configuration } from '../../domain/configuration.js';
 import { shareGrid, type GroupShares, type GridShares } from '../../policy/shares.js';
 import { StartBalance } from '../../policy/start-balance.js';
 import { mostAtSites } from '../../policy/throttle.js';
@@ -12,10 +13,12 @@ const SHARES_LAST = 1_000;
 export class SharedGrid {
   readonly #balance = new StartBalance();
   readonly #groups: GroupShares;
+  readonly #limits: ReadonlyMap<string, number | undefined>;
   #known: { readonly at: number; readonly grid: GridShares } | null = null;
 
-  constructor(groups: GroupShares) {
+  constructor({ groups, sites }: Pick<Configuration, 'groups' | 'sites'>) {
     this.#groups = groups;
+    this.#limits = new Map(sites.map((one) => [one.name, one.jobsPerMinute]));
   }
 
   /** How the usable sites are divided, as of `SHARES_LAST` ago at most. */
@@ -29,9 +32,9 @@ export class SharedGrid {
     if (known !== null && now - known.at < SHARES_LAST && known.grid.parts.has(production)) {
       return known.grid;
     }
-    const usable = sites.filter(
-      (site) => !['Banned', 'Probing'].includes(effectiveState(site, now)),
-    );
+    const usable = sites
+      .filter((site) => !['Banned', 'Probing'].includes(effectiveState(site, now)))
+      .map(({ name, slots }) => ({ name, slots, jobsPerMinute: this.#limits.get(name) }));
     const all = (await claims(db)).map(({ open, throttle, unplanned, waiting, ...claim }) => ({
       ...claim,
       jobs: Math.min(

@@ -9,6 +9,7 @@ const site = (name: string, more: Partial<PlacementSite> = {}): PlacementSite =>
   slots: 10,
   open: 0,
   mine: 0,
+  urgent: 0,
   closed: '',
   near: false,
   part: Infinity,
@@ -44,6 +45,7 @@ const cases = fc
             slots: fc.integer({ min: 1, max: 40 }),
             others: fc.nat({ max: 30 }),
             mine: fc.nat({ max: 30 }),
+            urgent: fc.nat({ max: 10 }),
             closed: fc.constantFrom('', '', '', 'Banned'),
             near: fc.boolean(),
             takes: fc.constant(Infinity),
@@ -66,8 +68,12 @@ const cases = fc
     jobs: avoids.map((avoid, i) => ({ job: i + 1, avoid })),
   }));
 
-const capacityOf = (input: PlacementCase, one: PlacementSite): number =>
-  siteCapacity(one.slots, input.jobSeconds) + (input.urgent ? Math.ceil(one.slots / 5) : 0);
+/** Jobs that may be there once these have been placed: those that are urgent have a fifth of the slots beside all others. */
+function capacityOf(input: PlacementCase, one: PlacementSite): number {
+  const capacity = siteCapacity(one.slots, input.jobSeconds);
+  const extra = Math.ceil(one.slots / 5);
+  return input.urgent ? Math.max(capacity + extra, one.open + extra - one.urgent) : capacity;
+}
 
 /** No other production wants anything of these sites. */
 const alone = (sites: readonly PlacementSite[]): PlacementSite[] =>
@@ -140,6 +146,18 @@ describe('placeJobs', () => {
     expect(placeJobs(given({ jobs, sites: used })).passedOver[0]?.why).toBe(
       'its share is used: 4 of at most 4 jobs run or queue there',
     );
+  });
+
+  it('has a fifth of the slots for scouts and merges beside whatever others have at a site', () => {
+    const room = (more: Partial<PlacementSite>) =>
+      placeJobs(given({ jobs: numbered(20), urgent: true, sites: [site('KMI', more)] })).bundles[0]
+        ?.jobs.length ?? 0;
+    expect(room({})).toBe(14);
+    expect(room({ open: 13 })).toBe(2);
+    // Jobs of a second: others have filled a long queue.
+    expect(room({ open: 60 })).toBe(2);
+    expect(room({ open: 61, urgent: 1 })).toBe(1);
+    expect(room({ open: 62, urgent: 2 })).toBe(0);
   });
 
   it('keeps to the limits of the production and of sites, scouts and merges too', () => {

@@ -82,7 +82,7 @@ function starts(claims: readonly Claim[], { from = 0, to }: { from?: number; to:
         backlog: Infinity,
         sites: grid.map(({ name, slots, open }) => ({
           ...{ name, slots, open: open.length, closed: '', near: false },
-          ...{ failing: 0, speed: 10 },
+          ...{ failing: 0, speed: 10, urgent: 0 },
           mine: open.filter(({ production }) => production === one.production).length,
           takes: Infinity,
           part: parts.get(one.production)?.get(name) ?? 0,
@@ -115,6 +115,26 @@ describe('shareGrid', () => {
     const [low = 0, high = 0] = partsOf([claim(1, { priority: 3 }), claim(2, { priority: 6 })]);
     expect(low + high).toBeCloseTo(ROOM);
     expect(high / low).toBeCloseTo(2);
+  });
+
+  it('counts of a site with a limit per minute only what that lets be there', () => {
+    const grid = [
+      { name: 'KMI', slots: 40 },
+      { name: 'UVic', slots: 40, jobsPerMinute: 120 },
+    ];
+    const all = [claim(1, { group: 'mc' }), claim(2, { group: 'skims' }), claim(3)].map((one) => ({
+      ...one,
+      jobSeconds: 4,
+    }));
+    const { parts } = shareGrid(all, grid, { mc: 3, skims: 1 });
+    // Two start there in a second, and each is there for its 4 s and for 5 s of queue.
+    const ofUvic = all.map(({ production }) => parts.get(production)?.get('UVic') ?? 0);
+    expect(ofUvic.map((part) => Math.round(10 * part) / 10)).toEqual([10.8, 3.6, 3.6]);
+    const ofKmi = all.map(({ production }) => parts.get(production)?.get('KMI') ?? 0);
+    expect((ofKmi[0] ?? 0) / (ofKmi[1] ?? 1)).toBeCloseTo(3);
+    // Hours: the slots are the limit.
+    const slow = shareGrid([claim(1), claim(2)], grid, {});
+    expect([...slow.parts.values()].map((one) => one.get('UVic'))).toEqual([24, 24]);
   });
 
   it('gives what one can not use to the others', () => {

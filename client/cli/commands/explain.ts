@@ -60,6 +60,6 @@ async function byCatalog(session: Session, name: string): Promise<Explanation> {
     clock: session.terminal.clock,
     log: silentLog,
   };
-  const cases = new PlacementCases(context, new SharedGrid(configuration.groups));
+  const cases = new PlacementCases(context, new SharedGrid(configuration));
   return explaining(context, cases).explainPlacement({ production: name });
 }
