@@ -5,6 +5,7 @@ import { BELLE2_LFN_SCHEME, templateFault } from './lfn.js';
 import type { FieldPath, Problem } from './problem.js';
 import { simulatedComputeSchema, simulatedStorageFields, simulationSchema } from './simulation.js';
 import { nearest } from './spelling.js';
+import { A_HOST, hasHost, urlFault, WEBDAV_URL, XROOTD_URL } from './storage-url.js';
 
 /** `fabrica.yaml`: where things are. `fabrica schema config` prints it as JSON Schema. */
 
@@ -85,13 +86,13 @@ const storageFields = {
 };
 const root = path.describe('Directory that is the root of the storage; relative to this file.');
 
-/** `root://host:port//directory`, without an end of slashes, dots or controls that would lead elsewhere. */
-export const XROOTD_URL =
-  /^(?<scheme>roots?):\/\/(?<server>(?:[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?)\/(?<root>(?:\/(?!\.\.?(?:\/|$))[A-Za-z0-9._~+-]+)+)$/;
-
-/** `https://host:port/directory`, of the same plain names. */
-export const WEBDAV_URL =
-  /^(?<origin>https?:\/\/(?:[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?)(?<root>(?:\/(?!\.\.?(?:\/|$))[A-Za-z0-9._~+-]+)+)$/;
+const storageUrl = (kind: 'xrootd' | 'webdav', pattern: RegExp) =>
+  z
+    .string()
+    .max(1000)
+    .regex(pattern, { error: ({ input }) => urlFault(kind, String(input)), abort: true })
+    .refine(hasHost, `must name ${A_HOST}`)
+    .describe('Directory of a server that is the root of the storage.');
 
 const storageSchema = z.discriminatedUnion('kind', [
   z.strictObject({
@@ -102,20 +103,12 @@ const storageSchema = z.discriminatedUnion('kind', [
   z.strictObject({
     ...storageFields,
     kind: z.literal('xrootd'),
-    url: z
-      .string()
-      .max(1000)
-      .regex(XROOTD_URL, 'must be like root://host:1094//directory')
-      .describe('Directory of a server that is the root of the storage.'),
+    url: storageUrl('xrootd', XROOTD_URL),
   }),
   z.strictObject({
     ...storageFields,
     kind: z.literal('webdav'),
-    url: z
-      .string()
-      .max(1000)
-      .regex(WEBDAV_URL, 'must be like https://host:443/directory')
-      .describe('Directory of a server that is the root of the storage.'),
+    url: storageUrl('webdav', WEBDAV_URL),
     ca: path
       .optional()
       .describe('File with the certificates that sign that of the server; relative to this file.'),

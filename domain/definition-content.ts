@@ -16,6 +16,12 @@ function sorted(value: unknown): unknown {
   return Object.fromEntries(entries.map(([key, inner]) => [key, sorted(inner)]));
 }
 
+/** What is registered as it is now: `reprioritize` changes the priority of a production, not its definition. */
+export const presentDefinition = (
+  registered: Definition,
+  { priority }: { readonly priority: number },
+): Definition => ({ ...registered, priority });
+
 /** What is different in `b`, a line for each field: `events: 1000 -> 2000`, in the order of the names; empty if nothing. */
 export function definitionDifference(a: Definition, b: Definition): string[] {
   const [before, after] = [leaves(a), leaves(b)];

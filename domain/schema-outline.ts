@@ -32,16 +32,33 @@ export function outlineOf(schema: z.ZodType): Outline {
 export const branches = (outline: Outline): readonly Outline[] =>
   outline.anyOf ?? outline.oneOf ?? [];
 
-/** The outline of a field, or undefined if there is no such field. Of alternatives, the first that has it. */
+/** The outline of a field, or undefined if there is no such field. Of alternatives, the first that has it; of what tells them apart, all values. */
 export function outlineAt(outline: Outline, path: FieldPath): Outline | undefined {
   const [first, ...rest] = path;
   if (first === undefined) return outline;
-  for (const one of [outline, ...branches(outline)]) {
+  const found = [outline, ...branches(outline)].flatMap((one) => {
     const next = typeof first === 'number' ? one.items : ownProperty(one, first);
-    const found = next === undefined ? undefined : outlineAt(next, rest);
-    if (found !== undefined) return found;
+    return (next === undefined ? undefined : outlineAt(next, rest)) ?? [];
+  });
+  return found.length > 1 && found.every((one) => one.const !== undefined)
+    ? { ...found[0], const: undefined, enum: found.map((one) => one.const) }
+    : found[0];
+}
+
+/** Of alternatives that a field tells apart, the one that the value is by it, with that field; null if there are none, or it is none. */
+export function branchOf(
+  outline: Outline,
+  value: unknown,
+): { readonly branch: Outline; readonly by: string } | null {
+  if (typeof value !== 'object' || value === null) return null;
+  for (const branch of branches(outline)) {
+    for (const [key, { const: constant }] of Object.entries(branch.properties ?? {})) {
+      if (constant === undefined || !Object.hasOwn(value, key)) continue;
+      if (Reflect.get(value, key) === constant)
+        return { branch, by: `${key}: ${JSON.stringify(constant).replaceAll('"', '')}` };
+    }
   }
-  return undefined;
+  return null;
 }
 
 function ownProperty(outline: Outline, key: string): Outline | undefined {

@@ -9,6 +9,7 @@ import {
 } from './problem.js';
 import {
   branches,
+  branchOf,
   elsewhere,
   expectation,
   knownFields,
@@ -67,10 +68,13 @@ class Teller {
   }
 
   #unknown(path: FieldPath, key: string): Problem {
-    const known = knownFields(outlineAt(this.outline, path));
+    const outline = outlineAt(this.outline, path) ?? {};
+    const alternative = branchOf(outline, this.#at(path));
+    const known = knownFields(alternative?.branch ?? outline);
     const meant = nearest(key, known);
     const other = elsewhere(this.outline, key);
-    const place = path.length === 0 ? `the ${this.document.kind}` : 'this mapping';
+    let place = path.length === 0 ? `the ${this.document.kind}` : 'this mapping';
+    if (alternative !== null) place = `a mapping with ${alternative.by}`;
     let remedy = `remove it; the fields of ${place} are ${known.join(', ')}`;
     if (meant !== null) remedy = `did you mean ${meant}?`;
     else if (other !== null) remedy = `did you mean ${other}?`;

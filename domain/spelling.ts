@@ -3,7 +3,7 @@ const LONGEST = 60;
 
 /**
  * The candidate that was probably meant: the same but for case, dashes and underscores, or else at most a third of the
- * letters apart (an exchange of neighbours counts as one), or begun so. Null if none is near.
+ * letters apart (an exchange of neighbours counts as one), or begun so; a longer beginning may have one mistake. Null if none is near.
  */
 export function nearest(word: string, candidates: readonly string[]): string | null {
   if (word.length === 0 || word.length > LONGEST) return null;
@@ -14,7 +14,7 @@ export function nearest(word: string, candidates: readonly string[]): string | n
   for (const candidate of candidates) {
     const other = bare(candidate);
     const most = Math.floor(Math.max(meant.length, other.length) / 3);
-    const begun = meant.length >= 3 && other.startsWith(meant);
+    const begun = meant.length >= 3 && beginsLike(meant, other);
     if (!begun && Math.abs(meant.length - other.length) > most) continue;
     const distance = begun ? most : editDistance(meant, other);
     if (distance <= most && distance < least) {
@@ -23,6 +23,16 @@ export function nearest(word: string, candidates: readonly string[]): string | n
     }
   }
   return best;
+}
+
+/** Shorter beginnings must be right: too many words are one letter apart. */
+const LONG_BEGINNING = 6;
+
+function beginsLike(beginning: string, word: string): boolean {
+  if (word.startsWith(beginning)) return true;
+  const { length } = beginning;
+  if (length < LONG_BEGINNING || word.length <= length + 1) return false;
+  return [-1, 0, 1].some((more) => editDistance(beginning, word.slice(0, length + more)) <= 1);
 }
 
 /** Insertions, deletions, replacements and exchanges of neighbours that lead from `a` to `b`. */

@@ -1,6 +1,6 @@
 import { counted } from '../domain/counted.js';
 import type { Definition } from '../domain/definition.js';
-import { changedFields } from '../domain/definition-content.js';
+import { changedFields, presentDefinition } from '../domain/definition-content.js';
 import { formatDuration, formatSize, parseDuration, parseSize } from '../domain/quantity.js';
 import type { Estimate } from './estimate.js';
 
@@ -64,6 +64,18 @@ export function amendmentRefusals(
     const free = why === '' || (beforeVerdict && !verdict);
     return free ? [] : [{ field, why, never: !beforeVerdict }];
   });
+}
+
+/**
+ * What a whole definition is compared with: the registered one as it is now. One that repeats the priority of the registered one asks for no other,
+ * whatever a person has given the production since.
+ */
+export function besideGiven(
+  registered: Definition,
+  given: Definition,
+  now: { readonly priority: number },
+): Definition {
+  return given.priority === registered.priority ? registered : presentDefinition(registered, now);
 }
 
 /** The fields that differ and that an amendment can change now. */

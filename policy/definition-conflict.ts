@@ -2,7 +2,7 @@ import type { Definition } from '../domain/definition.js';
 import { definitionDifference } from '../domain/definition-content.js';
 import { FabricaError } from '../domain/errors.js';
 import type { ProductionState } from '../domain/states/production.js';
-import { amendableFields } from './amendment.js';
+import { amendableFields, besideGiven } from './amendment.js';
 import { statesTaking } from './command-rules.js';
 
 /** Every state but that in which a production takes a new revision. */
@@ -12,17 +12,20 @@ type TakenState = Exclude<ProductionState, 'Rejected'>;
 interface ConflictCase {
   readonly name: string;
   readonly state: TakenState;
+  /** That it has now. */
+  readonly priority: number;
   /** Its scouts are judged. */
   readonly verdict: boolean;
 }
 
-/** The error for a definition whose name another one has already: the difference, and what can be done in the state of that one. */
+/** The error for a definition whose name another one has already: the difference from what it is now, and what can be done in the state of that one. */
 export function definitionConflict(
   production: ConflictCase,
-  registered: Definition,
+  submitted: Definition,
   given: Definition,
 ): FabricaError {
   const { name, state } = production;
+  const registered = besideGiven(submitted, given, production);
   const lines = definitionDifference(registered, given).map((line) => `  ${line}`);
   return new FabricaError(
     'FABRICA_DEFINITION_CONFLICT',

@@ -10,6 +10,7 @@ import {
 import { FabricaError } from '../domain/errors.js';
 import { parseConfiguration, type Where } from '../domain/parse.js';
 import { type Problem, printable, problemsError, quoted } from '../domain/problem.js';
+import { canonicalPlace } from '../domain/storage-url.js';
 import { FileFault, readPlainFile } from './plain-file.js';
 import { StateLayout } from './state-directory.js';
 
@@ -178,7 +179,9 @@ function checkFolders({ sites, storages }: Configuration, where: Where | undefin
 
 function overlap(a: string | undefined, b: string | undefined): boolean {
   if (a === undefined || b === undefined) return false;
-  const [first, second] = [a, b].map((folder) => (folder.endsWith('/') ? folder : `${folder}/`));
+  const [first, second] = [a, b]
+    .map(canonicalPlace)
+    .map((folder) => (folder.endsWith('/') ? folder : `${folder}/`));
   return (
     first !== undefined &&
     second !== undefined &&

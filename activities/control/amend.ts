@@ -15,12 +15,21 @@ import { scoutSamples } from '../../catalog/scouts.js';
 import { amendmentOf, type Amendment } from '../../domain/command-check.js';
 import type { Command } from '../../domain/command.js';
 import type { Definition } from '../../domain/definition.js';
-import { changedFields, definitionDifference } from '../../domain/definition-content.js';
+import {
+  changedFields,
+  definitionDifference,
+  presentDefinition,
+} from '../../domain/definition-content.js';
 import { FabricaError } from '../../domain/errors.js';
 import { canonicalDefinition, parseDefinition } from '../../domain/parse.js';
 import { formatSize } from '../../domain/quantity.js';
 import { quoted } from '../../domain/problem.js';
-import { amendmentRefusals, changesEstimate, limitsBelowNeeds } from '../../policy/amendment.js';
+import {
+  amendmentRefusals,
+  besideGiven,
+  changesEstimate,
+  limitsBelowNeeds,
+} from '../../policy/amendment.js';
 import { estimate, type Estimate } from '../../policy/estimate.js';
 import { already, done, invalid, refused, type CommandEffect } from './command-effect.js';
 import { estimateRules, workOf } from './estimates.js';
@@ -41,26 +50,21 @@ export async function amend(
   const wanted = amendedDefinition(before, amendment);
   if ('problem' in wanted) return invalid(wanted.problem, BY_THE_RULES);
   const { definition: after } = wanted;
-  const differences = definitionDifference(before, after);
+  const present = namesPriority(amendment)
+    ? presentDefinition(before, production)
+    : besideGiven(before, after, production);
+  const changes = definitionDifference(present, after);
+  if (changes.length === 0) {
+    return already(
+      `its definition is so already${clearsSites(after, amendment) ? EVERY_SITE : ''}`,
+    );
+  }
   const { priority: from } = production;
-  // A person may have changed it since, whatever the definition says.
-  const reprioritized =
-    after.priority !== from && (after.priority !== before.priority || namesPriority(amendment));
-  if (differences.length === 0) {
-    if (!reprioritized) {
-      return already(
-        `its definition is so already${clearsSites(after, amendment) ? EVERY_SITE : ''}`,
-      );
-    }
+  const reprioritized = after.priority !== present.priority;
+  if (changedFields(before, after).length === 0) {
     await changePriority(db, production, { to: after.priority, who, why, now });
     return done(`priority ${from} -> ${after.priority}`);
   }
-  const changes = [
-    ...differences,
-    ...(reprioritized && after.priority === before.priority
-      ? [`priority: ${from} -> ${after.priority}`]
-      : []),
-  ];
   const refusals = amendmentRefusals(before, after, { verdict: production.estimate !== null });
   if (refusals.length > 0) {
     const refuse = refusals.some(({ never }) => never) ? invalid : refused;

@@ -16,8 +16,8 @@ import { jobNumbersText } from '../../domain/job-numbers.js';
 import { already, done, type CommandEffect } from './command-effect.js';
 
 /**
- * Ends a production early: no more jobs are started, those at sites end, and what is there is merged and distributed. Jobs that wait are given up as
- * their blocks come to them, those that fail from now on as well.
+ * Ends a production early: no more jobs are started, those that run at sites end, and what is there is merged and distributed. Jobs that wait are
+ * given up as their blocks come to them, those that are withdrawn from sites before they have started and those that fail from now on as well.
  */
 export async function finish(
   db: Db,
@@ -41,7 +41,7 @@ export async function finish(
   await setFinish(db, production, 'draining');
   const what =
     `finish: ${counted(unplanned, 'event')} not planned yet, ${counted(waiting, 'job')} that wait` +
-    ` and ${counted(parked, 'parked job')} are given up; jobs at sites end, then what is made is merged and distributed`;
+    ` and ${counted(parked, 'parked job')} are given up, so are jobs at sites that have not started; those that run there end, then what is made is merged and distributed`;
   await recordEvent(db, {
     at: now,
     who,

@@ -15,6 +15,7 @@ import {
 } from '../../catalog/productions.js';
 import { condemnSandboxes, registerSandbox } from '../../catalog/sandbox.js';
 import type { Definition } from '../../domain/definition.js';
+import { presentDefinition } from '../../domain/definition-content.js';
 import { FabricaError } from '../../domain/errors.js';
 import { physicalPath } from '../../domain/lfn.js';
 import { canonicalDefinition, parseDefinition } from '../../domain/parse.js';
@@ -213,7 +214,7 @@ function checkWorkflowId(workflowId: string, production: string): void {
   }
 }
 
-/** `same` if it is what was submitted, or what commands have made of that, `revision` if it may follow a rejected one; throws `FABRICA_DEFINITION_CONFLICT`. */
+/** `same` if it is what was submitted, or what commands (`reprioritize`, too) have made of that, `revision` if it may follow a rejected one; throws `FABRICA_DEFINITION_CONFLICT`. */
 async function refuseConflict(
   db: Db,
   known: ProductionRow,
@@ -222,9 +223,10 @@ async function refuseConflict(
   const digest = digestOf(canonicalDefinition(definition));
   const since = await revisionsSinceSubmission(db, known);
   if (since.some((one) => one.digest === digest)) return 'same';
-  const { estimate, name, state } = known;
+  const registered = (await revisionOf(db, known)).definition;
+  if (digestOf(canonicalDefinition(presentDefinition(registered, known))) === digest) return 'same';
+  const { estimate, name, priority, state } = known;
   if (state === 'Rejected') return 'revision';
-  const registered = await revisionOf(db, known);
-  const conflicting = { name, state, verdict: estimate !== null };
-  throw definitionConflict(conflicting, registered.definition, definition);
+  const conflicting = { name, state, priority, verdict: estimate !== null };
+  throw definitionConflict(conflicting, registered, definition);
 }

@@ -1,3 +1,5 @@
+import type { Definition } from '../../domain/definition.js';
+import { presentDefinition } from '../../domain/definition-content.js';
 import type { Db } from '../catalog.js';
 import {
   findProduction,
@@ -11,7 +13,9 @@ import {
 export interface RegisteredDefinition {
   readonly production: ProductionRow;
   readonly revision: Revision;
-  /** What it has been since it was last submitted, the present revision first: a definition that is one of these is no other one. */
+  /** What is true now: the present revision with the present priority. */
+  readonly present: Definition;
+  /** What it has been since it was last submitted, the present revision first: a definition that is one of these, or `present`, is no other one. */
   readonly since: readonly Revision[];
 }
 
@@ -23,5 +27,6 @@ export async function registeredDefinition(
   const production = await findProduction(db, name);
   if (production === undefined) return null;
   const revision = await revisionOf(db, production);
-  return { production, revision, since: await revisionsSinceSubmission(db, production) };
+  const present = presentDefinition(revision.definition, production);
+  return { production, revision, present, since: await revisionsSinceSubmission(db, production) };
 }

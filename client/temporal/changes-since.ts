@@ -1,5 +1,10 @@
 import type { ProductionRow, Revision } from '../../catalog/productions.js';
-import { changedFields, definitionDifference } from '../../domain/definition-content.js';
+import type { Definition } from '../../domain/definition.js';
+import {
+  changedFields,
+  definitionDifference,
+  presentDefinition,
+} from '../../domain/definition-content.js';
 
 /** What a command has made of a field since the definition was submitted. */
 export interface ChangeSince {
@@ -9,17 +14,16 @@ export interface ChangeSince {
   readonly change: string;
 }
 
-/** What is different now from the revision that a definition was submitted as, by field; empty if nothing. */
+/** What is different now from what a definition was submitted as, by field; empty if nothing. */
 export function changesSince(
-  { priority }: Pick<ProductionRow, 'priority'>,
-  submitted: Pick<Revision, 'definition'>,
-  present: Pick<Revision, 'definition'>,
+  production: Pick<ProductionRow, 'priority'>,
+  submitted: Definition,
+  { definition }: Pick<Revision, 'definition'>,
 ): ChangeSince[] {
-  const before = submitted.definition;
-  const now = { ...present.definition, priority };
-  const lines = definitionDifference(before, now);
-  return changedFields(before, now).map((field, i) => ({
-    command: commandFor(field, present.definition.priority === priority),
+  const now = presentDefinition(definition, production);
+  const lines = definitionDifference(submitted, now);
+  return changedFields(submitted, now).map((field, i) => ({
+    command: commandFor(field, definition.priority === production.priority),
     change: lines[i] ?? field,
   }));
 }

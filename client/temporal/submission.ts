@@ -7,7 +7,6 @@ import {
   type WorkflowHandleWithFirstExecutionRunId,
 } from '@temporalio/client';
 import type { Catalog } from '../../catalog/catalog.js';
-import type { Revision } from '../../catalog/productions.js';
 import {
   registeredDefinition,
   type RegisteredDefinition,
@@ -100,23 +99,28 @@ export async function submitProduction(options: SubmissionOptions): Promise<Subm
 
 /** Only a rejected production takes another definition; throws `FABRICA_DEFINITION_CONFLICT` with the difference. */
 function refuseConflict(plan: SandboxPlan, { production, revision }: RegisteredDefinition): void {
-  const { estimate, name, state } = production;
+  const { estimate, name, priority, state } = production;
   if (state === 'Rejected') return;
   const registered = revision.definition;
   throw definitionConflict(
-    { name, state, verdict: estimate !== null },
+    { name, state, priority, verdict: estimate !== null },
     registered,
     withRegisteredFiles(plan, registered),
   );
 }
 
-/** The revision that a definition is: what was submitted, or what commands have made of that; undefined if it is another one. */
-function submittedAs(plan: SandboxPlan, { since }: RegisteredDefinition): Revision | undefined {
-  return since.find(({ definition }) => {
+/** What a definition is of the registered one: what was submitted, or what commands have made of that; undefined if it is another one. */
+function submittedAs(plan: SandboxPlan, known: RegisteredDefinition): Definition | undefined {
+  return allForms(known).find((definition) => {
     const again = withRegisteredFiles(plan, definition);
     return canonicalDefinition(again) === canonicalDefinition(definition);
   });
 }
+
+const allForms = ({ present, since }: RegisteredDefinition): Definition[] => [
+  present,
+  ...since.map(({ definition }) => definition),
+];
 
 /**
  * How a definition stands to the catalog: one that was submitted is the same, whatever commands have made of it since. Throws
@@ -195,13 +199,13 @@ async function untilRegistered(
     const found = await catalog.read((db) => registeredDefinition(db, name));
     if (found !== null) {
       const registered = found.revision.definition;
-      if (found.since.some((one) => canonicalDefinition(one.definition) === canonical)) {
+      if (allForms(found).some((one) => canonicalDefinition(one) === canonical)) {
         return found.production.state;
       }
-      const { estimate, state } = found.production;
+      const { estimate, priority, state } = found.production;
       if (state !== 'Rejected') {
         throw definitionConflict(
-          { name, state, verdict: estimate !== null },
+          { name, state, priority, verdict: estimate !== null },
           registered,
           definition,
         );

@@ -22,7 +22,7 @@ async function since(revision: number): Promise<ChangeSince[]> {
   const known = await room.catalog.read((db) => registeredDefinition(db, ref.production));
   const submitted = known?.since.find((one) => one.revision === revision);
   if (known === null || submitted === undefined) throw new Error('it is not registered');
-  return changesSince(known.production, submitted, known.revision);
+  return changesSince(known.production, submitted.definition, known.revision);
 }
 
 describe('what has changed since a definition was submitted', () => {

@@ -6,15 +6,17 @@ import { definition } from '../activities/control/control-room.js';
 
 type Case = Parameters<typeof definitionConflict>[0];
 
-function remedy(
+function conflict(
   state: Case['state'],
   more: Partial<DefinitionInput>,
-  { verdict = true }: { readonly verdict?: boolean } = {},
-): string {
-  const registered = parseDefinition(definition());
-  const given = parseDefinition({ ...definition(), ...more });
-  return definitionConflict({ name: 'mumu', state, verdict }, registered, given).remedy;
+  { priority = 5, verdict = true }: Partial<Pick<Case, 'priority' | 'verdict'>> = {},
+): ReturnType<typeof definitionConflict> {
+  const registered = parseDefinition(definition({ priority: 5 }));
+  const given = parseDefinition({ ...definition(), priority: 5, ...more });
+  return definitionConflict({ name: 'mumu', state, priority, verdict }, registered, given);
 }
+
+const remedy = (...given: Parameters<typeof conflict>): string => conflict(...given).remedy;
 
 const EXTEND = '`fabrica extend mumu` (events)';
 
@@ -37,6 +39,21 @@ describe('the remedy for another definition of a registered name', () => {
     const told = remedy(state, more);
     expect(told.match(/`fabrica (extend|amend) mumu` \(\w+\)/g) ?? []).toEqual(ways);
     expect(told).toContain('Give the definition another name');
+  });
+
+  it('compares with the priority that the production has now', () => {
+    const { message, remedy: told } = conflict('Active', { priority: 8 }, { priority: 7 });
+    expect(message).toContain('priority: 7 -> 8');
+    expect(told).toContain('Write what is registered (`priority: 7`)');
+    const same = conflict('Active', { priority: 7, tolerance: 0.5 }, { priority: 7 });
+    expect(same.message).not.toContain('priority');
+    expect(same.remedy).toContain('(`tolerance: 0`)');
+  });
+
+  it('takes a priority that only repeats the registered one for none that is asked for', () => {
+    const { message, remedy: told } = conflict('Active', { tolerance: 0.5 }, { priority: 7 });
+    expect(message).not.toContain('priority');
+    expect(told).toContain('`fabrica amend mumu` (tolerance)');
   });
 
   it('advises to amend the scouts until they are judged', () => {

@@ -207,8 +207,54 @@ describe('a configuration is refused, with file, line, field and remedy, for', (
     expect(problems('root: /se/disk', 'root: se/tmp/disk')[0]).toContain('overlaps');
   });
 
+  it.each([
+    ['xrootd', 'root://KMI.example.org.:1094//store', 'root://kmi.example.org//store/tmp'],
+    ['webdav', 'https://[0:0::1]:443/store/tmp', 'https://[::1]/store'],
+  ])('two %s storages of one server that lie within each other', (kind, ...urls) => {
+    let text = GOOD;
+    for (const [i, root] of ['se/tmp', '/se/disk'].entries()) {
+      const [name, url] = [['KMI-TMP', 'KMI-DISK'][i] ?? '', urls[i] ?? ''];
+      text = text.replace(`${name}, kind: directory`, `${name}, kind: ${kind}`);
+      text = text.replace(`root: ${root},`, `url: '${url}',`);
+    }
+    const cwd = folderWith(text);
+    expect(refusal(() => loadConfiguration({ cwd, env: {} })).message).toContain(
+      'overlaps with storages.0.url',
+    );
+    writeFileSync(path.join(cwd, 'fabrica.yaml'), text.replace('/store/tmp', '/other'));
+    expect(loadConfiguration({ cwd, env: {} }).configuration.storages).toHaveLength(2);
+  });
+
   it('a site whose jobs lie inside of a storage', () => {
     expect(problems('folder: jobs/kmi', 'folder: se/tmp/jobs')[0]).toContain('compute.folder');
+  });
+
+  it('the field of another kind of storage', () => {
+    expect(problems('root: se/tmp', `root: se/tmp, url: 'root://h//x'`)).toEqual([
+      expect.stringContaining(
+        'storages[0].url: is no field of a mapping with kind: directory; remove it; the fields of a mapping with kind: directory are name, area, purpose, root, kind',
+      ),
+    ]);
+    expect(problems('KMI-TMP, kind: directory', 'KMI-TMP, kind: xrootd')).toEqual([
+      expect.stringContaining('storages[0].url: is missing'),
+      expect.stringMatching(/storages\[0\]\.root: .*kind: xrootd are .*, url/),
+    ]);
+    expect(problems('KMI-TMP, kind: directory', 'KMI-TMP, kind: s3')[0]).toContain(
+      `storages[0].kind: must be 'directory' or 'xrootd' or 'webdav' or 'simulated' (got "s3")`,
+    );
+  });
+
+  it('an address of a storage, with what is wrong with it', () => {
+    expect(
+      problems(
+        'KMI-TMP, kind: directory, area: asia, root: se/tmp',
+        `KMI-TMP, kind: xrootd, area: asia, url: 'root://h//x/'`,
+      ),
+    ).toEqual([
+      expect.stringContaining(
+        'storages[0].url: must be like root://host:1094//directory, without a slash at the end (got "root://h//x/"); correct it',
+      ),
+    ]);
   });
 
   it('unknown fields and kinds', () => {
@@ -221,7 +267,7 @@ describe('a configuration is refused, with file, line, field and remedy, for', (
       ),
     ]);
     expect(problems('kind: local', 'kind: slurm')[0]).toMatch(
-      /^fabrica\.yaml:7: sites\[0\]\.compute\.kind: must be 'local' \(got "slurm"\)/,
+      /^fabrica\.yaml:7: sites\[0\]\.compute\.kind: must be 'local' or 'simulated' \(got "slurm"\)/,
     );
   });
 

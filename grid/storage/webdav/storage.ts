@@ -2,7 +2,7 @@ import path from 'node:path';
 import { Readable } from 'node:stream';
 import pMap from 'p-map';
 import { Adler32 } from '../../../domain/adler32.js';
-import { WEBDAV_URL } from '../../../domain/configuration.js';
+import { WEBDAV_URL } from '../../../domain/storage-url.js';
 import { FabricaError } from '../../../domain/errors.js';
 import { walkInOrder } from '../ordered-walk.js';
 import { skipping } from '../skipping.js';

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import type { Readable } from 'node:stream';
-import { XROOTD_URL } from '../../../domain/configuration.js';
+import { XROOTD_URL } from '../../../domain/storage-url.js';
 import { FabricaError } from '../../../domain/errors.js';
 import { walkInOrder } from '../ordered-walk.js';
 import { spooled } from '../spool.js';

@@ -169,7 +169,9 @@ describe('finish', () => {
   it('gives up what waits, and completes with what there is', async () => {
     await begin({ events: 100 });
     const { bundles } = await room.place(ref, 0);
-    expect(await tell('finish', { why: 'enough' })).toMatchObject({ outcome: 'done' });
+    const answer = await tell('finish', { why: 'enough' });
+    expect(answer).toMatchObject({ outcome: 'done', withdrawFrom: 'everywhere' });
+    expect(answer.message).toContain('so are jobs at sites that have not started');
     expect(await tell('finish')).toMatchObject({ outcome: 'already' });
     const failsOnce: Outcome = (job, order) =>
       job.job === 2 ? failing()(job, order) : good(job, order);
@@ -203,7 +205,7 @@ describe('amend', () => {
     [{ priority: null }, 'priority 9 -> 5', 1],
     [
       { priority: 5, tolerance: 0.5 },
-      'amended, revision 2: tolerance: 0 -> 0.5; priority: 9 -> 5',
+      'amended, revision 2: priority: 9 -> 5; tolerance: 0 -> 0.5',
       2,
     ],
   ])(
@@ -226,6 +228,22 @@ describe('amend', () => {
     const whole = definition({ scouts: { jobs: 0 }, priority: 5, tolerance: 0.25 });
     const answer = await tell('amend', { select: { definition: whole } });
     expect(answer).toMatchObject({ outcome: 'done', priority: 9 });
+  });
+
+  it('by a whole definition compares with the priority that the production has now', async () => {
+    await begin({ priority: 5 });
+    await tell('reprioritize', { value: 7 });
+    const whole = (more: Parameters<typeof definition>[0]): ReturnType<typeof tell> =>
+      tell('amend', { select: { definition: definition({ scouts: { jobs: 0 }, ...more }) } });
+    expect(await whole({ priority: 7 })).toMatchObject({ outcome: 'already', priority: 7 });
+    expect(await whole({ priority: 7, tolerance: 0.5 })).toMatchObject({
+      ...{ outcome: 'done', priority: 7 },
+      message: 'amended, revision 2: tolerance: 0 -> 0.5',
+    });
+    expect(await whole({ priority: 8, tolerance: 0.5 })).toMatchObject({
+      ...{ outcome: 'done', priority: 8 },
+      message: 'amended, revision 3: priority: 7 -> 8',
+    });
   });
 
   it('of limits sizes jobs and merges by what the scouts have measured, also when that is merged and removed', async () => {

@@ -60,6 +60,25 @@ describe('register', () => {
     });
   });
 
+  it('takes what is true now for the same production, with the priority that a person has given it', async () => {
+    const ref = await room.register(definition({ priority: 5 }));
+    const command = { kind: 'reprioritize', value: 7, who: 'ann@host', why: '' } as const;
+    expect(await room.do.command({ ...ref, command })).toMatchObject({ outcome: 'done' });
+    const before = await room.dump();
+    for (const priority of [5, 7]) {
+      expect(await room.do.validateDefinition(request(definition({ priority })))).toMatchObject({
+        registered: true,
+      });
+      await room.do.register(request(definition({ priority })));
+    }
+    expect(await room.dump()).toEqual(before);
+    await expect(room.do.register(request(definition({ priority: 8 })))).rejects.toMatchObject({
+      type: 'FABRICA_DEFINITION_CONFLICT',
+      message: expect.stringContaining('priority: 7 -> 8') as string,
+      details: [{ remedy: expect.stringContaining('(`priority: 7`)') as string }],
+    });
+  });
+
   it('compares with the last definition that was submitted, not with one that was rejected', async () => {
     await room.register();
     await room.change(`update productions set state = 'Rejected'`);

@@ -38,6 +38,11 @@ describe('a definition that is wrong', () => {
       /mumu\.yaml:\d+: event: .*\bevents\b/,
     ],
     ['a wrong type', MINIMAL.replace('events: 1000', 'events: many'), /mumu\.yaml:8: events: /],
+    [
+      'a field that is misspelled at its beginning',
+      `${MINIMAL}throttle: {maxRuning: 5}\n`,
+      /throttle\.maxRuning: .*did you mean maxRunningJobs\?/,
+    ],
     ['priority 0', `${MINIMAL}priority: 0\n`, /mumu\.yaml:13: priority: .*from 1 to 10/],
     ['no events', MINIMAL.replace('events: 1000', 'events: 0'), /mumu\.yaml:8: events: /],
     ['negative events', MINIMAL.replace('events: 1000', 'events: -5'), /mumu\.yaml:8: events: /],

@@ -133,13 +133,20 @@ describe('a production by the command line', () => {
   }, 30_000);
 
   it('obeys requests, which end up in its log with who and why', async () => {
-    write('slow', (text) => text.replace('for event in', 'echo hello; sleep 30; for event in'));
+    const slow = (text: string): string =>
+      text.replace('for event in', 'echo hello; sleep 30; for event in');
+    write('slow', slow);
     await json('submit', 'slow.yaml');
     expectDocumented('explain', firstOf((await json('explain', 'slow')).sites));
     const paused = await json('pause', 'slow', '--why', 'lunch');
     expect(paused).toMatchObject({ state: 'Stopped', outcome: 'done', reason: 'lunch' });
     expect(await json('pause', 'slow')).toMatchObject({ state: 'Stopped', outcome: 'already' });
     expect(await json('reprioritize', 'slow', '9')).toMatchObject({ priority: 9 });
+    const same = { standing: 'same', changed: [] };
+    write('slow', (text) => slow(text).replace('priority: 5', 'priority: 9'));
+    expect(await json('submit', 'slow.yaml')).toMatchObject({ outcome: 'exists', changed: [] });
+    expect(await json('submit', 'slow.yaml', '--dry-run')).toMatchObject(same);
+    write('slow', slow);
     await json('amend', 'slow', '--set', 'tolerance=0.1');
     const again = await json('submit', 'slow.yaml');
     expect(again).toMatchObject({ outcome: 'exists', changed: [{}, { command: 'amend' }] });
