@@ -42,6 +42,8 @@ export interface ProductionProgress {
   readonly priority: number;
   readonly events: {
     readonly asked: number;
+    /** Those that are to be made: what has been made is told as a part of these. */
+    readonly wanted: number;
     readonly made: number;
     readonly merged: number;
     readonly distributed: number;
@@ -56,6 +58,17 @@ export interface ProductionProgress {
   readonly failures: Partial<Record<FailureClass, number>>;
   /** Those that are told to workflows are taken in writes of the catalog: of two, the later knows all that the earlier does. */
   readonly at: number;
+}
+
+/** The events that are to be made in all: those that were given up do not count. */
+export function eventsWanted({
+  asked,
+  waived,
+}: {
+  readonly asked: number;
+  readonly waived: number;
+}): number {
+  return Math.max(0, asked - waived);
 }
 
 /** The later of two: answers of activities and signals overtake each other on their way. Of the same time it is the one that has come last. */

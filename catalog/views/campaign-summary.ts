@@ -85,6 +85,7 @@ export function summaryOf(name: string, all: readonly ProductionInCampaign[]): C
     troubled: all.filter(isTroubled).length,
     events: {
       asked: sum(({ progress }) => progress.events.asked),
+      wanted: sum(({ progress }) => progress.events.wanted),
       made: sum(({ progress }) => progress.events.made),
       merged: sum(({ progress }) => progress.events.merged),
       distributed: sum(({ progress }) => progress.events.distributed),

@@ -83,7 +83,7 @@ async function paceOf(
     going.reduce((total, one) => total + value(one), 0);
   return {
     eventsLeft: sum(({ progress: { events } }) =>
-      Math.max(0, events.asked - events.waived - events.made),
+      Math.max(0, events.wanted - events.made),
     ),
     eventsMade: sum(({ progress }) => progress.events.made),
     attemptsDone: sum(({ progress: { jobs, merges } }) => (jobs.Done ?? 0) + (merges.Done ?? 0)),

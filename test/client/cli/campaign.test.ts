@@ -221,7 +221,7 @@ describe('a campaign by the command line', () => {
     expect(view).toMatchObject({
       productions: 6,
       troubled: 0,
-      events: { asked: 360, made: 360, merged: 360, distributed: 360, waived: 0 },
+      events: { asked: 360, wanted: 360, made: 360, merged: 360, distributed: 360, waived: 0 },
       jobs: { Done: 36 },
       expectedEndAt: null,
     });
