@@ -5,6 +5,7 @@ import { rowsOf } from './dialect.js';
 import type { ProductionRow } from './productions.js';
 import {
   addCounts,
+  eventsWanted,
   type BlockCounts,
   type JobCounts,
   type ProductionProgress,
@@ -133,7 +134,7 @@ function progressFrom(
     state: production.state,
     reason: production.reason,
     priority: production.priority,
-    events,
+    events: { ...events, wanted: eventsWanted(events) },
     files,
     bytes,
     blocks: states,

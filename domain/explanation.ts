@@ -44,11 +44,15 @@ export interface ExplainedSite {
 /** How many jobs and merges of a production are where. */
 export interface ExplainedCounts {
   readonly waiting: number;
+  /** Of those that wait: merges, which go beside the shares. */
+  readonly merges: number;
   /** Of those that wait: whose back-off is over. */
   readonly placeable: number;
   readonly inBackoff: number;
   readonly atSites: number;
   readonly parked: number;
+  /** Events that no block has yet: their jobs are planned later. */
+  readonly unplannedEvents: number;
 }
 
 /** Which part of the grid a production is due. */
@@ -77,7 +81,7 @@ export interface Explanation {
   /** Sentences for people, the most important first. */
   readonly because: readonly string[];
   readonly counts: ExplainedCounts;
-  /** Null if it does not take part in the shares: it is not Active, or nothing of it waits. */
+  /** Null if it does not take part in the shares: it is not Active, or nothing of it waits but merges. */
   readonly share: ExplainedShare | null;
   /** All of them while its jobs may start, or wait for a site; else those where jobs of it still are. */
   readonly sites: readonly ExplainedSite[];

@@ -42,6 +42,8 @@ export interface ProductionProgress {
   readonly priority: number;
   readonly events: {
     readonly asked: number;
+    /** Those that are to be made: what has been made is told as a part of these. */
+    readonly wanted: number;
     readonly made: number;
     readonly merged: number;
     readonly distributed: number;
@@ -61,6 +63,17 @@ export interface ProductionProgress {
 /** Jobs that have not ended, and are not parked. */
 export const openIn = ({ Running = 0, Submitted = 0, Waiting = 0 }: JobCounts): number =>
   Running + Submitted + Waiting;
+
+/** The events that are to be made in all: those that were given up do not count. */
+export function eventsWanted({
+  asked,
+  waived,
+}: {
+  readonly asked: number;
+  readonly waived: number;
+}): number {
+  return Math.max(0, asked - waived);
+}
 
 /** The later of two: answers of activities and signals overtake each other on their way. Of the same time it is the one that has come last. */
 export function laterProgress(

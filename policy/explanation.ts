@@ -29,6 +29,8 @@ export interface ExplanationCase extends CommandCase {
   readonly lost: LostInputs;
   /** Jobs that go as soon as a site has room for them. */
   readonly ready: number;
+  /** They are merges. */
+  readonly mergesNext: boolean;
   /** Which limit of the production lets nothing go; empty if none does. */
   readonly throttled: string;
   /** Jobs that go when it is looked for room the next time, by site. */
@@ -126,6 +128,7 @@ function placement(known: ExplanationCase): string[] {
   const idle = known.next.length === 0;
   return [
     ...finishing(known),
+    ...merging(known, idle),
     ...backoff(known),
     ...(known.companySeconds === null
       ? []
@@ -149,15 +152,38 @@ function finishing({ finish }: ExplanationCase): string[] {
     : [];
 }
 
-function nothingWaits({ counts, name }: ExplanationCase): string[] {
+/** Merges that are next, and the jobs behind them. */
+function merging({ counts, mergesNext }: ExplanationCase, idle: boolean): string[] {
+  if (!mergesNext) return [];
+  const jobs = counts.waiting - counts.merges;
+  const besides =
+    jobs === 0
+      ? ''
+      : `; ${counted(jobs, 'job that makes events waits', 'jobs that make events wait')} besides`;
+  return [
+    `${counted(counts.merges, 'merge comes', 'merges come')} next, beside the shares${idle ? ', as soon as there is room' : ''}${besides}.`,
+  ];
+}
+
+function nothingWaits(known: ExplanationCase): string[] {
+  const { counts, name } = known;
   if (counts.atSites > 0) {
     const are = counts.atSites === 1 ? 'is' : 'are';
-    return [`No job waits: ${counted(counts.atSites, 'job')} of it ${are} at sites.`];
+    return [
+      `No job waits: ${counted(counts.atSites, 'job')} of it ${are} at sites${later(known)}.`,
+    ];
   }
   if (counts.parked > 0) return [];
   return [
-    `No job waits: it verifies, merges or distributes its blocks, \`fabrica show ${name}\` tells which.`,
+    `No job waits: it verifies, merges or distributes its blocks, \`fabrica show ${name}\` tells which${later(known)}.`,
   ];
+}
+
+/** Its further blocks. While it scouts it is told that all other jobs come after the verdict. */
+function later({ counts, state }: ExplanationCase): string {
+  const { unplannedEvents: events } = counts;
+  if (events === 0 || state !== 'Active') return '';
+  return `; ${counted(events, 'event')} ${events === 1 ? 'is' : 'are'} planned later, in further blocks`;
 }
 
 function running({ counts, sites }: ExplanationCase): string[] {

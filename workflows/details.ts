@@ -1,16 +1,17 @@
-import type { JobCounts, ProductionProgress } from '../domain/progress.js';
+import { eventsWanted, type JobCounts, type ProductionProgress } from '../domain/progress.js';
 
 /** The page of a production in Temporal's UI, in Markdown. */
 export function detailsOf(progress: ProductionProgress): string {
   const { events } = progress;
+  const wanted = eventsWanted(events);
   const lines = [
     `### ${progress.production}: ${progress.state}`,
     progress.reason === '' ? '' : `${progress.reason}\n`,
-    `| stage | events | of ${events.asked} |`,
+    `| stage | events | of ${wanted} |`,
     `| --- | ---: | :--- |`,
-    row('fabricated', events.made, events.asked),
-    row('merged', events.merged, events.asked),
-    row('distributed', events.distributed, events.asked),
+    row('fabricated', events.made, wanted),
+    row('merged', events.merged, wanted),
+    row('distributed', events.distributed, wanted),
     '',
     `Jobs: ${countsLine(progress.jobs)}`,
     Object.keys(progress.merges).length === 0 ? '' : `\nMerges: ${countsLine(progress.merges)}`,
@@ -20,9 +21,9 @@ export function detailsOf(progress: ProductionProgress): string {
   return lines.filter((line, i) => line !== '' || i === 6).join('\n');
 }
 
-function row(stage: string, events: number, asked: number): string {
-  const tenths = asked === 0 ? 0 : Math.floor((10 * events) / asked);
-  const percent = asked === 0 ? 0 : Math.floor((100 * events) / asked);
+function row(stage: string, events: number, wanted: number): string {
+  const tenths = wanted === 0 ? 0 : Math.floor((10 * events) / wanted);
+  const percent = wanted === 0 ? 0 : Math.floor((100 * events) / wanted);
   return `| ${stage} | ${events} | ${'█'.repeat(tenths)}${'░'.repeat(10 - tenths)} ${percent} % |`;
 }
 

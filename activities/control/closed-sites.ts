@@ -6,6 +6,7 @@ import type { ExclusionTable } from '../../catalog/tables.js';
 import { exclusionsAt } from '../../catalog/tallies.js';
 import type { Definition } from '../../domain/definition.js';
 import type { SiteObstruction } from '../../domain/explanation.js';
+import type { WhyRefused } from '../../policy/command-rules.js';
 import { waysToSites } from '../../policy/ways-to-sites.js';
 import { refused, type CommandEffect } from './command-effect.js';
 import type { ControlContext } from './context.js';
@@ -66,8 +67,11 @@ interface ListedSites {
   readonly now: number;
 }
 
+/** What decides which sites take jobs. */
+type SitesContext = Pick<ControlContext, 'catalog' | 'clock'>;
+
 async function listedSites(
-  context: ControlContext,
+  context: SitesContext,
   db: Db,
   production: ProductionRow,
 ): Promise<ListedSites> {
@@ -97,12 +101,12 @@ export async function whyNoSite(
   return whyNone(await listedSites(context, db, production));
 }
 
-/** The refusal of a command that wants a production to go on that is held for its sites: which they are, and what opens one. Null if one takes jobs. */
-export async function sitesRefusal(
-  context: ControlContext,
+/** Why a production that is held for its sites does not go on: which they are, and what opens one. Null if one takes jobs. */
+export async function whyHeldForSites(
+  context: SitesContext,
   db: Db,
   production: ProductionRow,
-): Promise<CommandEffect | null> {
+): Promise<WhyRefused | null> {
   const listed = await listedSites(context, db, production);
   const why = whyNone(listed);
   if (why === null) return null;
@@ -117,10 +121,20 @@ export async function sitesRefusal(
     }),
     `\`fabrica amend ${name} --set 'sites=[...]'\` gives it others`,
   ];
-  return refused(
-    `it is held: ${why}`,
-    `It goes on by itself when a site takes its jobs: ${ways.join('; ')}.`,
-  );
+  return {
+    why: `it is held: ${why}`,
+    remedy: `It goes on by itself when a site takes its jobs: ${ways.join('; ')}.`,
+  };
+}
+
+/** The refusal of a command that wants it to go on. Null if a site takes its jobs. */
+export async function sitesRefusal(
+  context: ControlContext,
+  db: Db,
+  production: ProductionRow,
+): Promise<CommandEffect | null> {
+  const held = await whyHeldForSites(context, db, production);
+  return held === null ? null : refused(held.why, held.remedy);
 }
 
 /** The same of a release, which tries the sites again that a production leaves out for its failures. Null where there are such. */

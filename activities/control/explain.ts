@@ -1,4 +1,4 @@
-import { blocksOf, countsOf, type BlockRow } from '../../catalog/blocks.js';
+import { blocksOf, countsOf, plannedWork, type BlockRow } from '../../catalog/blocks.js';
 import { jobsInBackoff } from '../../catalog/back-off.js';
 import type { Db } from '../../catalog/catalog.js';
 import { unrecovered } from '../../catalog/epochs.js';
@@ -8,8 +8,10 @@ import { allStorages } from '../../catalog/resources.js';
 import { productionsNamed } from '../../catalog/shares.js';
 import { exclusionsAt } from '../../catalog/tallies.js';
 import type { ExplainedCounts, ExplainedShare, Explanation } from '../../domain/explanation.js';
+import { LIVE_PRODUCTION_STATES, type ProductionState } from '../../domain/states/production.js';
 import { becauseOf } from '../../policy/explanation.js';
 import { placeJobs } from '../../policy/placement.js';
+import type { GridShares } from '../../policy/shares.js';
 import { commandCase } from './command-effect.js';
 import type { ControlContext } from './context.js';
 import { explainedSites, sitesAtRest } from './explained-sites.js';
@@ -42,10 +44,15 @@ export function explaining(context: ControlContext, cases: PlacementCases) {
       const excluded = await exclusionsAt(db, production, now);
       const heldForSites = production.held_for === 'sites';
       const goes = GOING.includes(production.state);
-      const all = explainedSites(context, gathered, places, excluded);
-      const sites = goes ? all : sitesAtRest(all, { waitsForSites: heldForSites });
       const { counts, from } = await countsNow(db, production, blocks, { gathered, now });
-      const share = await explainedShare(db, production, gathered, counts);
+      // Merges go beside the shares; the jobs that wait behind them do not.
+      const behind = stage === 'merge' && counts.waiting > counts.merges;
+      const { grid } = behind
+        ? await cases.withoutJobs(db, { ...waiting, stage: 'events' })
+        : gathered;
+      const all = explainedSites(context, { ...gathered, grid }, places, excluded);
+      const sites = goes ? all : sitesAtRest(all, { waitsForSites: heldForSites });
+      const share = goes ? await explainedShare(db, production, grid, counts) : null;
       const { bundles } = placeJobs(gathered.case);
       const takes = new Set(sites.flatMap((one) => (one.obstruction === null ? [one.site] : [])));
       const restored = await unrecovered(db);
@@ -60,6 +67,7 @@ export function explaining(context: ControlContext, cases: PlacementCases) {
         companySeconds: ready.jobs.length > 0 && ready.why !== '' ? ready.wait / 1000 : null,
         lost,
         ready: able.length,
+        mergesNext: stage === 'merge' && able.length > 0,
         throttled: gathered.throttled,
         next: goes
           ? bundles
@@ -80,6 +88,8 @@ export function explaining(context: ControlContext, cases: PlacementCases) {
 /** States in which jobs are placed. */
 const GOING: readonly string[] = ['Active', 'Scouting'];
 
+const ENDING: readonly ProductionState[] = ['Cancelling', 'Cleaning'];
+
 /** A block that has something left to do. */
 function isUnfinished({ state }: BlockRow): boolean {
   return state !== 'Finished' && state !== 'Discarded';
@@ -93,6 +103,7 @@ async function countsNow(
   { gathered, now }: { readonly gathered: GatheredCase; readonly now: number },
 ): Promise<{ counts: ExplainedCounts; from: number | null }> {
   let waiting = 0;
+  let mergesWait = 0;
   let parked = 0;
   let inBackoff = 0;
   let from: number | null = null;
@@ -101,6 +112,7 @@ async function countsNow(
     parked += (jobs.Parked ?? 0) + (merges.Parked ?? 0);
     const here = (jobs.Waiting ?? 0) + (merges.Waiting ?? 0);
     waiting += here;
+    mergesWait += merges.Waiting ?? 0;
     if (here === 0) continue;
     const late = await jobsInBackoff(db, { production: production.id, block: block.number }, now);
     inBackoff += late.jobs;
@@ -108,13 +120,23 @@ async function countsNow(
   }
   const atSites = gathered.case.sites.reduce((sum, { mine }) => sum + mine, 0);
   const placeable = waiting - inBackoff;
-  return { counts: { waiting, placeable, inBackoff, atSites, parked }, from };
+  const unplannedEvents = await unplannedOf(db, production);
+  const counts = { waiting, merges: mergesWait, placeable, inBackoff, atSites, parked };
+  return { counts: { ...counts, unplannedEvents }, from };
+}
+
+/** Events that no block has yet. Of one that is being finished, or that ends, none will. */
+async function unplannedOf(db: Db, { events, finish, id, state }: ProductionRow): Promise<number> {
+  if (finish !== null || !LIVE_PRODUCTION_STATES.includes(state) || ENDING.includes(state))
+    return 0;
+  const planned = await plannedWork(db, id);
+  return Math.max(0, events - planned.events);
 }
 
 async function explainedShare(
   db: Db,
   production: ProductionRow,
-  { grid }: GatheredCase,
+  grid: GridShares,
   { atSites }: ExplainedCounts,
 ): Promise<ExplainedShare | null> {
   const sums = [...grid.parts].map(([id, parts]) => ({

@@ -15,7 +15,8 @@ export function explainedSites(
 ): ExplainedSite[] {
   const { rooms, passedOver } = siteRooms(gathered.case);
   const { throttled } = gathered;
-  const { now } = places;
+  const { now, production } = places;
+  const parts = gathered.grid.parts.get(production.id);
   const over = new Map(passedOver.map((one) => [one.site, one]));
   return gathered.case.sites.flatMap((one) => {
     const row = gathered.sites.find(({ name }) => name === one.name);
@@ -33,7 +34,7 @@ export function explainedSites(
         slots: one.slots,
         open: one.open,
         mine: one.mine,
-        part: Number.isFinite(one.part) ? one.part : null,
+        part: parts === undefined ? null : (parts.get(one.name) ?? 0),
         room: nowhere ? 0 : (rooms.get(one.name) ?? 0),
         obstruction,
         why: whyPassed(obstruction, row, { throttled, now }) ?? passed?.why ?? '',

@@ -15,6 +15,7 @@ import { afterHold } from '../../domain/states/production.js';
 import { releaseRefusal } from './closed-sites.js';
 import { already as allSo, done, invalid, refused, type CommandEffect } from './command-effect.js';
 import type { ControlContext } from './context.js';
+import { tellParkedElsewhere } from './held-reason.js';
 
 /** What a person may do with jobs that do not get on. */
 export type ParkedRequest = Command & { readonly kind: 'release' | 'waive' | 'kill' };
@@ -249,6 +250,7 @@ async function carryOut(
       now,
     });
   }
+  await tellParkedElsewhere(db, production, now);
   const details = [
     ...(moved.length > 0 && !whole
       ? [` (${someJobNumbers(moved.map(({ number }) => number))})`]

@@ -51,6 +51,7 @@ import { possibleRemnants } from './attempt-outputs.js';
 import { closingOf, noteSubmission } from './closing.js';
 import { productionFor, type BlockRef, type ControlContext } from './context.js';
 import { heedFailureRates } from './failure-rates.js';
+import { tellParkedElsewhere } from './held-reason.js';
 import type { Judgement } from './judgement.js';
 import { judge } from './judging.js';
 import { destinationsOf, outputsOf, readsFiles } from './orders.js';
@@ -143,6 +144,9 @@ export function settling(context: ControlContext) {
       else if (judgements.some(({ split }) => split)) await recountBlock(db, key, failures);
       else {
         await countMoves(db, block, movesOf(open, judgements), failures);
+      }
+      if (judgements.some(({ parked }) => parked !== '')) {
+        await tellParkedElsewhere(db, production, clock.now());
       }
       await heedFailureRates(db, production, revision.definition, tallies, clock.now());
       if (bundle.kind !== 'merge') {

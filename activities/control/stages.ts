@@ -23,6 +23,7 @@ import type { StorageProblem } from '../storage/index.js';
 import { planMerges } from '../../policy/merge-plan.js';
 import { planReprocessing } from '../../policy/reprocessing.js';
 import { productionFor, type BlockRef, type ControlContext } from './context.js';
+import { tellParkedElsewhere } from './held-reason.js';
 import { reopened, stillIn } from './reopened.js';
 import { repeatInBlock } from './reprocess.js';
 import { judgeStage } from './stage-verdict.js';
@@ -227,6 +228,7 @@ export function staging(context: ControlContext) {
     await changeBlockState(db, block, { to: 'Held', why, now });
     if (production.state === 'Active' || production.state === 'Held') {
       await changeProductionState(db, production, { to: 'Held', why, who: 'fabrica', now });
+      await tellParkedElsewhere(db, production, now);
     }
   }
 

@@ -11,7 +11,7 @@ export interface CampaignSummary {
   readonly productions: number;
   /** Productions by state. */
   readonly states: Partial<Record<ProductionState, number>>;
-  /** Those that wait for a person: Held, Rejected or AwaitingApproval, or live with parked jobs. */
+  /** Those that wait for a person: Held (but for its sites, when it goes on by itself), Rejected or AwaitingApproval, or live with parked jobs. */
   readonly troubled: number;
   readonly events: ProductionProgress['events'];
   /** Scout and fabrication jobs by state. */
@@ -65,7 +65,9 @@ export function parkedIn({ row, progress: { jobs, merges } }: ProductionInCampai
 
 /** A production that goes on only if a person does something. */
 export function isTroubled(one: ProductionInCampaign): boolean {
-  return FOR_A_PERSON.includes(one.row.state) || parkedIn(one) > 0;
+  const { held_for, state } = one.row;
+  const byItself = held_for === 'sites';
+  return (FOR_A_PERSON.includes(state) && !byItself) || parkedIn(one) > 0;
 }
 
 /** What the productions of a campaign are together. There must be one. */
@@ -83,6 +85,7 @@ export function summaryOf(name: string, all: readonly ProductionInCampaign[]): C
     troubled: all.filter(isTroubled).length,
     events: {
       asked: sum(({ progress }) => progress.events.asked),
+      wanted: sum(({ progress }) => progress.events.wanted),
       made: sum(({ progress }) => progress.events.made),
       merged: sum(({ progress }) => progress.events.merged),
       distributed: sum(({ progress }) => progress.events.distributed),

@@ -82,9 +82,7 @@ async function paceOf(
   const sum = (value: (one: ProductionInCampaign) => number): number =>
     going.reduce((total, one) => total + value(one), 0);
   return {
-    eventsLeft: sum(({ progress: { events } }) =>
-      Math.max(0, events.asked - events.waived - events.made),
-    ),
+    eventsLeft: sum(({ progress: { events } }) => Math.max(0, events.wanted - events.made)),
     eventsMade: sum(({ progress }) => progress.events.made),
     attemptsDone: sum(({ progress: { jobs, merges } }) => (jobs.Done ?? 0) + (merges.Done ?? 0)),
     lately: attempts,

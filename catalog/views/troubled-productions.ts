@@ -1,12 +1,18 @@
 import { sql } from 'kysely';
-import { LIVE_PRODUCTION_STATES, type ProductionState } from '../../domain/states/production.js';
+import {
+  LIVE_PRODUCTION_STATES,
+  type HeldFor,
+  type ProductionState,
+} from '../../domain/states/production.js';
 import type { Db } from '../catalog.js';
 
-/** A production that waits for a person. */
+/** A production that may need a person. */
 export interface TroubledProduction {
   readonly name: string;
   readonly state: ProductionState;
   readonly reason: string;
+  /** `sites`: it goes on by itself when one takes its jobs. */
+  readonly heldFor: HeldFor | null;
   /** Jobs of any kind that are parked. */
   readonly parked: number;
 }
@@ -15,7 +21,7 @@ export interface TroubledProduction {
 export async function troubledProductions(db: Db): Promise<TroubledProduction[]> {
   const { rows } = await sql<TroubledProduction>`
     select * from (
-      select p.name, p.state, p.reason, (
+      select p.name, p.state, p.reason, p.held_for as heldFor, (
         select coalesce(sum(
           coalesce(json_extract(b.counts, '$.jobs.Parked'), 0) +
           coalesce(json_extract(b.counts, '$.merges.Parked'), 0)), 0)

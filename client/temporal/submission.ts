@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type Client,
+  WorkflowExecutionAlreadyStartedError,
+  type WorkflowHandle,
   WorkflowIdConflictPolicy,
   WorkflowNotFoundError,
   WorkflowIdReusePolicy,
-  type WorkflowHandleWithFirstExecutionRunId,
 } from '@temporalio/client';
 import type { Catalog } from '../../catalog/catalog.js';
 import {
@@ -30,7 +31,7 @@ import { NOT_REGISTERED, type Registered } from './standing.js';
 /** What a submission has come to. */
 export interface Submission {
   readonly production: string;
-  /** `exists`: this definition was registered before; nothing new has been made. */
+  /** `exists`: this definition was registered or submitted before; this call has made nothing new. */
   readonly outcome: 'registered' | 'revised' | 'exists';
   readonly revision: number;
   readonly state: ProductionState;
@@ -55,7 +56,7 @@ export interface SubmissionOptions {
   readonly tell: (message: string) => void;
 }
 
-type Handle = WorkflowHandleWithFirstExecutionRunId<typeof production>;
+type Handle = WorkflowHandle<typeof production>;
 
 /**
  * Uploads the payload, starts the production's workflow and waits until it is registered. The same definition twice is one production. Throws
@@ -85,11 +86,12 @@ export async function submitProduction(options: SubmissionOptions): Promise<Subm
     options.uploaded ?? (await uploadPayloads([plan], configuration, catalog.epoch))[0];
   if (uploaded === undefined) throw new Error('an upload gives back each definition');
   const definition = { ...uploaded, owner: uploaded.owner || ownerOf(options.by) };
-  const handle = await start(client, definition, options.by);
+  const { handle, started } = await start(client, definition, options.by);
   const state = await untilRegistered(handle, definition, options);
   return {
     production: name,
-    outcome: known === null ? 'registered' : 'revised',
+    // Of two that submit it at once one makes it.
+    outcome: !started ? 'exists' : known === null ? 'registered' : 'revised',
     revision: known === null ? 1 : known.revision.revision + 1,
     state,
     workflowId,
@@ -139,15 +141,27 @@ export async function standingOf(plan: SandboxPlan, catalog: Catalog): Promise<R
 
 const ownerOf = (by: string): string => by.split('@')[0] ?? by;
 
-async function start(client: Client, definition: Definition, by: string): Promise<Handle> {
-  return client.workflow.start<typeof production>('production', {
-    taskQueue: CONTROL_QUEUE,
-    workflowId: productionWorkflowId(definition.name),
-    args: [{ definition, by }],
-    workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
-    workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
-    staticSummary: `production ${definition.name}`,
-  });
+/** Starts the workflow of a production unless it runs; tells whether it was this call. */
+async function start(
+  client: Client,
+  definition: Definition,
+  by: string,
+): Promise<{ handle: Handle; started: boolean }> {
+  const workflowId = productionWorkflowId(definition.name);
+  try {
+    const handle = await client.workflow.start<typeof production>('production', {
+      taskQueue: CONTROL_QUEUE,
+      workflowId,
+      args: [{ definition, by }],
+      workflowIdConflictPolicy: WorkflowIdConflictPolicy.FAIL,
+      workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
+      staticSummary: `production ${definition.name}`,
+    });
+    return { handle, started: true };
+  } catch (error) {
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    return { handle: client.workflow.getHandle<typeof production>(workflowId), started: false };
+  }
 }
 
 /** Waits until the workflow of a rejected production has ended; one that Temporal does not have has. */

@@ -40,7 +40,7 @@ describe('a campaign', () => {
       productions: 3,
       states: { Completing: 2, New: 1 },
       troubled: 0,
-      events: { asked: 180, made: 120, merged: 120, distributed: 120, waived: 0 },
+      events: { asked: 180, wanted: 180, made: 120, merged: 120, distributed: 120, waived: 0 },
       jobs: { Done: 12 },
       merges: { Done: 6 },
       failures: { 'payload-error': 1 },

@@ -6,7 +6,7 @@ const at = (time: number, reason: string): ProductionProgress => ({
   state: 'Active',
   reason,
   priority: 5,
-  events: { asked: 1, made: 0, merged: 0, distributed: 0, waived: 0 },
+  events: { asked: 1, wanted: 1, made: 0, merged: 0, distributed: 0, waived: 0 },
   files: 0,
   bytes: 0,
   blocks: {},

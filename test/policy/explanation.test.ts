@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { COMMAND_KINDS } from '../../domain/command.js';
-import type { ExplainedSite } from '../../domain/explanation.js';
+import type { ExplainedCounts, ExplainedSite } from '../../domain/explanation.js';
 import { PRODUCTION_STATES } from '../../domain/states/production.js';
 import { commandAllowed } from '../../policy/command-rules.js';
 import { becauseOf, type ExplanationCase } from '../../policy/explanation.js';
@@ -25,6 +25,11 @@ const site = (name: string, more: Partial<ExplainedSite> = {}): ExplainedSite =>
 const full = (name: string): ExplainedSite =>
   site(name, { obstruction: 'full', why: 'full: 12 jobs run or queue for 10 slots' });
 
+const counts: ExplainedCounts = {
+  ...{ waiting: 100, merges: 0, placeable: 100, inBackoff: 0, atSites: 0, parked: 0 },
+  unplannedEvents: 0,
+};
+
 const told = (more: Partial<ExplanationCase> = {}): string[] =>
   becauseOf({
     name: 'mumu',
@@ -35,19 +40,18 @@ const told = (more: Partial<ExplanationCase> = {}): string[] =>
     resumeState: null,
     finish: null,
     unrecovered: '',
-    counts: { waiting: 100, placeable: 100, inBackoff: 0, atSites: 0, parked: 0 },
+    counts,
     backoffSeconds: null,
     companySeconds: null,
     lost: { remade: 0, remadeLater: 0, gone: 0 },
     ready: 100,
+    mergesNext: false,
     throttled: '',
     next: [],
     sites: [full('KMI'), full('PNNL')],
     share: null,
     ...more,
   });
-
-const counts = { waiting: 100, placeable: 100, inBackoff: 0, atSites: 0, parked: 0 };
 
 describe('why so little of a production runs', () => {
   it('is first that nothing may run before a recovery', () => {
@@ -216,6 +220,21 @@ describe('why so little of a production runs', () => {
     expect(told({ share: { ...share, productions: 1, others: [] } }).join()).not.toContain('share');
   });
 
+  it('is merges that come next, and what waits behind them', () => {
+    const merges = (waiting: number, some: number) =>
+      told({ mergesNext: true, counts: { ...counts, waiting, merges: some } })[0];
+    expect(merges(300, 1)).toBe(
+      '1 merge comes next, beside the shares, as soon as there is room; 299 jobs that make events wait besides.',
+    );
+    expect(merges(3, 2)).toContain('1 job that makes events waits besides');
+    expect(merges(2, 2)).toBe('2 merges come next, beside the shares, as soon as there is room.');
+    const next = [{ site: 'KMI', jobs: 2 }];
+    expect(told({ mergesNext: true, next, counts: { ...counts, merges: 2 } })[0]).toMatch(
+      /^2 merges come next, beside the shares; 98 jobs/,
+    );
+    expect(told({ counts: { ...counts, merges: 1 } }).join()).not.toContain('merge');
+  });
+
   it('is nothing if jobs go with the next look', () => {
     const sites = [site('KMI', { room: 12, failing: 0.3 }), full('PNNL')];
     expect(told({ sites, next: [{ site: 'KMI', jobs: 12 }] })).toEqual([
@@ -228,6 +247,11 @@ describe('why so little of a production runs', () => {
     const nothing = { ...counts, waiting: 0, placeable: 0 };
     expect(told({ counts: { ...nothing, atSites: 7 } })[0]).toContain('7 jobs of it are at sites');
     expect(told({ counts: { ...nothing, atSites: 1 } })[0]).toContain('1 job of it is at sites');
+    const more = { ...nothing, atSites: 82, unplannedEvents: 12_000 };
+    expect(told({ counts: more })[0]).toBe(
+      'No job waits: 82 jobs of it are at sites; 12,000 events are planned later, in further blocks.',
+    );
+    expect(told({ counts: more, state: 'Scouting' }).join()).not.toContain('planned');
     expect(told({ counts: nothing })[0]).toContain('verifies, merges or distributes');
     expect(told({ counts: { ...nothing, parked: 1 } })).toEqual([
       '1 job is parked: `fabrica failures mumu` tells why, `fabrica release mumu` tries again.',

@@ -5,8 +5,7 @@ import { quoted } from '../../../domain/problem.js';
 import { PRODUCTION_STATES, type ProductionState } from '../../../domain/states/production.js';
 import { EXIT } from '../exit-code.js';
 import { choice, examples, limitOption, type Invocation } from '../invocation.js';
-import { stateStyle } from '../style.js';
-import { percent, timeText } from '../text.js';
+import { productionTable } from '../pages/production-table.js';
 
 interface ListOptions {
   readonly campaign?: string;
@@ -30,34 +29,10 @@ export function addList(program: Command, invocation: Invocation): void {
         const answer = await catalog.read((db) =>
           listProductions(db, { campaign, state, limit, now: session.now }),
         );
-        const rows = answer.productions.map((one) => [
-          one.name,
-          { text: one.state, paint: stateStyle(session.style, one.state) },
-          one.priority,
-          one.campaign,
-          one.events.asked,
-          percent(one.events.made, one.events.asked),
-          percent(one.events.distributed, one.events.asked),
-          one.failures,
-          timeText(one.createdAt),
-          one.reason,
-        ]);
-        const head = [
-          'production',
-          'state',
-          'priority',
-          'campaign',
-          'events',
-          'made',
-          'distributed',
-          'failures',
-          'registered',
-          'reason',
-        ];
         const text =
-          rows.length === 0
+          answer.productions.length === 0
             ? noneText(await catalog.read(campaignsOf), options)
-            : session.table(head, rows);
+            : productionTable(answer.productions, session);
         session.answer(answer, text);
         if (answer.more) session.remark(`(there are more than ${limit}: --limit)`);
         return EXIT.ok;

@@ -32,7 +32,11 @@ export async function examine(session: Session): Promise<Finding[]> {
     findings.push(...(await guarded('bans', async () => checkBans(catalog, session.now))));
     findings.push(...(await guarded('debts', async () => checkDebts(catalog))));
     findings.push(...(await guarded('sweeps', async () => checkSweeps(catalog))));
-    findings.push(...(await guarded('productions', async () => checkProductions(catalog))));
+    findings.push(
+      ...(await guarded('productions', async () =>
+        checkProductions(catalog, session.terminal.clock),
+      )),
+    );
   }
   const temporal = await opened('temporal', findings, async () => session.temporal());
   if (temporal === null) return findings;

@@ -6,6 +6,7 @@ import { stateStyle } from '../style.js';
 import { facts, type Cell } from '../table.js';
 import { counted, countsText, grouped, percent, timeText } from '../text.js';
 import { stageLine } from './bar.js';
+import { waivedCell } from './stages.js';
 import type { PageLook } from './production-page.js';
 
 /** Campaigns, a line each. */
@@ -17,15 +18,25 @@ export function campaignTable(campaigns: readonly CampaignSummary[], look: PageL
     one.name,
     one.productions,
     one.troubled === 0 ? '' : { text: grouped(one.troubled), paint: look.style.bad },
-    events.asked,
-    percent(events.made, events.asked),
-    percent(events.distributed, events.asked),
+    events.wanted,
+    waivedCell(events),
+    percent(events.made, events.wanted),
+    percent(events.distributed, events.wanted),
     one.files,
     formatSize(one.bytes),
     timeText(one.createdAt),
     countsText(one.states),
   ]);
-  const head = ['campaign', 'productions', 'trouble', 'events', 'made', 'distributed', 'files'];
+  const head = [
+    'campaign',
+    'productions',
+    'trouble',
+    'events',
+    'waived',
+    'made',
+    'distributed',
+    'files',
+  ];
   return look.table([...head, 'size', 'begun', 'states'], rows);
 }
 
@@ -36,7 +47,7 @@ export function campaignPage(
   look: PageLook,
 ): string {
   const { events } = view;
-  const wanted = Math.max(0, events.asked - events.waived);
+  const { wanted } = events;
   const stages =
     wanted === 0
       ? ''

@@ -31,6 +31,16 @@ export function nothingRuns(why: string): Obstacle {
   };
 }
 
+/** There is a control process, as far as Temporal knows, and it does not answer. */
+export function controlSilent(): Obstacle {
+  return {
+    kind: 'processes',
+    text: 'the control process does not answer: it is stopped, was killed just now, or has too much to do',
+    remedy: '`fabrica doctor` tells more; what follows is what the catalog knows.',
+    resources: [],
+  };
+}
+
 /** The error of a command that does nothing for many productions while nobody would carry it out. */
 export function controlAbsent(why: string, done: string): FabricaError {
   const { remedy, text } = nothingRuns(why);

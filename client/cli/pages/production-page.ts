@@ -5,7 +5,7 @@ import { stateStyle } from '../style.js';
 import { facts, type Cell } from '../table.js';
 import { counted, countsText, firstOf, grouped, safe, timeText } from '../text.js';
 import { stageLine } from './bar.js';
-import { eventsWanted, stagesOf } from './stages.js';
+import { stagesOf } from './stages.js';
 
 /** What of a session the pages use. */
 export type PageLook = Pick<Session, 'style' | 'table'>;
@@ -13,7 +13,7 @@ export type PageLook = Pick<Session, 'style' | 'table'>;
 /** The page of a production for a person. */
 export function productionPage(view: ProductionView, waits: string, look: PageLook): string {
   const { progress } = view;
-  const wanted = eventsWanted(progress);
+  const { wanted } = progress.events;
   const stages =
     wanted === 0
       ? []

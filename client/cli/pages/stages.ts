@@ -1,4 +1,5 @@
 import type { ProductionProgress } from '../../../domain/progress.js';
+import type { Cell } from '../table.js';
 
 export interface Stage {
   readonly name: string;
@@ -16,16 +17,16 @@ export function stagesOf(progress: ProductionProgress, merges: boolean): Stage[]
   ];
 }
 
-/** The events that are to be made in all: those that were given up do not count. */
-export function eventsWanted({ events }: ProductionProgress): number {
-  return Math.max(0, events.asked - events.waived);
-}
-
 /** How much is done, from 0 to 1, each stage counted alike. */
 export function shareDone(progress: ProductionProgress, merges: boolean): number {
-  const wanted = eventsWanted(progress);
+  const { wanted } = progress.events;
   if (wanted === 0) return 1;
   const stages = stagesOf(progress, merges);
   const done = stages.reduce((sum, { events }) => sum + Math.min(1, events / wanted), 0);
   return done / stages.length;
+}
+
+/** The events that were given up, beside those that are wanted. */
+export function waivedCell({ waived }: ProductionProgress['events']): Cell {
+  return waived === 0 ? '' : waived;
 }

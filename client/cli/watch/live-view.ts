@@ -2,7 +2,7 @@ import type { EventLine } from '../../../catalog/views/production-view.js';
 import type { ProductionProgress } from '../../../domain/progress.js';
 import { formatDuration } from '../../../domain/quantity.js';
 import { stageLine } from '../pages/bar.js';
-import { eventsWanted, stagesOf } from '../pages/stages.js';
+import { stagesOf } from '../pages/stages.js';
 import { stateStyle, type Style } from '../style.js';
 import { clockText, countsText, grouped, safe } from '../text.js';
 
@@ -23,7 +23,7 @@ export interface LiveView {
 /** The display that is redrawn in place. */
 export function liveLines(view: LiveView, style: Style): string[] {
   const { progress } = view;
-  const wanted = eventsWanted(progress);
+  const { wanted } = progress.events;
   const elapsed = formatDuration((progress.at - view.startedAt) / 1000);
   const state = stateStyle(style, progress.state)(progress.state);
   const left = view.secondsLeft === null ? '' : `, about ${formatDuration(view.secondsLeft)} left`;
@@ -50,7 +50,7 @@ export function liveLines(view: LiveView, style: Style): string[] {
 /** The same as one line, for what is no terminal. */
 export function liveLine(view: LiveView): string {
   const { progress } = view;
-  const wanted = eventsWanted(progress);
+  const { wanted } = progress.events;
   const stages = stagesOf(progress, view.merges)
     .map(({ name, events }) => `${name} ${grouped(events)}/${grouped(wanted)}`)
     .join(', ');

@@ -164,6 +164,28 @@ describe('the explanation of a production', () => {
     expect((await explain(other.ref)).share?.part).toBeGreaterThan(share?.part ?? 0);
   });
 
+  it('tells of the share of the jobs that wait behind the merge of the scouts', async () => {
+    await running({ name: 'ee' });
+    const ref = await room.register(definition({ events: 1000 }));
+    const { step } = await room.scout(ref);
+    const [scouts = -1] = step.do === 'run' ? step.blocks : [];
+    await room.do.openBlock({ ...ref, block: scouts });
+    await room.do.closeStage({ ...ref, block: scouts, stage: 'events' });
+    await room.do.planMergeJobs({ ...ref, block: scouts });
+    const { because, counts, share, sites } = await explain(ref);
+    expect(counts).toMatchObject({ waiting: 99, merges: 1, unplannedEvents: 0 });
+    expect(because[0]).toBe(
+      '1 merge comes next, beside the shares; 98 jobs that make events wait besides.',
+    );
+    expect(because.at(-1)).toMatch(/^It shares the grid with ee: its part is [\d,]+ jobs/);
+    expect(share).toMatchObject({ productions: 2, others: [{ production: 'ee' }] });
+    expect(sites.every(({ part }) => (part ?? 0) > 0)).toBe(true);
+    await room.change(`update productions set events = 5000 where name = 'mumu'`);
+    expect((await explain(ref)).counts.unplannedEvents).toBe(4000);
+    await ask(ref, 'cancel');
+    expect((await explain(ref)).counts.unplannedEvents).toBe(0);
+  });
+
   it.each(['pause', 'cancel'] as const)(
     'tells no room anywhere after a %s, only where its jobs still are',
     async (kind) => {

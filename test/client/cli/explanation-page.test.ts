@@ -3,7 +3,10 @@ import { explanationPage } from '../../../client/cli/pages/explanation-page.js';
 import type { ExplainedSite } from '../../../domain/explanation.js';
 import { look } from './look.js';
 
-const counts = { waiting: 0, placeable: 0, inBackoff: 0, atSites: 0, parked: 0 };
+const counts = {
+  ...{ waiting: 0, merges: 0, placeable: 0, inBackoff: 0, atSites: 0, parked: 0 },
+  unplannedEvents: 0,
+};
 
 const KMI: ExplainedSite = {
   ...{ site: 'KMI', state: 'Active', slots: 10, open: 7, mine: 3, part: 4, room: 5 },

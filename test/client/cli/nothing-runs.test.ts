@@ -7,6 +7,7 @@ import { systemClock } from '../../../domain/clock.js';
 import { silentLog } from '../../../domain/log.js';
 import { choosePort } from '../../../worker/ports.js';
 import type { SupervisedProcess } from '../../../worker/supervised-process.js';
+import { readUpRecord } from '../../../worker/up-record.js';
 import { findTemporalBinary } from '../../../worker/temporal-binary.js';
 import { TEMPORAL_HOST, temporalServer } from '../../../worker/temporal-server.js';
 import { fabrica, spawnFabrica, type Ended } from './fabrica.js';
@@ -94,6 +95,24 @@ describe('show and submit', () => {
     await expect
       .poll(async () => (await json('show', 'mumu')).obstacles, { timeout: 15_000 })
       .toEqual([]);
+  }, 60_000);
+
+  it('explain tells that control does not answer, and then what the catalog knows', async () => {
+    const up = readUpRecord(path.join(folder, '.fabrica'));
+    const control = up?.children.find(({ name }) => name === 'control')?.pid;
+    if (control === undefined) throw new Error('no control process runs');
+    process.kill(control, 'SIGSTOP');
+    try {
+      const { because, sites } = await json('explain', 'mumu');
+      expect((because as string[])[0]).toMatch(
+        /^The control process does not answer: .*`fabrica doctor` tells more/,
+      );
+      expect((because as string[]).length).toBeGreaterThan(1);
+      expect(sites).toHaveLength(3);
+    } finally {
+      process.kill(control, 'SIGCONT');
+    }
+    expect(((await json('explain', 'mumu')).because as string[])[0]).not.toContain('answer');
   }, 60_000);
 
   it('tell that nothing runs, and why', async () => {

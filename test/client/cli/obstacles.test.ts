@@ -187,7 +187,7 @@ describe('the page of a production', () => {
   });
 
   it('has no empty phrases and the right plurals', () => {
-    const nothing = { asked: 400, made: 0, merged: 0, distributed: 0, waived: 400 };
+    const nothing = { asked: 400, wanted: 0, made: 0, merged: 0, distributed: 0, waived: 400 };
     const one = { ...estimate, samples: 0, eventsPerJob: 400, jobSeconds: null };
     const page = productionPage(
       view({ events: nothing, jobs: { Waived: 1 } }, { estimate: one }),

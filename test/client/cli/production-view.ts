@@ -35,7 +35,7 @@ export function viewOf(
       state: 'Active',
       reason: '',
       priority: 5,
-      events: { asked: 400, made: 0, merged: 0, distributed: 0, waived: 0 },
+      events: { asked: 400, wanted: 400, made: 0, merged: 0, distributed: 0, waived: 0 },
       files: 0,
       bytes: 0,
       blocks: {},

@@ -16,7 +16,7 @@ const progress: ProductionProgress = {
   state: 'Active',
   reason: 'the scouts are good',
   priority: 5,
-  events: { asked: 2200, made: 1000, merged: 500, distributed: 0, waived: 200 },
+  events: { asked: 2200, wanted: 2000, made: 1000, merged: 500, distributed: 0, waived: 200 },
   files: 0,
   bytes: 0,
   blocks: { Fabricating: 1 },
@@ -115,6 +115,8 @@ describe('the share that is done', () => {
     expect(shareDone(progress, true)).toBeCloseTo(0.25);
     expect(shareDone(progress, false)).toBeCloseTo(0.25);
     const { events } = progress;
-    expect(shareDone({ ...progress, events: { ...events, waived: 2200 } }, true)).toBe(1);
+    expect(shareDone({ ...progress, events: { ...events, wanted: 0, waived: 2200 } }, true)).toBe(
+      1,
+    );
   });
 });
