@@ -52,7 +52,6 @@ http_claim() {
 http_fetch() {
   http_ready || return 1
   http_code --output "./$2" "$1"
-  set -- "$1" "$2" $?
   if [ "$code" = 200 ]; then
     size=$(($(wc -c <"./$2")))
     return 0

@@ -16,6 +16,7 @@ import type {
 } from './storage-element.js';
 import { arrivedOtherwise, holdsAnother, holdsNothing } from './storage-failures.js';
 import { checkForeignPath, checkStoragePath, isWithin } from './storage-path.js';
+import { writeMeasured } from './write-measured.js';
 import { clause } from '../../domain/clause.js';
 
 /** What an unfinished write is called until it is whole: this, a unique part, `-`, and the name. */
@@ -475,16 +476,9 @@ async function measure(file: string): Promise<Expected> {
 /** Writes a new file, closes it, and answers what was written once it is on the disk. */
 async function writeDurably(source: Readable, handle: fs.FileHandle): Promise<Expected> {
   try {
-    const checksum = new Adler32();
-    let size = 0;
-    for await (const piece of source as AsyncIterable<Buffer | string>) {
-      const bytes = typeof piece === 'string' ? Buffer.from(piece) : piece;
-      checksum.update(bytes);
-      size += bytes.length;
-      await handle.writeFile(bytes);
-    }
+    const written = await writeMeasured(source, handle);
     await handle.sync();
-    return { size, adler32: checksum.hex() };
+    return written;
   } finally {
     await handle.close();
   }

@@ -23,8 +23,8 @@ export interface WalkOptions<E extends FolderEntry> {
   readonly top: string;
   /** Only paths after this one; what can hold none of them is not opened. */
   readonly after: string;
-  /** So many names of one folder are held at once, about. */
-  readonly namesAtOnce: number;
+  /** So many names of one folder are held at once, about. (Default: all) */
+  readonly namesAtOnce?: number;
   /** The entries of a folder, in any order; nothing if it is not there. */
   readonly entries: (folder: string) => AsyncIterable<E>;
 }
@@ -50,7 +50,7 @@ export async function* walkInOrder<E extends FolderEntry>(
 
 /** The next entries of a folder that may hold paths after `after`, in order; `from` is the key of the last one before. */
 async function openFolder<E extends FolderEntry>(
-  { after, entries: read, namesAtOnce }: WalkOptions<E>,
+  { after, entries: read, namesAtOnce = Infinity }: WalkOptions<E>,
   folder: string,
   from = '',
 ): Promise<OpenFolder<E>> {

@@ -3,10 +3,10 @@ import { promises as fs } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
-import { Adler32 } from '../../domain/adler32.js';
 import { FabricaError, messageOf } from '../../domain/errors.js';
 import type { Expected } from './storage-element.js';
 import { arrivedOtherwise } from './storage-failures.js';
+import { writeMeasured } from './write-measured.js';
 
 /**
  * Brings a stream to this machine's disk and hands it on as a file once it is whole and as expected: who sends it from there knows its
@@ -23,7 +23,7 @@ export async function spooled<T>(
   const file = await fs.open(name, 'wx+', 0o600);
   try {
     await fs.unlink(name);
-    const found = await written(source, file).catch((error: unknown) => {
+    const found = await writeMeasured(source, file).catch((error: unknown) => {
       throw new FabricaError(
         'FABRICA_STORAGE_UNREACHABLE',
         `What was to be written to ${place.path} on storage ${storage} broke off: ${messageOf(error)}.`,
@@ -36,19 +36,6 @@ export async function spooled<T>(
     }
     return await send(`/proc/${process.pid}/fd/${file.fd}`);
   } finally {
-    source.destroy();
     await file.close();
   }
-}
-
-async function written(source: Readable, file: fs.FileHandle): Promise<Expected> {
-  const checksum = new Adler32();
-  let size = 0;
-  for await (const piece of source as AsyncIterable<Buffer | string>) {
-    const bytes = typeof piece === 'string' ? Buffer.from(piece) : piece;
-    checksum.update(bytes);
-    size += bytes.length;
-    await file.writeFile(bytes);
-  }
-  return { size, adler32: checksum.hex() };
 }

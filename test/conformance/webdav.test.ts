@@ -4,6 +4,7 @@ import {
   expectedOf,
   failsWith,
   listed,
+  outageConformance,
   put,
   storageConformance,
 } from '../grid/storage/conformance.js';
@@ -47,33 +48,10 @@ function storageOn(name: string, { directory, https }: XRootDServer): WebDavStor
 
 describe('a storage of WebDAV', () => {
   storageConformance(() => storages);
-
-  it('is unreachable while its server is gone, in the middle of anything, and then goes on', async () => {
-    const { far, near } = storages;
-    const big = Buffer.alloc(20_000_000, 'fabrica');
-    await put(near, '/mc/a', 'content');
-    await put(near, '/mc/big', big);
-    const refusal = failsWith('FABRICA_STORAGE_UNREACHABLE');
-    const copying = Promise.allSettled([far.copy(near, '/mc/big', '/mc/big', expectedOf(big))]);
-    await servers.near.kill();
-    await copying;
-    await expect(near.check()).rejects.toEqual(refusal);
-    await expect(near.stat('/mc/a')).rejects.toEqual(refusal);
-    await expect(near.statAll(['/mc/a', '/mc/b'])).rejects.toEqual(refusal);
-    await expect(put(near, '/mc/b', 'x')).rejects.toEqual(refusal);
-    await expect(near.read('/mc/a')).rejects.toEqual(refusal);
-    await expect(near.remove('/mc/a')).rejects.toEqual(refusal);
-    await expect(near.removeAll(['/mc/a', '/mc/b'])).rejects.toEqual(refusal);
-    await expect(near.removeTree('/mc')).rejects.toEqual(refusal);
-    await expect(listed(near, '/')).rejects.toEqual(refusal);
-    await expect(near.space()).rejects.toEqual(refusal);
-    await servers.near.start();
-    await near.check();
-    expect(await near.stat('/mc/a', { checksum: true })).toMatchObject(expectedOf('content'));
-    await far.copy(near, '/mc/big', '/mc/big', expectedOf(big));
-    expect(await far.stat('/mc/big', { checksum: true })).toMatchObject(expectedOf(big));
-    expect(await listed(far, '/')).toHaveLength(1);
-  });
+  outageConformance(
+    () => storages,
+    () => servers.near,
+  );
 
   it('does the same over TLS', async () => {
     const [near, far] = [servers.near, servers.far].map(

@@ -8,6 +8,7 @@ import {
   expectedOf,
   failsWith,
   listed,
+  outageConformance,
   put,
   storageConformance,
 } from '../grid/storage/conformance.js';
@@ -55,6 +56,10 @@ const onDisk = (...names: string[]): string =>
 
 describe('a storage of XRootD', () => {
   storageConformance(() => storages);
+  outageConformance(
+    () => storages,
+    () => servers.near,
+  );
 
   it('shows no file before its writer has closed it, and none of one that has gone', async () => {
     const { near } = storages;
@@ -74,36 +79,6 @@ describe('a storage of XRootD', () => {
     await ended;
     await put(near, '/mc/a', 'content');
     expect(await near.stat('/mc/a', { checksum: true })).toMatchObject(expectedOf('content'));
-  });
-
-  it('is unreachable while its server is gone, in the middle of anything, and then goes on', async () => {
-    const { far, near } = storages;
-    const big = Buffer.alloc(20_000_000, 'fabrica');
-    await put(near, '/mc/a', 'content');
-    await put(near, '/mc/big', big);
-    const refusal = failsWith('FABRICA_STORAGE_UNREACHABLE');
-    const copying = far.copy(near, '/mc/big', '/mc/big', expectedOf(big));
-    const reading = near.read('/mc/big');
-    await servers.near.kill();
-    const read = async () => {
-      for await (const piece of await reading) expect(piece).toBeInstanceOf(Buffer);
-    };
-    await Promise.allSettled([copying, read()]);
-    await expect(near.check()).rejects.toEqual(refusal);
-    await expect(near.stat('/mc/a')).rejects.toEqual(refusal);
-    await expect(near.statAll(['/mc/a', '/mc/b'])).rejects.toEqual(refusal);
-    await expect(put(near, '/mc/b', 'x')).rejects.toEqual(refusal);
-    await expect(near.read('/mc/a')).rejects.toEqual(refusal);
-    await expect(near.remove('/mc/a')).rejects.toEqual(refusal);
-    await expect(near.removeAll(['/mc/a', '/mc/b'])).rejects.toEqual(refusal);
-    await expect(near.removeTree('/mc')).rejects.toEqual(refusal);
-    await expect(listed(near, '/')).rejects.toEqual(refusal);
-    await expect(near.space()).rejects.toEqual(refusal);
-    await servers.near.start();
-    await near.check();
-    expect(await near.stat('/mc/a', { checksum: true })).toMatchObject(expectedOf('content'));
-    await far.copy(near, '/mc/big', '/mc/big', expectedOf(big));
-    expect(await far.stat('/mc/big', { checksum: true })).toMatchObject(expectedOf(big));
   });
 
   it('looks at, lists and removes what others have named oddly', async () => {

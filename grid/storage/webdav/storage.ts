@@ -4,6 +4,7 @@ import pMap from 'p-map';
 import { Adler32 } from '../../../domain/adler32.js';
 import { WEBDAV_URL } from '../../../domain/storage-url.js';
 import { FabricaError } from '../../../domain/errors.js';
+import { copyLimit } from '../copy-limit.js';
 import { walkInOrder } from '../ordered-walk.js';
 import { skipping } from '../skipping.js';
 import { spooled } from '../spool.js';
@@ -31,8 +32,6 @@ export interface WebDavStorageOptions {
 
 /** Requests at once. */
 const AT_ONCE = 16;
-/** s that a copy gets, and a second more for each of so many bytes. */
-const COPY_LIMIT = { least: 120, bytesPerSecond: 1_000_000 };
 /** Statuses of servers that copy nothing for others. */
 const NO_COPIES: readonly number[] = [405, 501];
 
@@ -179,7 +178,7 @@ export class WebDavStorage implements StorageElement {
   async *list(directory: string, after = ''): AsyncGenerator<StoredFile> {
     if (directory !== '/') checkStoragePath(this.name, directory);
     const files = walkInOrder({
-      ...{ top: directory === '/' ? '' : directory, after, namesAtOnce: Number.MAX_SAFE_INTEGER },
+      ...{ top: directory === '/' ? '' : directory, after },
       entries: (folder) => this.#entries(folder),
     });
     for await (const { entry, path: file } of files) {
@@ -268,7 +267,7 @@ export class WebDavStorage implements StorageElement {
         method: 'PUT',
         path: this.#root + part,
         body: { file, size },
-        patience: limitFor(size),
+        patience: copyLimit(size),
       });
     let { status, text } = await send();
     if (status === 404 || status === 409) {
@@ -286,7 +285,7 @@ export class WebDavStorage implements StorageElement {
       method: 'COPY',
       path: this.#root + part,
       headers: { Source: source, Overwrite: 'T' },
-      patience: limitFor(size),
+      patience: copyLimit(size),
     });
     if (NO_COPIES.includes(status)) return false;
     if (!isGood(status)) throw this.#client.failure(part, status, text);
@@ -356,7 +355,7 @@ export class WebDavStorage implements StorageElement {
       method: 'HEAD',
       path: this.#root + storagePath,
       headers: { 'Want-Digest': 'adler32' },
-      patience: COPY_LIMIT.least,
+      patience: copyLimit(0),
     });
     if (!isGood(status)) throw this.#client.failure(storagePath, status, text);
     const told = headers['digest'];
@@ -397,5 +396,3 @@ const partOf = (storagePath: string): string =>
   `${path.posix.dirname(storagePath).replace(/\/$/, '')}/.part-${path.posix.basename(storagePath)}`;
 
 const isGood = (status: number): boolean => status >= 200 && status < 300;
-
-const limitFor = (size: number): number => COPY_LIMIT.least + size / COPY_LIMIT.bytesPerSecond;

@@ -2,6 +2,7 @@ import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { XROOTD_URL } from '../../../domain/storage-url.js';
 import { FabricaError } from '../../../domain/errors.js';
+import { copyLimit } from '../copy-limit.js';
 import { walkInOrder } from '../ordered-walk.js';
 import { spooled } from '../spool.js';
 import type {
@@ -31,8 +32,6 @@ export interface XRootDStorageOptions {
 
 /** Paths of one session of `xrdfs`. */
 const AT_ONCE = 500;
-/** A copy gets so many ms, and a second more for each of so many bytes. */
-const COPY_LIMIT = { least: 120_000, bytesPerSecond: 1_000_000 };
 
 /**
  * A storage of XRootD, by the commands that come with it. A file is opened as a new one and kept only when it is closed
@@ -215,16 +214,16 @@ export class XRootDStorage implements StorageElement {
   async #deliver(args: readonly string[], storagePath: string, expected: Expected): Promise<void> {
     const said = await this.#client.copy(
       ['--posc', '--cksum', `adler32:${expected.adler32}`, ...args, this.#urlOf(storagePath)],
-      COPY_LIMIT.least + (1000 * expected.size) / COPY_LIMIT.bytesPerSecond,
+      1000 * copyLimit(expected.size),
     );
     if (said.code === 0) return;
     if (said.code === XRD_EXIT.invalid && saysThere(said.text)) {
       await this.#requireSame(storagePath, expected);
       return;
     }
+    if (said.code !== XRD_EXIT.checksum) throw this.#failure(storagePath, said.text, said.code);
     // It was made here, by nobody else: a server may leave what it could not take whole.
     const found = await this.stat(storagePath, { checksum: true });
-    if (said.code !== XRD_EXIT.checksum) throw this.#failure(storagePath, said.text, said.code);
     await this.remove(storagePath);
     throw arrivedOtherwise(this.name, storagePath, {
       expected,
@@ -241,7 +240,7 @@ export class XRootDStorage implements StorageElement {
 
   async *#files(directory: string, after: string): AsyncGenerator<StoredFile> {
     const files = walkInOrder({
-      ...{ top: directory === '/' ? '' : directory, after, namesAtOnce: Number.MAX_SAFE_INTEGER },
+      ...{ top: directory === '/' ? '' : directory, after },
       entries: (folder) => this.#entries(folder),
     });
     for await (const { entry, path: file } of files) {

@@ -244,3 +244,40 @@ export function storageConformance(
     },
   );
 }
+
+/** What a storage of a server must do when that dies; `near` is of `server`, and `far` of another one. */
+export function outageConformance(
+  storages: () => { near: StorageElement; far: StorageElement },
+  server: () => { kill(): Promise<void>; start(): Promise<void> },
+): void {
+  it('is unreachable while its server is gone, in the middle of anything, and then goes on', async () => {
+    const { far, near } = storages();
+    const big = Buffer.alloc(20_000_000, 'fabrica');
+    await put(near, '/mc/a', 'content');
+    await put(near, '/mc/big', big);
+    const refusal = failsWith('FABRICA_STORAGE_UNREACHABLE');
+    const read = async () => {
+      for await (const piece of await near.read('/mc/big')) expect(piece).toBeInstanceOf(Buffer);
+    };
+    const copying = far.copy(near, '/mc/big', '/mc/big', expectedOf(big));
+    const broken = Promise.allSettled([copying, read()]);
+    await server().kill();
+    await broken;
+    await expect(near.check()).rejects.toEqual(refusal);
+    await expect(near.stat('/mc/a')).rejects.toEqual(refusal);
+    await expect(near.statAll(['/mc/a', '/mc/b'])).rejects.toEqual(refusal);
+    await expect(put(near, '/mc/b', 'x')).rejects.toEqual(refusal);
+    await expect(near.read('/mc/a')).rejects.toEqual(refusal);
+    await expect(near.remove('/mc/a')).rejects.toEqual(refusal);
+    await expect(near.removeAll(['/mc/a', '/mc/b'])).rejects.toEqual(refusal);
+    await expect(near.removeTree('/mc')).rejects.toEqual(refusal);
+    await expect(listed(near, '/')).rejects.toEqual(refusal);
+    await expect(near.space()).rejects.toEqual(refusal);
+    await server().start();
+    await near.check();
+    expect(await near.stat('/mc/a', { checksum: true })).toMatchObject(expectedOf('content'));
+    await far.copy(near, '/mc/big', '/mc/big', expectedOf(big));
+    expect(await far.stat('/mc/big', { checksum: true })).toMatchObject(expectedOf(big));
+    expect(await listed(far, '/')).toHaveLength(1);
+  });
+}
