@@ -24,11 +24,16 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'apart', include: ['test/**/*.test.ts'], exclude: [...SHARING, CONFORMANCE] },
+        test: {
+          name: 'apart',
+          include: ['test/**/*.test.ts'],
+          exclude: [...SHARING, CONFORMANCE],
+          setupFiles: ['test/tell-standing.ts'],
+        },
       },
       { extends: true, test: { name: 'sharing', include: SHARING, isolate: false } },
     ],
-    testTimeout: 30_000,
+    testTimeout: 60_000,
     hookTimeout: 60_000,
     // Tests start real processes: more at once than cores only makes each of them slower.
     maxWorkers: 2,

@@ -4,6 +4,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/conformance/**/*.test.ts'],
+    setupFiles: ['test/tell-standing.ts'],
     testTimeout: 60_000,
     hookTimeout: 120_000,
     // One server after the other: each kind has the machine for itself.

@@ -1,4 +1,4 @@
-// Builds the package: TypeScript to dist/, the shell parts beside their users, and the workflow bundle.
+// Builds the package: TypeScript to dist/, the shell parts beside their users, the programs in one piece, and the workflow bundle.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
@@ -15,6 +15,7 @@ import {
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const dist = path.join(root, 'dist');
@@ -39,8 +40,57 @@ for (const asset of assets) {
   cpSync(path.join(root, asset), path.join(dist, asset));
 }
 
+/**
+ * What people and `fabrica up` start, with all that it imports in a few files: it starts in a third of the time. Modules that are compiled for the
+ * machine, or find their own files, stay outside.
+ */
+const programs = path.join(dist, 'program');
+rmSync(programs, { recursive: true, force: true });
+const { metafile } = await build({
+  absWorkingDir: root,
+  entryPoints: {
+    fabrica: path.join(dist, 'client', 'cli', 'main.js'),
+    process: path.join(dist, 'worker', 'process.js'),
+  },
+  outdir: programs,
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node20',
+  keepNames: true,
+  external: ['@temporalio/*', 'better-sqlite3', 'pino'],
+  // Modules in the older format ask for those of Node.js in this way.
+  banner: {
+    js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
+  },
+  metafile: true,
+  logLevel: 'warning',
+});
+for (const asset of assets.filter((name) => name.endsWith('.sh'))) {
+  cpSync(path.join(root, asset), path.join(programs, path.basename(asset)));
+}
+writeFileSync(path.join(programs, 'LICENSES'), licensesOf(Object.keys(metafile.inputs)));
+
+/** The terms of what the programs contain of others. */
+function licensesOf(files) {
+  const packages = new Set(
+    files.flatMap((file) => /.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0] ?? []),
+  );
+  return [...packages].sort().map(licenseOf).join('\n');
+}
+
+function licenseOf(folder) {
+  const { license, name, version } = JSON.parse(
+    readFileSync(path.join(root, folder, 'package.json'), 'utf8'),
+  );
+  const file = readdirSync(path.join(root, folder)).find((one) => /^licen[cs]e/i.test(one));
+  const text = file === undefined ? '' : readFileSync(path.join(root, folder, file), 'utf8');
+  return `${name} ${version} (${license})\n\n${text}`;
+}
+
 /** `npx fabrica` in a checkout is this build: npx looks here first. */
-const program = path.join(dist, 'client', 'cli', 'main.js');
+const program = path.join(programs, 'fabrica.js');
 const bin = path.join(root, 'node_modules', '.bin');
 chmodSync(program, 0o755);
 if (existsSync(bin)) {

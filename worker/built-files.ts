@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { FabricaError } from '../domain/errors.js';
 
 /**
- * The path of a file of the built package, e.g. `workflows/bundle.js`: beside this file when it runs built, else in `dist/`.
+ * The path of a file of the built package, e.g. `workflows/bundle.js`: in `dist/`, whether this file runs built, as part of a program, or not.
  * Throws `FABRICA_INTERNAL` if the package is not built.
  */
 export function builtFile(name: string): string {

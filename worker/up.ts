@@ -302,7 +302,7 @@ class Supervisor {
     const logFile = this.#state.logFile(name.replaceAll(' ', '-'));
     return childProcess({
       ...{ name, argv, env, clock, log, logFile },
-      entry: childEntry ?? builtFile('worker/process.js'),
+      entry: childEntry ?? builtFile('program/process.js'),
       task: address.then((known) => ({
         address: known,
         namespace: configuration.temporal.namespace,

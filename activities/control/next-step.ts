@@ -28,6 +28,7 @@ import { judgeScouts } from '../../policy/scouting.js';
 import { nextBlockPlan, scoutPlan } from './block-plans.js';
 import { productionFor, type ControlContext, type ProductionRef } from './context.js';
 import { estimateOf, estimateRules, workOf } from './estimates.js';
+import { tellParkedElsewhere } from './held-reason.js';
 import { killedHandles } from './killing.js';
 import { plantBlock } from './planting.js';
 
@@ -241,6 +242,7 @@ export function stepping(context: ControlContext) {
     if (held !== undefined) {
       // It was held while the production was paused, and still waits for a person.
       await change(db, production, 'Held', held.reason);
+      await tellParkedElsewhere(db, production, clock.now());
       return { do: 'wait', until: null };
     }
     const toRun = unfinished

@@ -30,6 +30,7 @@ import { addSweep } from './commands/sweep.js';
 import { addUp } from './commands/up.js';
 import { addWatch } from './commands/watch.js';
 import { addWorker } from './commands/worker.js';
+import { builtFile } from '../../worker/built-files.js';
 import { addGlobalOptions } from './global-options.js';
 import { examples, type Invocation } from './invocation.js';
 
@@ -81,8 +82,7 @@ export function fabricaProgram(invocation: Invocation): Command {
 }
 
 function packageVersion(): string {
-  // The build copies the file beside the compiled folders.
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  const text = readFileSync(builtFile('package.json'), 'utf8');
   const { version } = JSON.parse(text) as { version?: unknown };
   return typeof version === 'string' ? version : 'unknown';
 }

@@ -11,7 +11,7 @@ import { Upkeep } from './upkeep.js';
 import { Volume } from './volume.js';
 
 const ROOT = path.resolve(process.cwd());
-const PROGRAM = path.join(ROOT, 'dist', 'client', 'cli', 'main.js');
+const PROGRAM = path.join(ROOT, 'dist', 'program', 'fabrica.js');
 const CLOCK = path.join(ROOT, 'test', 'faults', 'shifted-clock.mjs');
 const STORAGE_MB = 16;
 const CATALOG_MB = 128;

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 
 /** The built program. */
-export const FABRICA = path.resolve('dist/client/cli/main.js');
+export const FABRICA = path.resolve('dist/program/fabrica.js');
 
 /** What a command of `fabrica` answers with --json. */
 export async function fabrica<T>(state: string, ...args: string[]): Promise<T> {

@@ -13,6 +13,7 @@ import { silentLog } from '../../domain/log.js';
 import type { ProductionProgress } from '../../domain/progress.js';
 import { up, type RunningSystem } from '../../worker/up.js';
 import { independentAudit } from './independent-audit.js';
+import { standing } from './standing.js';
 
 /** A whole Fabrica of its own: server, control, sites, storages, in a folder that goes away. */
 export interface TestSystem {
@@ -55,12 +56,14 @@ export async function startSystem(
     env: process.env,
     clock: systemClock,
     log: silentLog,
-    childEntry: path.resolve(place.dist ?? 'dist', 'worker/process.js'),
+    childEntry: path.resolve(place.dist ?? 'dist', 'program/process.js'),
   });
   const connection = await Connection.connect({ address: system.address });
   const client = new Client({ connection, namespace: system.namespace });
   const catalog = await openCatalogReadOnly({ file: catalogFile });
+  standing.set(catalog, () => standingOf(client));
   const stop = async (): Promise<void> => {
+    standing.delete(catalog);
     await catalog.close();
     await connection.close();
     await system.stop();
@@ -93,11 +96,31 @@ export async function startSystem(
   };
 }
 
+/** The workflows that run: what they show, and what they wait for. */
+async function standingOf(client: Client): Promise<string> {
+  const lines: string[] = [];
+  for await (const { runId, type, workflowId } of client.workflow.list({
+    query: 'ExecutionStatus = "Running"',
+  })) {
+    const { raw } = await client.workflow.getHandle(workflowId, runId).describe();
+    const activities = (raw.pendingActivities ?? []).map(
+      ({ activityType, attempt, lastFailure }) =>
+        `${activityType?.name} (attempt ${attempt}) ${lastFailure?.message ?? ''}`,
+    );
+    const children = (raw.pendingChildren ?? []).map(({ workflowId: id }) => id);
+    lines.push(`${workflowId} waits for ${[...activities, ...children].join(', ') || 'nothing'}`);
+    if (type !== 'production') continue;
+    const progress = await client.workflow.getHandle(workflowId, runId).query('progress');
+    lines.push(`  ${JSON.stringify(progress)}`);
+  }
+  return lines.join('\n');
+}
+
 /** Waits until the production's progress fulfils a condition; fails with the last progress after `seconds`. */
 export async function until(
   handle: WorkflowHandle,
   condition: (progress: ProductionProgress) => boolean,
-  seconds = 25,
+  seconds = 50,
 ): Promise<ProductionProgress> {
   let last: ProductionProgress | null = null;
   for (const end = Date.now() + seconds * 1000; Date.now() < end; await sleep(100)) {

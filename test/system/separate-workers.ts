@@ -48,7 +48,7 @@ export class SeparateWorkers {
     const { HOME, PATH, TMPDIR } = process.env;
     const child = spawn(
       process.execPath,
-      [path.resolve(dist, 'client/cli/main.js'), ...this.options, 'worker', ...argv],
+      [path.resolve(dist, 'program/fabrica.js'), ...this.options, 'worker', ...argv],
       {
         cwd: this.#folder,
         env: { HOME, PATH, ...(TMPDIR === undefined ? {} : { TMPDIR }) },

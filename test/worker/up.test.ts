@@ -75,7 +75,7 @@ const namesOf = (children: readonly RecordedChild[]) => children.map(({ name }) 
 
 async function start(options: Partial<UpOptions> & ReturnType<typeof settings>) {
   const log = new RecordingLog();
-  const childEntry = builtFile('worker/process.js');
+  const childEntry = builtFile('program/process.js');
   const shared = { env: process.env, clock: systemClock, log, childEntry };
   const system = await up({ ...shared, ...options });
   running.push(system);

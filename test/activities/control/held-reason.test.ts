@@ -39,6 +39,13 @@ it('the reason of a held production tells what is parked in its other blocks by 
   await room.settle(order, room.report(order, good));
   expect(await reason()).toBe(all);
 
+  // Also after a pause, which puts another reason in its place.
+  for (const kind of ['pause', 'resume'] as const) {
+    await room.do.command({ ...ref, command: { kind, who: 'me', why: '' } });
+    expect(await reason()).not.toBe(all);
+  }
+  expect(await room.step(ref)).toMatchObject({ state: 'Held', reason: all });
+
   const release = { kind: 'release', who: 'me', why: '', select: { jobs: '1' } } as const;
   expect(await room.do.command({ ...ref, command: release })).toMatchObject({ state: 'Active' });
 });

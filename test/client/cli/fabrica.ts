@@ -30,7 +30,7 @@ export function spawnFabrica(
   { cwd, env = {} }: { readonly cwd: string; readonly env?: NodeJS.ProcessEnv },
 ) {
   const { HOME, PATH, TMPDIR } = process.env;
-  return spawn(process.execPath, [builtFile('client/cli/main.js'), ...argv], {
+  return spawn(process.execPath, [builtFile('program/fabrica.js'), ...argv], {
     cwd,
     env: { HOME, PATH, ...(TMPDIR === undefined ? {} : { TMPDIR }), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
