@@ -137,6 +137,8 @@ export async function overrideSite(
     why: string;
     until: number | null;
     now: number;
+    /** Only where there is no word, or the one of this person. (Default: whosever it is) */
+    insteadOf?: string | undefined;
   },
 ): Promise<WordChange> {
   const site = await siteNamed(db, change.site);
@@ -149,6 +151,10 @@ export async function overrideSite(
     );
   }
   const before = wordOn(site, change.now);
+  const { insteadOf } = change;
+  if (insteadOf !== undefined && before !== null && before.by !== insteadOf) {
+    return { before, changed: false };
+  }
   const why = change.why === '' ? (before?.reason ?? '') : change.why;
   const same =
     before === null

@@ -8,6 +8,7 @@ import { siteIoQueue, siteQueue } from '../domain/names.js';
 import type { ComputeElement } from '../grid/compute/compute-element.js';
 import { createComputeElement } from '../grid/compute/compute-elements.js';
 import { createStorageElements } from '../grid/storage/storage-elements.js';
+import { drained, type Drain } from './drain.js';
 import { StateLayout } from './state-directory.js';
 import { createStorageWorkers, storagesOfSites } from './storage-workers.js';
 import type { TemporalEndpoint } from './temporal-connection.js';
@@ -27,6 +28,8 @@ export interface SiteWorkerOptions extends TemporalEndpoint, RunOptions {
   readonly storages?: readonly string[];
   /** s for which an unreachable Temporal is tried. (Default: 60) */
   readonly unreachableSeconds?: number;
+  /** How it leaves its sites when it is asked to. (Default: the signal ends it at once) */
+  readonly drain?: Drain;
 }
 
 /** Bundles that are submitted at once. A submission is short; a computing element likes few of them. */
@@ -68,17 +71,31 @@ export async function runSiteWorker(options: SiteWorkerOptions): Promise<void> {
       const shared = { connection, namespace, role };
       workers.push(...(await createSiteWorkers(site, activities, shared)));
     }
+    const atSites = [...workers];
     workers.push(
       ...(await createStorageWorkers({
         ...{ connection, namespace, configuration, role, clock: options.clock, log },
         storages: options.storages ?? storagesOfSites(configuration, options.sites),
       })),
     );
-    await runWorkers(workers, options);
+    const signal = endOf(options, elements, atSites);
+    await runWorkers(workers, { ...options, signal });
   } finally {
     await Promise.all(elements.map(async (element) => element.close()));
     await closeConnection(connection, log);
   }
+}
+
+/** Aborts when the workers are to end. */
+function endOf(
+  { clock, drain, log, signal }: SiteWorkerOptions,
+  elements: readonly ComputeElement[],
+  workers: readonly Worker[],
+): AbortSignal {
+  if (drain === undefined) return signal;
+  const end = new AbortController();
+  void drained(drain, { elements, workers, clock, log, signal }).finally(() => end.abort());
+  return end.signal;
 }
 
 async function createSiteWorkers(

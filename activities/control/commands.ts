@@ -234,6 +234,8 @@ export function commanding(context: ControlContext) {
     who: string;
     why: string;
     until: number | null;
+    /** See `overrideSite`. */
+    insteadOf?: string;
   }): Promise<WordChange> {
     if (input.state !== null && input.state !== 'Banned' && input.state !== 'Active') {
       throw new FabricaError(

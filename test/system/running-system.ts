@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,8 +9,9 @@ import { systemClock } from '../../domain/clock.js';
 import type { Configuration } from '../../domain/configuration.js';
 import { defaultConfiguration } from '../../domain/default-configuration.js';
 import type { DefinitionInput } from '../../domain/definition.js';
-import { silentLog } from '../../domain/log.js';
 import type { ProductionProgress } from '../../domain/progress.js';
+import { fileLog } from '../../worker/log.js';
+import { StateLayout } from '../../worker/state-directory.js';
 import { up, type RunningSystem } from '../../worker/up.js';
 import { independentAudit } from './independent-audit.js';
 import { standing } from './standing.js';
@@ -55,13 +56,13 @@ export async function startSystem(
     catalogFile,
     env: process.env,
     clock: systemClock,
-    log: silentLog,
+    log: fileLog({ name: 'up', clock: systemClock, file: new StateLayout(folder).logFile('up') }),
     childEntry: path.resolve(place.dist ?? 'dist', 'program/process.js'),
   });
   const connection = await Connection.connect({ address: system.address });
   const client = new Client({ connection, namespace: system.namespace });
   const catalog = await openCatalogReadOnly({ file: catalogFile });
-  standing.set(catalog, () => standingOf(client));
+  standing.set(catalog, async () => `${await standingOf(client)}\n${troubles(folder)}`);
   const stop = async (): Promise<void> => {
     standing.delete(catalog);
     await catalog.close();
@@ -94,6 +95,16 @@ export async function startSystem(
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** What its processes have logged as a warning or as worse. */
+function troubles(folder: string): string {
+  const { logs } = new StateLayout(folder);
+  return readdirSync(logs)
+    .flatMap((file) => readFileSync(path.join(logs, file), 'utf8').split('\n'))
+    .filter((line) => /"level":"(warn|error)"/.test(line))
+    .slice(-50)
+    .join('\n');
 }
 
 /** The workflows that run: what they show, and what they wait for. */

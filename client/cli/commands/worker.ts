@@ -5,9 +5,9 @@ import { adoptNamespace } from '../../../worker/namespace.js';
 import { prepareStorages } from '../../../worker/prepare-storages.js';
 import type { SiteWorkerOptions } from '../../../worker/site-worker.js';
 import { prepareState, StateLayout } from '../../../worker/state-directory.js';
-import { listenForStop } from '../../../worker/stop-signals.js';
+import { listenForStop, type StopSignals } from '../../../worker/stop-signals.js';
 import { EXIT, type ExitCode } from '../exit-code.js';
-import { examples, type Invocation } from '../invocation.js';
+import { duration, examples, type Invocation } from '../invocation.js';
 import type { Session } from '../session.js';
 
 /** `fabrica worker`: the parts of `up` alone, against any Temporal server. */
@@ -22,9 +22,10 @@ export function addWorker(program: Command, invocation: Invocation): void {
     .addHelpText('after', examples('fabrica --address temporal.kek.jp:7233 worker control'))
     .action(
       invocation.action<object>(async (session) =>
-        serve(session, 'control', async (shared) => {
+        serve(session, 'control', async ({ signals, ...shared }) => {
           const { runControlWorker } = await import('../../../worker/control-worker.js');
-          await runControlWorker({ ...shared, catalogFile: session.loaded.catalogFile });
+          const { catalogFile } = session.loaded;
+          await runControlWorker({ ...shared, signal: signals.stop, catalogFile });
         }),
       ),
     );
@@ -32,14 +33,33 @@ export function addWorker(program: Command, invocation: Invocation): void {
     .command('site')
     .description('serve sites and the storages near to them')
     .argument('<name...>', 'names of sites in fabrica.yaml')
-    .addHelpText('after', examples('fabrica --config fabrica.yaml worker site KMI'))
+    .option(
+      '--drain <duration>',
+      'at the first signal give the sites no more jobs, and end when none is left there, after so long at the latest',
+      duration,
+    )
+    .addHelpText(
+      'after',
+      examples(
+        'fabrica --config fabrica.yaml worker site KMI',
+        'fabrica worker site CLOUD --drain 12h',
+      ),
+    )
     .action(
-      invocation.action<object>(async (session, _options, args) => {
+      invocation.action<{ drain?: number }>(async (session, { drain: seconds }, args) => {
         const sites = Array.isArray(args[0]) ? args[0].map(String) : [];
         const { stateDirectory } = session.loaded;
-        return serve(session, `site ${sites.join(' ')}`, async (shared) => {
+        return serve(session, `site ${sites.join(' ')}`, async ({ signals, ...shared }) => {
           const { runSiteWorker } = await import('../../../worker/site-worker.js');
-          await runSiteWorker({ ...shared, sites, stateDirectory });
+          const { closeSites, openSites } = await import('../../temporal/drained-sites.js');
+          const { client } = await session.temporal();
+          void openSites(client, sites);
+          const drain = { asked: signals.stop, announce: () => closeSites(client, sites) };
+          await runSiteWorker({
+            ...{ ...shared, sites, stateDirectory },
+            ...(seconds === undefined ? {} : { drain: { ...drain, seconds } }),
+            signal: seconds === undefined ? signals.stop : signals.force,
+          });
         });
       }),
     );
@@ -50,8 +70,8 @@ const CALL_MS = 10_000;
 
 type Shared = Pick<
   SiteWorkerOptions,
-  'address' | 'namespace' | 'configuration' | 'clock' | 'log' | 'signal' | 'onReady'
->;
+  'address' | 'namespace' | 'configuration' | 'clock' | 'log' | 'onReady'
+> & { readonly signals: StopSignals };
 
 /** Runs a worker until SIGINT or SIGTERM; that is its ordinary end. */
 async function serve(
@@ -72,9 +92,8 @@ async function serve(
   const signals = listenForStop();
   session.defer(async () => signals.release());
   await work({
-    ...{ address, namespace, clock, log },
+    ...{ address, namespace, clock, log, signals },
     configuration: session.configuration,
-    signal: signals.stop,
     onReady: () => {
       session.answer(
         { role: name, address, namespace, pid: process.pid },
