@@ -47,8 +47,9 @@ export async function drained(
       'nobody could be told that it drains: jobs may still come',
     );
   }
+  const hasTime = (): boolean => clock.now() < deadline && !signal.aborted;
   let quiet = 0;
-  while (quiet < QUIET_LOOKS && clock.now() < deadline && !signal.aborted) {
+  while (quiet < QUIET_LOOKS && hasTime()) {
     await sleep(LOOK, undefined, { signal }).catch(() => undefined);
     quiet = (await isIdle(given)) ? quiet + 1 : 0;
   }
