@@ -1,17 +1,14 @@
 import { z } from 'zod';
 import { diagnosisSchema } from './diagnosis-rule.js';
-import { durationSchema, nameSchema, plainText, sizeSchema } from './fields.js';
+import { credentialSchema, type CredentialConfiguration } from './credential.js';
+import { durationSchema, nameSchema, pathSchema as path, plainText, sizeSchema } from './fields.js';
 import { BELLE2_LFN_SCHEME, templateFault } from './lfn.js';
 import type { FieldPath, Problem } from './problem.js';
 import { simulatedComputeSchema, simulatedStorageFields, simulationSchema } from './simulation.js';
 import { nearest } from './spelling.js';
-import { A_HOST, hasHost, urlFault, WEBDAV_URL, XROOTD_URL } from './storage-url.js';
+import { A_HOST, hasHost, HTTP_URL, urlFault, XROOTD_URL } from './storage-url.js';
 
 /** `fabrica.yaml`: where things are. `fabrica schema config` prints it as JSON Schema. */
-
-const path = plainText(4096)
-  .min(1)
-  .refine((text) => !text.startsWith('~'), 'must be a whole path: ~ is not expanded');
 
 /** `host:port` of a Temporal server. */
 export const ADDRESS_PATTERN = /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9][A-Za-z0-9._-]*):\d{1,5}$/;
@@ -86,13 +83,23 @@ const storageFields = {
 };
 const root = path.describe('Directory that is the root of the storage; relative to this file.');
 
-const storageUrl = (kind: 'xrootd' | 'webdav', pattern: RegExp) =>
+const storageUrl = (kind: 'xrootd' | 'webdav' | 's3', pattern: RegExp) =>
   z
     .string()
     .max(1000)
     .regex(pattern, { error: ({ input }) => urlFault(kind, String(input)), abort: true })
     .refine(hasHost, `must name ${A_HOST}`)
     .describe('Directory of a server that is the root of the storage.');
+
+/** Of storages that are reached by HTTP. */
+const httpFields = {
+  ca: path
+    .optional()
+    .describe('File with the certificates that sign that of the server; relative to this file.'),
+  capacity: sizeSchema
+    .default(1e15)
+    .describe('Bytes that it holds, where the server does not tell.'),
+};
 
 const storageSchema = z.discriminatedUnion('kind', [
   z.strictObject({
@@ -108,16 +115,32 @@ const storageSchema = z.discriminatedUnion('kind', [
   z.strictObject({
     ...storageFields,
     kind: z.literal('webdav'),
-    url: storageUrl('webdav', WEBDAV_URL),
-    ca: path
+    url: storageUrl('webdav', HTTP_URL),
+    credential: nameSchema
       .optional()
-      .describe('File with the certificates that sign that of the server; relative to this file.'),
-    capacity: sizeSchema
-      .default(1e15)
-      .describe('Bytes that it holds, where the server does not tell.'),
+      .describe('One of credentials, of kind token or x509. Default: the server asks for none.'),
+    ...httpFields,
+  }),
+  z.strictObject({
+    ...storageFields,
+    kind: z.literal('s3'),
+    url: storageUrl('s3', HTTP_URL).describe(
+      'Bucket of a server, or a directory in it, that is the root of the storage.',
+    ),
+    region: nameSchema.default('us-east-1').describe('Region that requests are signed for.'),
+    credential: nameSchema.describe('One of credentials, of kind s3.'),
+    ...httpFields,
   }),
   z.strictObject({ ...storageFields, root, ...simulatedStorageFields }),
 ]);
+
+/** What storages of every kind are judged by, each field by itself. */
+export const judgedStorageFields = z.object({
+  ...storageFields,
+  kind: z.string(),
+  url: z.string().optional(),
+  credential: nameSchema.optional(),
+});
 
 const janitorSchema = z.strictObject({
   every: durationSchema
@@ -183,6 +206,11 @@ export const configurationFields = z.strictObject({
   areas: z.array(nameSchema).min(1).max(100).describe('Names of the areas that sites are in.'),
   sites: z.array(siteSchema).min(1).max(1000).describe('Sites that run jobs.'),
   storages: z.array(storageSchema).min(1).max(1000).describe('Storages that hold files.'),
+  credentials: z
+    .array(credentialSchema)
+    .max(1000)
+    .default([])
+    .describe('What proves to servers who asks: where it is read, never itself.'),
   diagnosis: diagnosisSchema.describe(
     'Rules that tell what a failure is, for all productions, besides the built-in ones.',
   ),
@@ -216,14 +244,15 @@ export const placeOf = (storage: StorageConfiguration): string =>
 export interface SoundConfiguration {
   readonly areas?: readonly string[] | undefined;
   readonly sites?: readonly Partial<SiteConfiguration>[] | undefined;
-  readonly storages?: readonly Partial<StorageConfiguration>[] | undefined;
+  readonly storages?: readonly Partial<z.output<typeof judgedStorageFields>>[] | undefined;
+  readonly credentials?: readonly Partial<CredentialConfiguration>[] | undefined;
   readonly diagnosis?: Configuration['diagnosis'] | undefined;
   readonly logs?: { readonly storage?: string | undefined } | undefined;
 }
 
 /** Every rule that these fields break; what is not there is not judged. */
 export function configurationProblems(config: SoundConfiguration): Problem[] {
-  const { areas, diagnosis, logs, sites, storages } = config;
+  const { areas, credentials, diagnosis, logs, sites, storages } = config;
   return [
     ...repetitions(areas ?? [], (i) => ['areas', i]),
     ...repetitions(names(sites), (i) => ['sites', i, 'name']),
@@ -236,6 +265,10 @@ export function configurationProblems(config: SoundConfiguration): Problem[] {
     ),
     ...[...(sites ?? []).entries()].flatMap(([i, site]) => nearStorages(i, site, storages)),
     ...purposes(storages),
+    ...repetitions(names(credentials), (i) => ['credentials', i, 'name']),
+    ...[...(storages ?? []).entries()].flatMap(([i, storage]) =>
+      credentialOf(i, storage, credentials),
+    ),
     ...repetitions(diagnosis?.map(({ id }) => id) ?? [], (i) => ['diagnosis', i, 'id']),
     ...(diagnosis ?? []).flatMap((rule, i) =>
       unknown(['diagnosis', i, 'site'], 'site', rule.site, sites && names(sites)),
@@ -285,7 +318,10 @@ function unknown(
     {
       path,
       text: `names the unknown ${what} ${name}`,
-      remedy: meant === null ? `the ${what}s are ${certain.join(', ')}` : `did you mean ${meant}?`,
+      remedy:
+        meant === null
+          ? `the ${what}s are ${certain.join(', ') || 'none'}`
+          : `did you mean ${meant}?`,
     },
   ];
 }
@@ -300,6 +336,44 @@ function nearStorages(
   return [
     ...near.flatMap((name, j) => unknown(['sites', i, 'storages', j], 'storage', name, known)),
     ...repetitions(near, (j) => ['sites', i, 'storages', j]),
+  ];
+}
+
+/** Kinds of credentials that a kind of storage takes. */
+const TAKEN: Readonly<Record<string, readonly CredentialConfiguration['kind'][]>> = {
+  s3: ['s3'],
+  webdav: ['token', 'x509'],
+};
+
+/** Addresses whose server others could read along to. */
+const IN_THE_CLEAR = /^http:\/\/(?!(?:127\.|localhost[:/]|\[::1\]))/;
+
+function credentialOf(
+  i: number,
+  { credential: name, kind = '', url = '' }: NonNullable<SoundConfiguration['storages']>[number],
+  credentials: SoundConfiguration['credentials'],
+): Problem[] {
+  const path = ['storages', i, 'credential'];
+  const strange = unknown(path, 'credential', name, credentials && names(credentials));
+  const credential = credentials?.find((one) => one.name === name);
+  const taken = TAKEN[kind];
+  if (strange.length > 0 || credential?.kind === undefined || taken === undefined) return strange;
+  if (!taken.includes(credential.kind)) {
+    return [
+      {
+        path,
+        text: `names ${credential.name}, which is of kind ${credential.kind}`,
+        remedy: `name one of kind ${taken.join(' or ')}`,
+      },
+    ];
+  }
+  if (credential.kind === 's3' || !IN_THE_CLEAR.test(url)) return [];
+  return [
+    {
+      path: ['storages', i, 'url'],
+      text: `would have credential ${credential.name} sent where everybody can read it, or not at all`,
+      remedy: 'use https',
+    },
   ];
 }
 

@@ -161,6 +161,13 @@ export const ERRORS = {
     means: 'A storage refuses writes.',
     remedy: 'Make its root writable for the processes that serve it.',
   },
+  FABRICA_STORAGE_CREDENTIAL: {
+    retryable: true,
+    means:
+      'A credential of a storage can not be read where fabrica.yaml says that it is, has ended, or is refused by the server.',
+    remedy:
+      'Renew it in its place: it is read anew at the next use, and nothing need be started again.',
+  },
   FABRICA_STORAGE_EXISTS: {
     retryable: false,
     means: 'A file of that name is on the storage already; nothing is overwritten.',

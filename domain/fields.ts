@@ -30,6 +30,11 @@ export const nameSchema = z
     'must be letters, digits, dot, dash and underscore, beginning with a letter or digit, without ".."',
   );
 
+/** A file or folder of this machine. */
+export const pathSchema = plainText(4096)
+  .min(1)
+  .refine((text) => !text.startsWith('~'), 'must be a whole path: ~ is not expanded');
+
 /** Seconds; written as `90s`, `2h`, `1d12h` or a number of seconds; `words` is what the longest is called. */
 const durationUpTo = (longest: number, words: string) => {
   const rule = `must be a duration such as 90s, 30m, 2h or 1d12h, or a number of seconds, above 0 and at most ${words}`;

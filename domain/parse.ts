@@ -3,6 +3,7 @@ import {
   type Configuration,
   configurationFields,
   configurationProblems,
+  judgedStorageFields,
   type SoundConfiguration,
 } from './configuration.js';
 import { type Definition, definitionSchema, MAX_SEED } from './definition.js';
@@ -97,12 +98,11 @@ function seedProblems(campaign: string, productions: readonly CampaignProduction
  * Throws `FABRICA_CONFIGURATION_INVALID`, whose message has every problem on a line of its own.
  */
 export function parseConfiguration(value: unknown, where?: Where): Configuration {
-  const { sites, storages } = configurationFields.shape;
+  const { sites } = configurationFields.shape;
   const sound = {
     ...soundFields(configurationFields, value),
     sites: soundEntries(sites.element, value, 'sites'),
-    // What storages of every kind have.
-    storages: soundEntries(storages.element.options[0], value, 'storages'),
+    storages: soundEntries(judgedStorageFields, value, 'storages'),
   } as SoundConfiguration;
   const problems = [
     ...schemaProblems(configurationFields, value, { kind: 'configuration', ...where }),

@@ -13,10 +13,8 @@ export const XROOTD_URL = new RegExp(
   String.raw`^(?<scheme>roots?):\/\/(?<server>${SERVER})\/${ROOT}$`,
 );
 
-/** `https://host:port/directory`. */
-export const WEBDAV_URL = new RegExp(
-  String.raw`^(?<origin>(?<scheme>https?):\/\/${SERVER})${ROOT}$`,
-);
+/** `https://host:port/directory`; of S3 the first name is that of the bucket. */
+export const HTTP_URL = new RegExp(String.raw`^(?<origin>(?<scheme>https?):\/\/${SERVER})${ROOT}$`);
 
 const STANDARD_PORTS: Readonly<Record<string, string>> = {
   root: '1094',
@@ -30,7 +28,7 @@ const STANDARD_PORTS: Readonly<Record<string, string>> = {
  * answer all protocols at one port, so these count for nothing. Two names of one host can not be told here.
  */
 export function canonicalPlace(place: string): string {
-  const parts = (XROOTD_URL.exec(place) ?? WEBDAV_URL.exec(place))?.groups;
+  const parts = (XROOTD_URL.exec(place) ?? HTTP_URL.exec(place))?.groups;
   if (parts === undefined) return place;
   const { host = '', port = STANDARD_PORTS[parts['scheme'] ?? ''], root } = parts;
   return `${canonicalHost(host) ?? host}:${port}${root}`;
@@ -44,16 +42,16 @@ function canonicalHost(host: string): string | null {
 
 /** Whether numbers that a host is given by are an address. */
 export const hasHost = (url: string): boolean => {
-  const host = (XROOTD_URL.exec(url) ?? WEBDAV_URL.exec(url))?.groups?.['host'];
+  const host = (XROOTD_URL.exec(url) ?? HTTP_URL.exec(url))?.groups?.['host'];
   return host !== undefined && canonicalHost(host) !== null;
 };
 
 /** What such an address must be like, and what of that one that does not match its pattern is not. */
-export function urlFault(kind: 'xrootd' | 'webdav', url: string): string {
+export function urlFault(kind: 'xrootd' | 'webdav' | 's3', url: string): string {
   const [example, schemes, slashes] =
     kind === 'xrootd'
       ? ['root://host:1094//directory', /^roots?:\/\//, '//']
-      : ['https://host:443/directory', /^https?:\/\//, '/'];
+      : [`https://host:443/${kind === 's3' ? 'bucket' : 'directory'}`, /^https?:\/\//, '/'];
   const like = `must be like ${example}`;
   const [begin] = schemes.exec(url) ?? [];
   if (begin === undefined) return like;

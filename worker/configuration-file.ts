@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { ADDRESS_PATTERN, placeOf, type Configuration } from '../domain/configuration.js';
+import type { CredentialConfiguration, SecretPlace } from '../domain/credential.js';
 import { defaultConfiguration } from '../domain/default-configuration.js';
 import {
   decodeText,
@@ -126,7 +127,8 @@ function resolved(
       { remedy: 'Correct the environment variable, or unset it.' },
     );
   }
-  const { catalog, sites, storages, temporal } = configuration;
+  const { catalog, credentials, sites, storages, temporal } = configuration;
+  const at = (file: string): string => path.resolve(folder, file);
   return {
     ...configuration,
     state: stateDirectory,
@@ -135,18 +137,45 @@ function resolved(
       ...(address === undefined ? {} : { address }),
       ...(namespace === undefined ? {} : { namespace }),
     },
-    catalog: catalog.file === undefined ? catalog : { file: path.resolve(folder, catalog.file) },
+    catalog: catalog.file === undefined ? catalog : { file: at(catalog.file) },
     sites: sites.map((site) => {
       const { compute } = site;
       if (compute.folder === undefined) return site;
-      return { ...site, compute: { ...compute, folder: path.resolve(folder, compute.folder) } };
+      return { ...site, compute: { ...compute, folder: at(compute.folder) } };
     }),
     storages: storages.map((one) => {
-      if ('root' in one) return { ...one, root: path.resolve(folder, one.root) };
-      if ('ca' in one && one.ca !== undefined) return { ...one, ca: path.resolve(folder, one.ca) };
+      if ('root' in one) return { ...one, root: at(one.root) };
+      if ('ca' in one && one.ca !== undefined) return { ...one, ca: at(one.ca) };
       return one;
     }),
+    credentials: credentials.map((one) => credentialAt(one, at)),
   };
+}
+
+/** With whole paths of its files. */
+function credentialAt(
+  credential: CredentialConfiguration,
+  at: (file: string) => string,
+): CredentialConfiguration {
+  const place = ({ env, file }: SecretPlace): SecretPlace =>
+    file === undefined ? { env } : { file: at(file) };
+  switch (credential.kind) {
+    case 's3': {
+      const { accessKey, secretKey, sessionToken } = credential;
+      return {
+        ...credential,
+        ...{ accessKey: place(accessKey), secretKey: place(secretKey) },
+        ...(sessionToken === undefined ? {} : { sessionToken: place(sessionToken) }),
+      };
+    }
+    case 'token':
+      return { ...credential, token: place(credential.token) };
+    case 'x509':
+      return {
+        ...credential,
+        ...{ certificate: at(credential.certificate), key: at(credential.key) },
+      };
+  }
 }
 
 /**

@@ -2,7 +2,7 @@ import { placeOf, type Configuration } from '../domain/configuration.js';
 import { messageOf } from '../domain/errors.js';
 import type { Log } from '../domain/log.js';
 import { prepareDirectoryStorage } from '../grid/storage/directory.js';
-import { createStorageElements } from '../grid/storage/storage-elements.js';
+import { configuredStorages } from '../grid/storage/storage-elements.js';
 import { StateLayout } from './state-directory.js';
 
 /** Makes the storages below the state directory; any other must be there already, and it is told which is not. */
@@ -13,7 +13,7 @@ export async function prepareStorages(options: {
 }): Promise<void> {
   const { configuration, log, stateDirectory } = options;
   const state = new StateLayout(stateDirectory);
-  const elements = createStorageElements(configuration.storages, configuration.simulation);
+  const elements = configuredStorages(configuration);
   for (const storage of configuration.storages) {
     const { name } = storage;
     const place = placeOf(storage);

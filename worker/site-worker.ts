@@ -7,7 +7,7 @@ import type { Log } from '../domain/log.js';
 import { siteIoQueue, siteQueue } from '../domain/names.js';
 import type { ComputeElement } from '../grid/compute/compute-element.js';
 import { createComputeElement } from '../grid/compute/compute-elements.js';
-import { createStorageElements } from '../grid/storage/storage-elements.js';
+import { configuredStorages } from '../grid/storage/storage-elements.js';
 import { drained, type Drain } from './drain.js';
 import { StateLayout } from './state-directory.js';
 import { createStorageWorkers, storagesOfSites } from './storage-workers.js';
@@ -52,7 +52,7 @@ export async function runSiteWorker(options: SiteWorkerOptions): Promise<void> {
   const connection = await connectToTemporal(options);
   const elements: ComputeElement[] = [];
   try {
-    const storages = createStorageElements(configuration.storages, configuration.simulation);
+    const storages = configuredStorages(configuration);
     const workers: Worker[] = [];
     for (const site of sites) {
       const folder = new StateLayout(options.stateDirectory).siteFolder(site.name);

@@ -6,7 +6,7 @@ import type { Configuration } from '../domain/configuration.js';
 import { FabricaError } from '../domain/errors.js';
 import type { Log } from '../domain/log.js';
 import { storageQueue } from '../domain/names.js';
-import { createStorageElements } from '../grid/storage/storage-elements.js';
+import { configuredStorages } from '../grid/storage/storage-elements.js';
 import { workerOptions } from './worker-group.js';
 
 export interface StorageWorkersOptions {
@@ -39,7 +39,7 @@ export async function createStorageWorkers(options: StorageWorkersOptions): Prom
   }
   if (options.storages.length === 0) return [];
   // All of them, because a transfer reads from any.
-  const storages = createStorageElements(configuration.storages, configuration.simulation);
+  const storages = configuredStorages(configuration);
   const activities = createStorageActivities({ storages, clock, log });
   return Promise.all(
     options.storages.map(async (name) =>

@@ -4,6 +4,8 @@ import { ceJobName } from '../../domain/names.js';
 import { substituteArguments } from '../../domain/substitution.js';
 import type { CeJob, CeTask } from '../../grid/compute/compute-element.js';
 import type { WrapperInput, WrapperSpec } from '../../grid/compute/wrapper.js';
+import { wrapperAccess } from '../../grid/compute/wrapper-access.js';
+import type { JobAccess } from '../../grid/storage/job-access.js';
 import type { StorageElements } from '../../grid/storage/storage-element.js';
 import { unpack } from '../packed.js';
 
@@ -37,6 +39,12 @@ class BundleJob implements CeJob {
 
   get wrapper(): WrapperSpec {
     return wrapperOf(this.name, this.task, this.#storages);
+  }
+
+  access(): Promise<JobAccess[]> {
+    const elements = this.#storages.names().map((name) => this.#storages.get(name));
+    const guarded = elements.filter((element) => 'jobAccess' in element);
+    return wrapperAccess(this.wrapper, guarded);
   }
 }
 

@@ -2,7 +2,7 @@ import type { Configuration } from '../../domain/configuration.js';
 import type { Definition } from '../../domain/definition.js';
 import { FabricaError, messageOf } from '../../domain/errors.js';
 import type { StorageElement } from '../../grid/storage/storage-element.js';
-import { createStorageElements } from '../../grid/storage/storage-elements.js';
+import { configuredStorages } from '../../grid/storage/storage-elements.js';
 import { uploadSandbox, type SandboxPlan } from '../sandbox.js';
 
 /**
@@ -18,7 +18,7 @@ export async function uploadPayloads(
   if (plans.every(({ files }) => files.length === 0)) {
     return plans.map(({ definition }) => definition);
   }
-  const elements = createStorageElements(configuration.storages, configuration.simulation);
+  const elements = configuredStorages(configuration);
   const finals = configuration.storages.filter(({ purpose }) => purpose === 'final');
   const refusals: string[] = [];
   for (const { name } of finals) {

@@ -1,4 +1,5 @@
 import type { BundleOrder, JobInputs, JobOrder } from '../../domain/bundle.js';
+import type { JobAccess } from '../storage/job-access.js';
 import type { PayloadReport, WrapperReport } from './wrapper-report.js';
 import type { WrapperSpec } from './wrapper.js';
 
@@ -17,6 +18,8 @@ export interface WrappedJob {
   readonly name: string;
   /** What the job is; `wrapperScript` makes a POSIX sh script of it. The wrapper enforces its limits itself. */
   readonly wrapper: WrapperSpec;
+  /** What makes storages answer it, as of now. (Default: it needs nothing) */
+  access?(): Promise<readonly JobAccess[]>;
 }
 
 /** One attempt as a computing element gets it. Its wrapper is made when it is asked for. */

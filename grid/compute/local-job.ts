@@ -103,7 +103,8 @@ export async function createJob(
 ): Promise<boolean> {
   const draft = path.join(staging, randomBytes(8).toString('hex'));
   await fs.mkdir(draft);
-  const file = await fs.open(path.join(draft, SCRIPT), 'wx', 0o644);
+  // It may hold what makes storages answer.
+  const file = await fs.open(path.join(draft, SCRIPT), 'wx', 0o600);
   try {
     await file.writeFile(script);
     await file.utimes(order / 1000, order / 1000);

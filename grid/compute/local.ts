@@ -341,7 +341,8 @@ export class LocalComputeElement implements ComputeElement {
     }
     if (this.#isEarlier(name)) return { name, ceId: '', refused: EARLIER };
     const folder = jobFolder(this.#spool, name);
-    if (await createJob(staging, folder, wrapperScript(job.wrapper), order)) {
+    const script = wrapperScript(job.wrapper, await job.access?.());
+    if (await createJob(staging, folder, script, order)) {
       if (this.#isEarlier(name)) {
         await forbidStart(folder);
         return { name, ceId: '', refused: EARLIER };

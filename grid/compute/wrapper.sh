@@ -1,8 +1,8 @@
 # shellcheck shell=sh disable=SC2329 # many functions are called by name: from traps, or as "$1"
 # The job wrapper: what is the same for every job. `wrapper.ts` puts before it, in one file, what is this job's own:
-# the variables job_name job_environment job_wall job_memory job_disk job_validated job_executables, and the functions each_claim,
+# the variables job_name job_environment job_access job_wall job_memory job_disk job_validated job_executables, and the functions each_claim,
 # each_input, each_output (call "$1" once per item), with_command, with_validation (run "$@" followed by the argument
-# list) and export_variables. Here is no value that came from outside, so nothing here needs quoting with care.
+# list), export_variables and, if job_access is not empty, access_files and http_access. Here is no value that came from outside, so nothing here needs quoting with care.
 #
 # Who starts it may set job_started (hundredths of a second since 1970) beforehand, which saves a process, and, if it never starts a job twice
 # in the same folder, job_token (unique), which saves a file.
@@ -17,7 +17,7 @@ set -u
 IFS=' 	
 '
 job_name=${job_name:?} job_wall=${job_wall:?} job_memory=${job_memory:?} job_disk=${job_disk:?}
-job_environment=${job_environment-} job_validated=${job_validated-} job_executables=${job_executables-}
+job_environment=${job_environment-} job_access=${job_access-} job_validated=${job_validated-} job_executables=${job_executables-}
 
 step=wrapper exit_code=- node=- started=- wall=- cpu=- memory=- outputs=''
 problem='' payload='' child='' watcher='' temp='' claimed='' busy='' signalled='' finished=''
@@ -184,7 +184,7 @@ claim_at() {
   case $1 in
     file:/*) file_claim "${1#file:}" ;;
     root://* | roots://*) root_claim "$1" ;;
-    http://* | https://*) http_claim "$1" ;;
+    http://* | https://* | s3+http*) http_claim "$1" ;;
     *) unsupported "$1" ;;
   esac
 }
@@ -194,7 +194,7 @@ fetch() {
   case $1 in
     file:/*) file_fetch "${1#file:}" "$2" ;;
     root://* | roots://*) root_fetch "$1" "$2" ;;
-    http://* | https://*) http_fetch "$1" "$2" ;;
+    http://* | https://* | s3+http*) http_fetch "$1" "$2" ;;
     *) unsupported "$1" ;;
   esac
 }
@@ -205,6 +205,7 @@ deliver() {
     file:/*) file_deliver "$1" "${2#file:}" "$2" "$3" ;;
     root://* | roots://*) root_deliver "$1" "$2" "$3" ;;
     http://* | https://*) http_deliver "$1" "$2" "$3" ;;
+    s3+http*) s3_deliver "$1" "$2" "$3" ;;
     *) unsupported "$2" ;;
   esac
 }
@@ -213,7 +214,7 @@ withdraw() {
   case $1 in
     file:/*) rm -f -- "${1#file:}" ;;
     root://* | roots://*) root_withdraw "$1" ;;
-    http://* | https://*) http_withdraw "$1" ;;
+    http://* | https://* | s3+http*) http_withdraw "$1" ;;
     *) unsupported "$1" ;;
   esac
 }
@@ -402,7 +403,7 @@ bring() {
   fail stage-in "$complaint: $name: $said"
 }
 
-# Reads lines `adler32 name`, writes the names of files that have another one. Fails if nothing here can tell.
+# Reads lines `adler32 name`, writes those of files that have another one, with that one; `-` for one that can not be read. Fails if nothing here can tell.
 # perl comes first because it starts in a tenth of the time of python3; small files need no module.
 wrong_checksums() {
   if command -v perl >/dev/null; then
@@ -412,7 +413,7 @@ wrong_checksums() {
       while (<STDIN>) {
         chomp;
         my ($wanted, $name) = split / /, $_, 2;
-        my ($low, $high) = (1, 0);
+        my ($low, $high, $found) = (1, 0, "-");
         if (open my $file, "<", "./$name") {
           binmode $file;
           $zlib //= eval { require Compress::Raw::Zlib; 1 } ? 1 : 0 if -s $file > 65536;
@@ -424,9 +425,10 @@ wrong_checksums() {
             $high %= 65521;
             $sum = $high * 65536 + $low;
           }
-          next if sprintf("%08x", $sum) eq $wanted;
+          $found = sprintf("%08x", $sum);
+          next if $found eq $wanted;
         }
-        print "$name\n";
+        print "$found $name\n";
       }'
   elif command -v python3 >/dev/null; then
     python3 -S -c '
@@ -437,14 +439,15 @@ for line in sys.stdin:
     with open("./" + name, "rb") as file:
         for part in iter(lambda: file.read(1 << 20), b""):
             total = zlib.adler32(part, total)
-    if "%08x" % (total & 0xFFFFFFFF) != wanted:
-        print(name)'
+    found = "%08x" % (total & 0xFFFFFFFF)
+    if found != wanted:
+        print(found, name)'
   elif command -v xrdadler32 >/dev/null; then
     while read -r wanted name; do
       read -r found _ <<END
 $(xrdadler32 "./$name")
 END
-      [ "$found" = "$wanted" ] || printf '%s\n' "$name"
+      [ "$found" = "$wanted" ] || printf '%s %s\n' "${found:--}" "$name"
     done
   else
     return 1
@@ -462,7 +465,7 @@ check_inputs() {
 
 bring_again() {
   wrong=''
-  while read -r name; do
+  while read -r _ name; do
     [ "$name" != "$1" ] || wrong=1
   done <wrapper.wrong
   if [ -n "$wrong" ]; then
@@ -693,6 +696,7 @@ began=$now
 started=${job_started:-$(date +%s)00}
 if [ -r /proc/sys/kernel/hostname ]; then read -r node </proc/sys/kernel/hostname; else node=$(uname -n); fi
 know_folder
+[ -z "$job_access" ] || (umask 077 && access_files)
 
 step=claim
 each_claim claim

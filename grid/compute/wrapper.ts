@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { FabricaError } from '../../domain/errors.js';
 import { quotedWord } from '../../domain/shell-word.js';
 import { FILE_NAME_PATTERN, NAME_PATTERN } from '../../domain/names.js';
+import type { JobAccess } from '../storage/job-access.js';
 
 export type { PayloadReport, WrapperReport } from './wrapper-report.js';
 export { parsePayloadReport, parseWrapperReport } from './wrapper-report.js';
@@ -76,7 +77,7 @@ function constantPart(name: string): string {
 /** The parts that only jobs with an address of such a protocol need. */
 const PROTOCOL_PARTS = [
   { protocol: /^roots?:/, part: 'wrapper-root.sh' },
-  { protocol: /^https?:/, part: 'wrapper-http.sh' },
+  { protocol: /^(?:s3\+)?https?:/, part: 'wrapper-http.sh' },
 ] as const;
 
 /** What is the same for all jobs that reach storages in the same ways. */
@@ -113,6 +114,34 @@ function eachFunction(name: string, calls: readonly (readonly (string | number)[
 /** A shell function that runs its arguments followed by the argument list. */
 function withFunction(name: string, list: readonly string[]): string {
   return `${name}() {\n  "$@" ${words(list)}\n}`;
+}
+
+/**
+ * Two shell functions: one makes the files that are needed; the other writes, for a method and an address, what curl is to be told, and fails where there is
+ * nothing. In double quotes of such a configuration a backslash and a quote have one before them.
+ */
+function accessFunctions(access: readonly JobAccess[]): string {
+  const lines = access.map(({ curl, method, url }) => {
+    const address = quoted(url) + (url.endsWith('/') ? '*' : '');
+    const pattern = method === undefined ? `*' '${address}` : `${quoted(`${method} `)}${address}`;
+    const options = curl.map(
+      ([option, value]) => `${option} = "${value.replace(/["\\]/g, '\\$&')}"`,
+    );
+    return `    ${pattern}) printf '%s\\n' ${words(options)} ;;`;
+  });
+  const files = access.flatMap(({ files: some = {} }) => Object.entries(some));
+  const writes = files.map(([name, content]) => `  printf %s ${quoted(content)} >${quoted(name)}`);
+  return [
+    'access_files() {',
+    ...(writes.length === 0 ? ['  :'] : writes),
+    '}',
+    'http_access() {',
+    '  case "$1 $2" in',
+    ...lines,
+    '    *) return 1 ;;',
+    '  esac',
+    '}',
+  ].join('\n');
 }
 
 function refuseName(what: string, name: string): never {
@@ -166,10 +195,10 @@ function executables(spec: WrapperSpec): string[] {
 
 /**
  * The job wrapper: a whole POSIX sh script, run by `/bin/sh` in a folder of the job's own. Every value is quoted, so that nothing
- * in a definition can become shell, except `environment`, which is shell by its meaning.
+ * in a definition can become shell, except `environment`, which is shell by its meaning. With `access` it is a secret, for its owner only.
  * Throws `FABRICA_NAME_INVALID` for names of files, storages, variables that cannot be used, and `FABRICA_DEFINITION_INVALID`.
  */
-export function wrapperScript(spec: WrapperSpec): string {
+export function wrapperScript(spec: WrapperSpec, access: readonly JobAccess[] = []): string {
   checkSpec(spec);
   const exports = Object.entries(spec.variables).map(
     ([name, value]) => `  export ${name}=${quoted(value)}`,
@@ -182,6 +211,7 @@ export function wrapperScript(spec: WrapperSpec): string {
     `job_memory=${Math.round(spec.memoryMB * 1000)}`,
     `job_disk=${Math.round(spec.diskMB * 1000)}`,
     `job_environment=${quoted(spec.environment)}`,
+    `job_access=${access.length > 0 ? '1' : "''"}`,
     `job_validated=${spec.validation.length > 0 ? '1' : "''"}`,
     `job_executables=${quoted(executables(spec).join(' '))}`,
     eachFunction(
@@ -204,6 +234,7 @@ export function wrapperScript(spec: WrapperSpec): string {
     withFunction('with_command', spec.command),
     withFunction('with_validation', spec.validation),
     ['export_variables() {', ...(exports.length === 0 ? ['  :'] : exports), '}'].join('\n'),
+    ...(access.length === 0 ? [] : [accessFunctions(access)]),
     ...constantParts(spec),
   ].join('\n');
 }

@@ -3,9 +3,8 @@ import { promises as fs } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
-import { FabricaError, messageOf } from '../../domain/errors.js';
 import type { Expected } from './storage-element.js';
-import { arrivedOtherwise } from './storage-failures.js';
+import { arrivedOtherwise, brokeOff } from './storage-failures.js';
 import { writeMeasured } from './write-measured.js';
 
 /**
@@ -24,12 +23,7 @@ export async function spooled<T>(
   try {
     await fs.unlink(name);
     const found = await writeMeasured(source, file).catch((error: unknown) => {
-      throw new FabricaError(
-        'FABRICA_STORAGE_UNREACHABLE',
-        `What was to be written to ${place.path} on storage ${storage} broke off: ${messageOf(error)}.`,
-        { storage, path: place.path },
-        { cause: error },
-      );
+      throw brokeOff(storage, place.path, error);
     });
     if (found.size !== expected.size || found.adler32 !== expected.adler32) {
       throw arrivedOtherwise(storage, place.path, { expected, found });

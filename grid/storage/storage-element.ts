@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { JobAccess, JobPlace } from './job-access.js';
 
 /** A file as a storage knows it. `path` begins with `/` and is relative to the storage's root; size in bytes. */
 export interface StoredFile {
@@ -41,6 +42,12 @@ export interface StorageElement {
 
   /** The path of a url that `url` gave; null if it is not of this storage. */
   pathOf(url: string): string | null;
+
+  /**
+   * What jobs need besides the addresses to act at these places, from now on and for at least so many seconds, as far as the server permits. Left out where they
+   * need nothing. Throws `FABRICA_STORAGE_CREDENTIAL`.
+   */
+  jobAccess?(places: readonly JobPlace[], seconds: number): Promise<JobAccess[]>;
 
   /** The file, or null if there is none. With `checksum`, its adler32 as the storage computes it from what it holds. */
   stat(path: string, options?: { checksum?: boolean }): Promise<StoredFile | null>;

@@ -1,4 +1,4 @@
-import { FabricaError } from '../../domain/errors.js';
+import { FabricaError, messageOf } from '../../domain/errors.js';
 import type { Expected } from './storage-element.js';
 
 /** Another file is where this one was to be. */
@@ -34,5 +34,15 @@ export function holdsNothing(storage: string, storagePath: string): FabricaError
     'FABRICA_STORAGE_UNREACHABLE',
     `Storage ${storage} has no file at ${storagePath}.`,
     { storage, path: storagePath },
+  );
+}
+
+/** What was to be written has not come to its end. */
+export function brokeOff(storage: string, storagePath: string, error: unknown): FabricaError {
+  return new FabricaError(
+    'FABRICA_STORAGE_UNREACHABLE',
+    `What was to be written to ${storagePath} on storage ${storage} broke off: ${messageOf(error)}.`,
+    { storage, path: storagePath },
+    { cause: error },
   );
 }

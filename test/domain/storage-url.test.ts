@@ -4,7 +4,7 @@ import {
   canonicalPlace,
   hasHost,
   urlFault,
-  WEBDAV_URL,
+  HTTP_URL,
   XROOTD_URL,
 } from '../../domain/storage-url.js';
 
@@ -80,11 +80,11 @@ describe('an address of a storage', () => {
 
   it.each([1, 80, 999, 1094, 9999, 10_000, 59_999, 60_000, 65_535])('may have port %d', (port) => {
     expect(XROOTD_URL.test(`root://h:${port}//x`)).toBe(true);
-    expect(WEBDAV_URL.test(`https://h:${port}/x`)).toBe(true);
+    expect(HTTP_URL.test(`https://h:${port}/x`)).toBe(true);
   });
 
   it.each(['root://[:::]//x', 'https://1.2.3.256/x'])('%s names no host', (url) => {
-    expect(XROOTD_URL.test(url) || WEBDAV_URL.test(url)).toBe(true);
+    expect(XROOTD_URL.test(url) || HTTP_URL.test(url)).toBe(true);
     expect(hasHost(url)).toBe(false);
   });
 });

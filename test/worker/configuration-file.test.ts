@@ -132,6 +132,72 @@ describe('loadConfiguration', () => {
   });
 });
 
+const TO_CREDENTIALS = `storages:
+  - {name: S3, kind: s3, area: asia, url: 'https://h/bucket', purpose: temporary, credential: keys}
+  - {name: DAV, kind: webdav, area: asia, url: 'https://d/x', purpose: final, credential: who}
+  - {name: KMI-TMP,`;
+const CREDENTIALS = `credentials:
+  - {name: keys, kind: s3, accessKey: {env: ID}, secretKey: {file: secrets/key}}
+  - {name: who, kind: x509, certificate: /x/proxy, key: proxy}
+`;
+const withCredentials = (credentials = CREDENTIALS): string =>
+  GOOD.replace('storages:\n  - {name: KMI-TMP,', TO_CREDENTIALS) + credentials;
+
+describe('credentials', () => {
+  it('are named, with files relative to the configuration', () => {
+    const cwd = folderWith(withCredentials());
+    expect(loadConfiguration({ cwd, env: {} }).configuration.credentials).toEqual([
+      {
+        ...{ name: 'keys', kind: 's3', accessKey: { env: 'ID' } },
+        secretKey: { file: path.join(cwd, 'secrets/key') },
+      },
+      { name: 'who', kind: 'x509', certificate: '/x/proxy', key: path.join(cwd, 'proxy') },
+    ]);
+  });
+
+  const lines = (credentials: string, change: (text: string) => string = (same) => same) => {
+    const cwd = folderWith(change(withCredentials(credentials)));
+    return refusal(() => loadConfiguration({ cwd, env: {} })).message.split('\n');
+  };
+
+  it('are refused where a storage names one that there is not, or one of another kind', () => {
+    expect(lines('')[0]).toContain(
+      'storages[0].credential: names the unknown credential keys; the credentials are none',
+    );
+    expect(lines(CREDENTIALS.replace('name: keys', 'name: key'))).toEqual([
+      expect.stringContaining('names the unknown credential keys; did you mean key?'),
+    ]);
+    const swapped = (text: string) =>
+      text.replace('credential: keys', 'credential: who').replace('x509, cert', 'x509, cert');
+    expect(lines(CREDENTIALS, swapped)).toEqual([
+      expect.stringContaining('names who, which is of kind x509; name one of kind s3'),
+    ]);
+    expect(lines(CREDENTIALS.replace('name: who', 'name: KEYS').replace('keys', 'Keys'))).toEqual(
+      expect.arrayContaining([expect.stringContaining('names KEYS twice')]),
+    );
+  });
+
+  it('are refused with a secret in their place, and where they would be sent in the clear', () => {
+    expect(lines(CREDENTIALS.replace('{env: ID}', 'AKIA'))[0]).toContain(
+      'credentials[0].accessKey',
+    );
+    expect(lines(CREDENTIALS.replace('{env: ID}', '{}'))[0]).toContain(
+      'credentials[0].accessKey: must be {file: PATH} or {env: NAME}',
+    );
+    expect(lines(CREDENTIALS.replace('env: ID', 'env: a+b/c'))[0]).toContain(
+      'must be the name of an environment variable, not its value',
+    );
+    const clear = (text: string) => text.replace('https://d/x', 'http://d/x');
+    expect(lines(CREDENTIALS, clear)).toEqual([
+      expect.stringContaining('storages[1].url: would have credential who sent where everybody'),
+    ]);
+    const loopback = withCredentials().replace('https://d/x', 'http://127.0.0.1:80/x');
+    expect(
+      loadConfiguration({ cwd: folderWith(loopback), env: {} }).configuration.storages,
+    ).toHaveLength(4);
+  });
+});
+
 describe('a configuration file that can not be read', () => {
   it('is an error when it was named and is missing, with who named it', () => {
     const cwd = temporaryFolder();
@@ -239,8 +305,8 @@ describe('a configuration is refused, with file, line, field and remedy, for', (
       expect.stringContaining('storages[0].url: is missing'),
       expect.stringMatching(/storages\[0\]\.root: .*kind: xrootd are .*, url/),
     ]);
-    expect(problems('KMI-TMP, kind: directory', 'KMI-TMP, kind: s3')[0]).toContain(
-      `storages[0].kind: must be 'directory' or 'xrootd' or 'webdav' or 'simulated' (got "s3")`,
+    expect(problems('KMI-TMP, kind: directory', 'KMI-TMP, kind: ftp')[0]).toContain(
+      `storages[0].kind: must be 'directory' or 'xrootd' or 'webdav' or 's3' or 'simulated' (got "ftp")`,
     );
   });
 

@@ -1,9 +1,11 @@
-import { createReadStream, readFileSync } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import http, { type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import https from 'node:https';
 import { pipeline } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FabricaError, messageOf } from '../../../domain/errors.js';
+import type { CredentialOf } from '../../credentials.js';
+import { authorities } from '../authorities.js';
 
 /** s without a byte in either direction. */
 const PATIENCE = 60;
@@ -19,6 +21,16 @@ const REDIRECTIONS: readonly number[] = [301, 302, 307, 308];
 const LARGEST_ANSWER = 64 * 1024 * 1024;
 /** Characters of an answer that are told. */
 const MOST_TOLD = 300;
+
+export type WebDavCredential = CredentialOf<'token' | 'x509'>;
+
+/** What proves to a server who asks. */
+interface Proof {
+  readonly headers?: { readonly Authorization: string };
+  /** In PEM. */
+  readonly cert?: string;
+  readonly key?: string;
+}
 
 export interface WebDavAnswer {
   readonly status: number;
@@ -38,20 +50,31 @@ export interface WebDavRequest {
   readonly patience?: number;
 }
 
+interface ProvedRequest extends WebDavRequest {
+  readonly tls: Pick<Proof, 'cert' | 'key'>;
+}
+
 /** A server of WebDAV. */
 export class WebDavClient {
   /** `https://host:port`. */
   readonly origin: string;
   readonly #storage: string;
+  readonly #credential: WebDavCredential | undefined;
   readonly #agents: { readonly http: http.Agent; readonly https: https.Agent };
 
   /** @param options `ca`: a file with the certificates that sign that of the server (default: those that Node.js knows) */
-  constructor(options: { storage: string; origin: string; ca?: string | undefined }) {
-    const { ca, origin, storage } = options;
+  constructor(options: {
+    storage: string;
+    origin: string;
+    ca?: string | undefined;
+    credential?: WebDavCredential | undefined;
+  }) {
+    const { ca, credential, origin, storage } = options;
+    this.#credential = credential;
     this.origin = origin;
     this.#storage = storage;
     const shared = { keepAlive: true, maxSockets: CONNECTIONS };
-    const trusted = ca === undefined ? {} : { ca: certificates(ca, storage) };
+    const trusted = ca === undefined ? {} : { ca: authorities(ca, storage) };
     this.#agents = {
       http: new http.Agent(shared),
       https: new https.Agent({ ...shared, ...trusted }),
@@ -61,10 +84,19 @@ export class WebDavClient {
   /** Throws `FABRICA_STORAGE_UNREACHABLE` if there is no answer; what the answer says is for whoever asks. */
   async ask(wanted: WebDavRequest): Promise<WebDavAnswer> {
     let url = new URL(this.url(wanted.path));
+    const proof = await this.#proof();
     for (let redirections = 0; ; redirections++) {
-      const answer = await this.#askAnew(url, wanted).catch((error: unknown) => {
+      // A token is for this server only.
+      const { headers: secret, ...tls } = proof;
+      const known = url.origin === new URL(this.origin).origin;
+      const proved = { ...wanted, tls, headers: { ...wanted.headers, ...(known ? secret : {}) } };
+      const answer = await this.#askAnew(url, proved).catch((error: unknown) => {
         wanted.signal?.throwIfAborted();
-        throw this.#unreachable(wanted.path, messageOf(error), error);
+        const said = messageOf(error);
+        if (proof.cert !== undefined && OF_CERTIFICATES.test(said)) {
+          throw this.#refused(`${wanted.path}: ${said.trim()}`, error);
+        }
+        throw this.#unreachable(wanted.path, said, error);
       });
       const { headers, statusCode: status = 0 } = answer;
       if (!REDIRECTIONS.includes(status) || headers.location === undefined) {
@@ -79,7 +111,7 @@ export class WebDavClient {
   }
 
   /** Servers break connections off that were kept, or of which they have too many: all that is asked here may be asked again. */
-  async #askAnew(url: URL, wanted: WebDavRequest): Promise<IncomingMessage> {
+  async #askAnew(url: URL, wanted: ProvedRequest): Promise<IncomingMessage> {
     for (let tries = 1; ; tries++) {
       try {
         return await this.#askOnce(url, wanted);
@@ -93,7 +125,7 @@ export class WebDavClient {
   /** NOTE: names of headers are sent as they are written here: servers of XRootD before 5.6 know no others. */
   #askOnce(
     url: URL,
-    { body = '', headers = {}, method, patience = PATIENCE, signal }: WebDavRequest,
+    { body = '', headers = {}, method, patience = PATIENCE, signal, tls }: ProvedRequest,
   ): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
       const size = typeof body === 'string' ? Buffer.byteLength(body) : body.size;
@@ -106,6 +138,7 @@ export class WebDavClient {
           ...(size > 0 || method === 'PUT' ? { 'Content-Length': size } : {}),
         },
         timeout: 1000 * patience,
+        ...(isSecure ? tls : {}),
         ...(signal === undefined ? {} : { signal }),
       });
       request.once('response', resolve);
@@ -118,6 +151,25 @@ export class WebDavClient {
         pipeline(createReadStream(body.file), request, () => undefined);
       }
     });
+  }
+
+  /** The header by which this server knows who asks; null if it is no header. Throws `FABRICA_STORAGE_CREDENTIAL`. */
+  async authorization(): Promise<string | null> {
+    const { headers } = await this.#proof();
+    return headers?.Authorization ?? null;
+  }
+
+  async #proof(): Promise<Proof> {
+    switch (this.#credential?.kind) {
+      case undefined:
+        return {};
+      case 'token':
+        return { headers: { Authorization: `Bearer ${await this.#credential.read()}` } };
+      case 'x509': {
+        const { certificate, key } = await this.#credential.read();
+        return { cert: certificate, key };
+      }
+    }
   }
 
   /** The same with the answer's text. */
@@ -165,7 +217,8 @@ export class WebDavClient {
         place,
       );
     }
-    if (status === 401 || status === 403 || /permission denied|read-only/i.test(text)) {
+    if (status === 401) return this.#refused(what);
+    if (status === 403 || /permission denied|read-only/i.test(text)) {
       return new FabricaError(
         'FABRICA_STORAGE_READONLY',
         `Storage ${this.#storage} refuses: ${what}.`,
@@ -173,6 +226,18 @@ export class WebDavClient {
       );
     }
     return this.#unreachable(path, what);
+  }
+
+  #refused(what: string, cause?: unknown): FabricaError {
+    const name = this.#credential?.name;
+    return new FabricaError(
+      'FABRICA_STORAGE_CREDENTIAL',
+      name === undefined
+        ? `Storage ${this.#storage} wants to know who asks, and has no credential in fabrica.yaml: ${what}.`
+        : `Storage ${this.#storage} refuses the credential ${name}: ${what}.`,
+      { storage: this.#storage },
+      cause === undefined ? {} : { cause },
+    );
   }
 
   #unreachable(path: string, said: string, cause?: unknown): FabricaError {
@@ -190,15 +255,5 @@ const isReset = (error: unknown): boolean =>
   'code' in error &&
   (error.code === 'ECONNRESET' || error.code === 'EPIPE');
 
-function certificates(file: string, storage: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new FabricaError(
-      'FABRICA_CONFIGURATION_INVALID',
-      `The certificates ${file} of storage ${storage} can not be read: ${messageOf(error)}.`,
-      { storage, path: file },
-      { cause: error },
-    );
-  }
-}
+/** What TLS says of one's own certificate or key. */
+const OF_CERTIFICATES = /alert|key values mismatch|PEM|DECODER|no start line|bad base64/i;

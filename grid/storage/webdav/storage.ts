@@ -2,12 +2,13 @@ import path from 'node:path';
 import { Readable } from 'node:stream';
 import pMap from 'p-map';
 import { Adler32 } from '../../../domain/adler32.js';
-import { WEBDAV_URL } from '../../../domain/storage-url.js';
+import { HTTP_URL } from '../../../domain/storage-url.js';
 import { FabricaError } from '../../../domain/errors.js';
 import { copyLimit } from '../copy-limit.js';
 import { walkInOrder } from '../ordered-walk.js';
 import { skipping } from '../skipping.js';
 import { spooled } from '../spool.js';
+import type { JobAccess } from '../job-access.js';
 import type {
   BulkOptions,
   Expected,
@@ -18,7 +19,7 @@ import type {
 import { arrivedOtherwise, holdsAnother, holdsNothing } from '../storage-failures.js';
 import { checkForeignPath, checkStoragePath } from '../storage-path.js';
 import { adler32Of, copyFailureOf, quotaOf, resourcesOf, type Resource } from './answers.js';
-import { WebDavClient } from './client.js';
+import { WebDavClient, type WebDavCredential } from './client.js';
 
 export interface WebDavStorageOptions {
   readonly name: string;
@@ -28,6 +29,8 @@ export interface WebDavStorageOptions {
   readonly ca?: string | undefined;
   /** Bytes that it holds, where the server does not tell. */
   readonly capacity: number;
+  /** Default: whoever asks is served. */
+  readonly credential?: WebDavCredential | undefined;
 }
 
 /** Requests at once. */
@@ -53,11 +56,12 @@ export class WebDavStorage implements StorageElement {
   readonly #root: string;
   readonly #capacity: number;
   readonly #client: WebDavClient;
+  readonly #credential: WebDavCredential | undefined;
   /** Writes of a file that this process has begun, the last of each. */
   readonly #writes = new Map<string, Promise<unknown>>();
 
-  constructor({ ca, capacity, name, url }: WebDavStorageOptions) {
-    const parts = WEBDAV_URL.exec(url)?.groups;
+  constructor({ ca, capacity, credential, name, url }: WebDavStorageOptions) {
+    const parts = HTTP_URL.exec(url)?.groups;
     if (parts === undefined) {
       throw new FabricaError(
         'FABRICA_CONFIGURATION_INVALID',
@@ -68,7 +72,10 @@ export class WebDavStorage implements StorageElement {
     this.name = name;
     this.#root = parts['root'] ?? '';
     this.#capacity = capacity;
-    this.#client = new WebDavClient({ storage: name, origin: parts['origin'] ?? '', ca });
+    this.#credential = credential;
+    this.#client = new WebDavClient({
+      ...{ storage: name, origin: parts['origin'] ?? '', ca, credential },
+    });
   }
 
   url(storagePath: string): string {
@@ -83,6 +90,34 @@ export class WebDavStorage implements StorageElement {
       return decodeURIComponent(url.slice(root.length));
     } catch {
       return null;
+    }
+  }
+
+  /** The credential itself: jobs do whatever it permits, as long as it does. */
+  async jobAccess(): Promise<JobAccess[]> {
+    const url = `${this.#client.url(this.#root)}/`;
+    switch (this.#credential?.kind) {
+      case undefined:
+        return [];
+      case 'token': {
+        const header = `Authorization: ${(await this.#client.authorization()) ?? ''}`;
+        return [{ url, curl: [['header', header]] }];
+      }
+      case 'x509': {
+        const { certificate, key } = await this.#credential.read();
+        const [cert, secret] = ['certificate', 'key'].map((one) => `wrapper.${this.name}.${one}`);
+        if (cert === undefined || secret === undefined) return [];
+        return [
+          {
+            url,
+            curl: [
+              ['cert', cert],
+              ['key', secret],
+            ],
+            files: { [cert]: certificate, [secret]: key },
+          },
+        ];
+      }
     }
   }
 
@@ -145,10 +180,15 @@ export class WebDavStorage implements StorageElement {
     expected: Expected,
   ): Promise<void> {
     checkStoragePath(this.name, storagePath);
-    if (source.kind === this.kind) {
+    // A certificate is of no use to another who would fetch the file.
+    if (source instanceof WebDavStorage && source.#credential?.kind !== 'x509') {
       if ((await source.stat(sourcePath)) === null) throw holdsNothing(source.name, sourcePath);
+      const authorization = await source.#client.authorization();
       const fetched = await this.#publish(storagePath, expected, (part) =>
-        this.#fetch(source.url(sourcePath), part, expected.size),
+        this.#fetch(part, expected.size, {
+          Source: source.url(sourcePath),
+          ...(authorization === null ? {} : { TransferHeaderAuthorization: authorization }),
+        }),
       );
       if (fetched) return;
     }
@@ -279,12 +319,16 @@ export class WebDavStorage implements StorageElement {
   }
 
   /** False if this server copies nothing for others. */
-  async #fetch(source: string, part: string, size: number): Promise<boolean> {
+  async #fetch(
+    part: string,
+    size: number,
+    source: Readonly<Record<string, string>>,
+  ): Promise<boolean> {
     await this.#makeFolders(path.posix.dirname(part));
     const { status, text } = await this.#client.tell({
       method: 'COPY',
       path: this.#root + part,
-      headers: { Source: source, Overwrite: 'T' },
+      headers: { ...source, Overwrite: 'T' },
       patience: copyLimit(size),
     });
     if (NO_COPIES.includes(status)) return false;

@@ -1,7 +1,8 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
+import { wrapperAccess } from '../../../grid/compute/wrapper-access.js';
 import {
   parseWrapperReport,
   wrapperScript,
@@ -21,6 +22,10 @@ export interface ReachedStorages {
 
 /** What a job wrapper must do with storages of every kind that it reaches. */
 export function wrapperConformance(storages: () => ReachedStorages): void {
+  beforeAll(() => {
+    reached = storages;
+  });
+
   it('brings inputs in, and takes outputs to the first storage that takes them', async () => {
     const { dead, far, near } = storages();
     const content = Buffer.alloc(3_000_000, 'events');
@@ -127,6 +132,9 @@ export function wrapperConformance(storages: () => ReachedStorages): void {
   });
 }
 
+/** Those of the suite that runs. */
+let reached: () => ReachedStorages;
+
 /** POSIX and coreutils. */
 const BARE = 'sh env dd mv rm mkdir sleep timeout date wc du kill uname cat chmod cp touch'.split(
   ' ',
@@ -140,11 +148,12 @@ const outputOf = (...to: StorageElement[]): WrapperSpec['outputs'][number] => ({
   destinations: to.map((storage) => ({ storage: storage.name, url: storage.url('/mc/out.root') })),
 });
 
-interface WrittenJob {
+interface FolderedJob {
   readonly folder: string;
+  readonly spec: WrapperSpec;
 }
 
-function jobOf(change: Partial<WrapperSpec>): WrittenJob {
+function jobOf(change: Partial<WrapperSpec>): FolderedJob {
   const folder = temporaryFolder();
   const spec: WrapperSpec = {
     ...{ name: 'e1.p.1.1', command: sh('echo result >out.root'), environment: '', validation: [] },
@@ -152,15 +161,16 @@ function jobOf(change: Partial<WrapperSpec>): WrittenJob {
     ...{ wallSeconds: 60, memoryMB: 500, diskMB: 100 },
     ...change,
   };
-  writeFileSync(path.join(folder, 'wrapper.sh'), wrapperScript(spec));
-  return { folder };
+  return { folder, spec };
 }
 
 async function run(
-  { folder }: WrittenJob,
+  { folder, spec }: FolderedJob,
   meanwhile: (child: ReturnType<typeof spawn>) => void = () => undefined,
   PATH = process.env['PATH'] ?? '',
 ): Promise<WrapperReport> {
+  const access = await wrapperAccess(spec, Object.values(reached()));
+  writeFileSync(path.join(folder, 'wrapper.sh'), wrapperScript(spec, access));
   const env = { ...process.env, PATH };
   const child = spawn('/bin/sh', ['wrapper.sh'], { cwd: folder, stdio: 'ignore', env });
   const ended = new Promise((resolve) => child.once('close', resolve));

@@ -1,0 +1,16 @@
+import { readFileSync } from 'node:fs';
+import { FabricaError, messageOf } from '../../domain/errors.js';
+
+/** The certificates of a file, for a server whose own they sign. Throws `FABRICA_CONFIGURATION_INVALID`. */
+export function authorities(file: string, storage: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new FabricaError(
+      'FABRICA_CONFIGURATION_INVALID',
+      `The certificates ${file} of storage ${storage} can not be read: ${messageOf(error)}.`,
+      { storage, path: file },
+      { cause: error },
+    );
+  }
+}
