@@ -186,6 +186,23 @@ const temporalSchema = z.strictObject({
   namespace: plainText(255).min(1).default('default').describe('Namespace of the server.'),
   port: port.describe('Port of the own server; default 7233 or the next free one.'),
   uiPort: port.describe('Port of its page; default 8233 or the next free one.'),
+  tls: z
+    .strictObject({
+      ca: path
+        .optional()
+        .describe(
+          'File with the certificates that sign that of the server; relative to this file. Default: those of this machine.',
+        ),
+      serverName: plainText(255)
+        .min(1)
+        .optional()
+        .describe('Name in the certificate of the server, where it is not that of the address.'),
+    })
+    .optional()
+    .describe('The server is reached by TLS; so it is wherever there is a credential.'),
+  credential: nameSchema
+    .optional()
+    .describe('One of credentials, of kind token or x509: who asks.'),
   retention: durationSchema.default(90 * 86_400).describe('How long finished workflows are kept.'),
 });
 
@@ -247,12 +264,13 @@ export interface SoundConfiguration {
   readonly storages?: readonly Partial<z.output<typeof judgedStorageFields>>[] | undefined;
   readonly credentials?: readonly Partial<CredentialConfiguration>[] | undefined;
   readonly diagnosis?: Configuration['diagnosis'] | undefined;
+  readonly temporal?: { readonly credential?: string | undefined } | undefined;
   readonly logs?: { readonly storage?: string | undefined } | undefined;
 }
 
 /** Every rule that these fields break; what is not there is not judged. */
 export function configurationProblems(config: SoundConfiguration): Problem[] {
-  const { areas, credentials, diagnosis, logs, sites, storages } = config;
+  const { areas, credentials, diagnosis, logs, sites, storages, temporal } = config;
   return [
     ...repetitions(areas ?? [], (i) => ['areas', i]),
     ...repetitions(names(sites), (i) => ['sites', i, 'name']),
@@ -268,6 +286,12 @@ export function configurationProblems(config: SoundConfiguration): Problem[] {
     ...repetitions(names(credentials), (i) => ['credentials', i, 'name']),
     ...[...(storages ?? []).entries()].flatMap(([i, storage]) =>
       credentialOf(i, storage, credentials),
+    ),
+    ...credentialAt(
+      ['temporal', 'credential'],
+      temporal?.credential,
+      ['token', 'x509'],
+      credentials,
     ),
     ...repetitions(diagnosis?.map(({ id }) => id) ?? [], (i) => ['diagnosis', i, 'id']),
     ...(diagnosis ?? []).flatMap((rule, i) =>
@@ -348,25 +372,35 @@ const TAKEN: Readonly<Record<string, readonly CredentialConfiguration['kind'][]>
 /** Addresses whose server others could read along to. */
 const IN_THE_CLEAR = /^http:\/\/(?!(?:127\.|localhost[:/]|\[::1\]))/;
 
+/** What is wrong with the credential that is named there, for somebody who takes some kinds. */
+function credentialAt(
+  path: FieldPath,
+  name: string | undefined,
+  taken: readonly CredentialConfiguration['kind'][] | undefined,
+  credentials: SoundConfiguration['credentials'],
+): Problem[] {
+  const strange = unknown(path, 'credential', name, credentials && names(credentials));
+  const credential = credentials?.find((one) => one.name === name);
+  if (strange.length > 0 || credential?.kind === undefined || taken === undefined) return strange;
+  if (taken.includes(credential.kind)) return [];
+  return [
+    {
+      path,
+      text: `names ${credential.name ?? ''}, which is of kind ${credential.kind}`,
+      remedy: `name one of kind ${taken.join(' or ')}`,
+    },
+  ];
+}
+
 function credentialOf(
   i: number,
   { credential: name, kind = '', url = '' }: NonNullable<SoundConfiguration['storages']>[number],
   credentials: SoundConfiguration['credentials'],
 ): Problem[] {
-  const path = ['storages', i, 'credential'];
-  const strange = unknown(path, 'credential', name, credentials && names(credentials));
+  const wrong = credentialAt(['storages', i, 'credential'], name, TAKEN[kind], credentials);
+  if (wrong.length > 0) return wrong;
   const credential = credentials?.find((one) => one.name === name);
-  const taken = TAKEN[kind];
-  if (strange.length > 0 || credential?.kind === undefined || taken === undefined) return strange;
-  if (!taken.includes(credential.kind)) {
-    return [
-      {
-        path,
-        text: `names ${credential.name}, which is of kind ${credential.kind}`,
-        remedy: `name one of kind ${taken.join(' or ')}`,
-      },
-    ];
-  }
+  if (credential?.kind === undefined || TAKEN[kind] === undefined) return [];
   if (credential.kind === 's3' || !IN_THE_CLEAR.test(url)) return [];
   return [
     {

@@ -128,6 +128,7 @@ function resolved(
     );
   }
   const { catalog, credentials, sites, storages, temporal } = configuration;
+  const { tls } = temporal;
   const at = (file: string): string => path.resolve(folder, file);
   return {
     ...configuration,
@@ -136,6 +137,7 @@ function resolved(
       ...temporal,
       ...(address === undefined ? {} : { address }),
       ...(namespace === undefined ? {} : { namespace }),
+      ...(tls?.ca === undefined ? {} : { tls: { ...tls, ca: at(tls.ca) } }),
     },
     catalog: catalog.file === undefined ? catalog : { file: at(catalog.file) },
     sites: sites.map((site) => {

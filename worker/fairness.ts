@@ -33,10 +33,11 @@ const LOOK_MS = 20;
  * and the evidence says why.
  */
 export async function proveFairness(
-  { address, namespace }: TemporalEndpoint,
+  endpoint: TemporalEndpoint,
   milliseconds = 15_000,
 ): Promise<FairnessProof> {
-  const connection = connectionWithoutRetry(address);
+  const { namespace } = endpoint;
+  const connection = await connectionWithoutRetry(endpoint);
   const client = new Client({ connection, namespace });
   const deadline = Date.now() + milliseconds;
   const queue = `fabrica.canary.${randomUUID()}`;

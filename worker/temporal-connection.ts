@@ -1,12 +1,16 @@
-import { connect, isIP } from 'node:net';
+import { connect, isIP, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection, isGrpcServiceError } from '@temporalio/client';
 import { messageOf } from '../domain/errors.js';
+import { accessOptions, type TemporalAccess, type TlsOptions } from './temporal-access.js';
 
 export interface TemporalEndpoint {
   /** `host:port`. */
   readonly address: string;
   readonly namespace: string;
+  /** Undefined for a server that is reached without. */
+  readonly access?: TemporalAccess | undefined;
 }
 
 /** What to do about a server that was named and does not serve. */
@@ -30,7 +34,7 @@ export async function untilTemporalServes(
     readonly pause?: number;
   },
 ): Promise<void> {
-  const { address, namespace, pause = PROBE_PAUSE, signal, tell } = options;
+  const { namespace, pause = PROBE_PAUSE, signal, tell } = options;
   const pauseAfter = async (why: string, first: boolean): Promise<void> => {
     if (first) tell?.(why);
     try {
@@ -42,11 +46,11 @@ export async function untilTemporalServes(
   let tries = 0;
   // gRPC waits a second after a refused connection; a bare connection tells without delay when it is worth while.
   for (;;) {
-    const why = await whyNoConnection(address);
+    const why = await whyNoConnection(options);
     if (why === null) break;
     await pauseAfter(why, ++tries === 1);
   }
-  const connection = connectionWithoutRetry(address);
+  const connection = await connectionWithoutRetry(options);
   try {
     for (;;) {
       try {
@@ -68,14 +72,21 @@ export async function untilTemporalServes(
  * on a timer; if the connection is closed meanwhile, the timer throws where nobody can catch it and the process ends.
  * So a server that may not answer is asked through this one.
  */
-export function connectionWithoutRetry(address: string): Connection {
-  return Connection.lazy({ address, interceptors: [] });
+export async function connectionWithoutRetry({
+  access,
+  address,
+}: Omit<TemporalEndpoint, 'namespace'>): Promise<Connection> {
+  return Connection.lazy({ address, interceptors: [], ...(await accessOptions(access)) });
 }
 
-/** Why nobody can be reached there, for a person; null if something listens. Answers within a second or two. */
-export function whyNoConnection(address: string): Promise<string | null> {
+/** Why nobody can be reached there, for a person; null if something listens, and takes the access. Answers within a second or two. */
+export async function whyNoConnection({
+  access,
+  address,
+}: Omit<TemporalEndpoint, 'namespace'>): Promise<string | null> {
   const at = address.lastIndexOf(':');
   const host = address.slice(0, at).replace(/^\[(.*)\]$/, '$1');
+  const { tls } = await accessOptions(access);
   return new Promise((resolve) => {
     const socket = connect({ host, port: Number(address.slice(at + 1)) });
     const answer = (why: string | null): void => {
@@ -88,9 +99,47 @@ export function whyNoConnection(address: string): Promise<string | null> {
     socket.setTimeout(ACCEPT, () => {
       answer(found ? 'the host does not answer' : `the name ${host} can not be looked up now`);
     });
-    socket.once('connect', () => answer(null));
+    socket.once('connect', () => {
+      if (tls === undefined) answer(null);
+      else void whyNoTls(socket, host, tls).then(answer);
+    });
     socket.once('error', (error: NodeJS.ErrnoException) => answer(connectError(host, error)));
   });
+}
+
+/** ms after the handshake within which a server refuses a certificate of the caller. */
+const REFUSAL = 300;
+
+function whyNoTls(
+  socket: Socket,
+  host: string,
+  { clientCertPair, serverNameOverride, serverRootCACertificate }: TlsOptions,
+): Promise<string | null> {
+  const name = serverNameOverride ?? host;
+  return new Promise((resolve) => {
+    const secured = connectTls({
+      socket,
+      ALPNProtocols: ['h2'],
+      ...(isIP(name) === 0 ? { servername: name } : {}),
+      ...(serverRootCACertificate === undefined
+        ? {}
+        : { ca: Buffer.from(serverRootCACertificate) }),
+      ...(clientCertPair === undefined
+        ? {}
+        : { cert: Buffer.from(clientCertPair.crt), key: Buffer.from(clientCertPair.key) }),
+    });
+    secured.once('secureConnect', () => setTimeout(() => resolve(null), REFUSAL));
+    secured.once('error', (error) => resolve(`TLS: ${tlsReason(error)}`));
+    secured.once('close', () =>
+      resolve('TLS: the server ends the connection; it may not take the certificate of the caller'),
+    );
+  });
+}
+
+/** OpenSSL's words without its places in the source: `tlsv13 alert certificate required`. */
+function tlsReason({ message }: Error): string {
+  const reason = /:SSL routines:[^:]*:([^:]+):/.exec(message)?.[1];
+  return reason ?? message.trim();
 }
 
 function connectError(host: string, error: NodeJS.ErrnoException): string {

@@ -19,7 +19,9 @@ import {
   connectionWithoutRetry,
   UNREACHABLE_REMEDY,
   untilTemporalServes,
+  type TemporalEndpoint,
 } from './temporal-connection.js';
+import { configuredAccess } from './temporal-access.js';
 import { TEMPORAL_HOST, temporalServer } from './temporal-server.js';
 import { clause } from '../domain/clause.js';
 
@@ -228,7 +230,7 @@ class Supervisor {
         continue;
       }
       const address = `${TEMPORAL_HOST}:${ports.port}`;
-      await this.#withNamespace(address, async (space) => {
+      await this.#withNamespace({ address }, async (space) => {
         await setRetention(space, retention);
         await registerSearchAttributes(space);
       });
@@ -239,6 +241,7 @@ class Supervisor {
   async #useServer(address: string): Promise<Server> {
     const { configuration, log, stop } = this.#options;
     const { namespace } = configuration.temporal;
+    const access = configuredAccess(configuration);
     log.info({ address, namespace }, 'using a Temporal server that is not ours');
     const limits = [
       AbortSignal.timeout(REACH_SECONDS * 1000),
@@ -246,7 +249,7 @@ class Supervisor {
     ];
     try {
       await untilTemporalServes({
-        ...{ address, namespace, signal: AbortSignal.any(limits) },
+        ...{ access, address, namespace, signal: AbortSignal.any(limits) },
         pause: REACH_PAUSE_MS,
         tell: (why) => {
           const until = `trying again for ${REACH_SECONDS} s`;
@@ -261,16 +264,16 @@ class Supervisor {
         { cause: error, remedy: UNREACHABLE_REMEDY },
       );
     }
-    await this.#withNamespace(address, adoptNamespace);
+    await this.#withNamespace({ address, access }, adoptNamespace);
     return { address, uiUrl: null };
   }
 
   async #withNamespace(
-    address: string,
+    server: Omit<TemporalEndpoint, 'namespace'>,
     work: (options: NamespaceOptions) => Promise<void>,
   ): Promise<void> {
     const { configuration, log } = this.#options;
-    const connection = connectionWithoutRetry(address);
+    const connection = await connectionWithoutRetry(server);
     try {
       const { namespace } = configuration.temporal;
       await connection.withDeadline(Date.now() + CALL_MS, async () =>
@@ -304,6 +307,7 @@ class Supervisor {
       ...{ name, argv, env, clock, log, logFile },
       entry: childEntry ?? builtFile('program/process.js'),
       task: address.then((known) => ({
+        access: configuredAccess(configuration),
         address: known,
         namespace: configuration.temporal.namespace,
         configuration,
@@ -317,7 +321,9 @@ class Supervisor {
 
   async #proveFairness(address: string): Promise<FairnessProof> {
     const { configuration, log } = this.#options;
-    const proof = await proveFairness({ address, namespace: configuration.temporal.namespace });
+    const { namespace } = configuration.temporal;
+    const access = configuredAccess(configuration);
+    const proof = await proveFairness({ access, address, namespace });
     const { evidence } = proof;
     if (proof.fair) log.debug({ evidence }, 'the server is fair');
     else if (!proof.watched) {

@@ -4,6 +4,7 @@ import type { Clock } from '../domain/clock.js';
 import { FabricaError, messageOf } from '../domain/errors.js';
 import type { Log } from '../domain/log.js';
 import { installRuntime } from './runtime.js';
+import { accessOptions } from './temporal-access.js';
 import { UNREACHABLE_REMEDY, whyNoConnection } from './temporal-connection.js';
 import type { TemporalEndpoint } from './temporal-connection.js';
 
@@ -26,16 +27,18 @@ export interface ConnectOptions extends TemporalEndpoint {
  * Throws `FABRICA_TEMPORAL_UNREACHABLE` when the time is over or the signal aborts.
  */
 export async function connectToTemporal(options: ConnectOptions): Promise<NativeConnection> {
-  const { address, clock, log, namespace, signal, unreachableSeconds = 60 } = options;
+  const { access, address, clock, log, namespace, signal, unreachableSeconds = 60 } = options;
   installRuntime(log);
   const started = clock.now();
   let told = started - MESSAGE_PAUSE;
   for (;;) {
     try {
-      return await connectOnce({ address, namespace });
+      const connection = await connectOnce({ access, address, namespace });
+      renewToken(connection, options);
+      return connection;
     } catch (error) {
       const now = clock.now();
-      const why = (await whyNoConnection(address)) ?? messageOf(error);
+      const why = (await whyNoConnection({ access, address })) ?? messageOf(error);
       if (signal?.aborted === true || now - started >= unreachableSeconds * 1000) {
         throw new FabricaError(
           'FABRICA_TEMPORAL_UNREACHABLE',
@@ -55,9 +58,13 @@ export async function connectToTemporal(options: ConnectOptions): Promise<Native
   }
 }
 
-async function connectOnce({ address, namespace }: TemporalEndpoint): Promise<NativeConnection> {
+async function connectOnce(endpoint: TemporalEndpoint): Promise<NativeConnection> {
+  const { access, address, namespace } = endpoint;
   const codec = isOnThisMachine(address) ? 'none' : 'gzip';
-  const connection = await NativeConnection.connect({ address, grpcCompression: { codec } });
+  const connection = await NativeConnection.connect({
+    ...{ address, grpcCompression: { codec } },
+    ...(await accessOptions(access)),
+  });
   try {
     await connection.withDeadline(Date.now() + CALL, async () =>
       connection.workflowService.describeNamespace({ namespace }),
@@ -67,6 +74,26 @@ async function connectOnce({ address, namespace }: TemporalEndpoint): Promise<Na
     await connection.close();
     throw error;
   }
+}
+
+/** ms. */
+const TOKEN_RENEWAL = 10_000;
+
+/** Tokens end while workers live: whoever renews one replaces its file. Ends with the workers, or with the process. */
+function renewToken(connection: NativeConnection, { access, log, signal }: ConnectOptions): void {
+  if (access?.credential?.kind !== 'token') return;
+  const renewal = setInterval(() => {
+    accessOptions(access).then(
+      ({ apiKey }) => {
+        if (apiKey !== undefined) connection.setApiKey(apiKey);
+      },
+      (error: unknown) => {
+        log.warn({ error: messageOf(error) }, 'the token for Temporal could not be read again');
+      },
+    );
+  }, TOKEN_RENEWAL);
+  renewal.unref();
+  signal?.addEventListener('abort', () => clearInterval(renewal), { once: true });
 }
 
 /** There the bytes cost nothing, and compressing them a tenth of the processor time of a large production. */

@@ -72,9 +72,9 @@ type Attempt = ConnectedClient | { readonly why: string; readonly final: boolean
 
 /** `tell` hears early of an address that nobody can be reached at: gRPC may keep silent until its deadline. */
 async function connectOnce(endpoint: FoundEndpoint, tell: (why: string) => void): Promise<Attempt> {
-  const { address, namespace } = endpoint;
-  const connection = connectionWithoutRetry(address);
-  const nobody = whyNoConnection(address);
+  const { namespace } = endpoint;
+  const connection = await connectionWithoutRetry(endpoint);
+  const nobody = whyNoConnection(endpoint);
   void nobody.then((why) => why !== null && tell(why));
   try {
     await connection.withDeadline(Date.now() + CALL, async () =>

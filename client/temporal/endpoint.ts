@@ -1,6 +1,7 @@
 import { FabricaError } from '../../domain/errors.js';
 import type { LoadedConfiguration } from '../../worker/configuration-file.js';
 import { isAlive } from '../../worker/process-identity.js';
+import { configuredAccess } from '../../worker/temporal-access.js';
 import type { TemporalEndpoint } from '../../worker/temporal-connection.js';
 import { readUpRecord, type UpRecord } from '../../worker/up-record.js';
 
@@ -25,7 +26,7 @@ export function findEndpoint(loaded: LoadedConfiguration): FoundEndpoint | null 
   const record = runningUp(stateDirectory);
   if (address !== undefined) {
     const uiUrl = record?.address === address ? record.uiUrl : null;
-    return { address, namespace, uiUrl };
+    return { address, namespace, access: configuredAccess(configuration), uiUrl };
   }
   if (record === null) {
     throw new FabricaError(

@@ -9,7 +9,8 @@ import { TEMPORAL_HOST, temporalServer } from '../../worker/temporal-server.js';
 
 /** A Temporal server that is not Fabrica's own, and parts of Fabrica that are started one by one, of any build. */
 export class SeparateWorkers {
-  readonly address: string;
+  /** Where workers and commands find the server. */
+  address: string;
   readonly #folder: string;
   readonly #server: SupervisedProcess;
   readonly #workers = new Set<ChildProcess>();

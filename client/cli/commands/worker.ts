@@ -70,7 +70,7 @@ const CALL_MS = 10_000;
 
 type Shared = Pick<
   SiteWorkerOptions,
-  'address' | 'namespace' | 'configuration' | 'clock' | 'log' | 'onReady'
+  'access' | 'address' | 'namespace' | 'configuration' | 'clock' | 'log' | 'onReady'
 > & { readonly signals: StopSignals };
 
 /** Runs a worker until SIGINT or SIGTERM; that is its ordinary end. */
@@ -82,7 +82,7 @@ async function serve(
   const { clock, err } = session.terminal;
   const log: Log = terminalLog({ name, clock, stream: err });
   const { connection, endpoint } = await session.temporal();
-  const { address, namespace } = endpoint;
+  const { access, address, namespace } = endpoint;
   const { configuration, stateDirectory } = session.loaded;
   prepareState(new StateLayout(stateDirectory));
   await connection.withDeadline(clock.now() + CALL_MS, () =>
@@ -92,7 +92,7 @@ async function serve(
   const signals = listenForStop();
   session.defer(async () => signals.release());
   await work({
-    ...{ address, namespace, clock, log, signals },
+    ...{ access, address, namespace, clock, log, signals },
     configuration: session.configuration,
     onReady: () => {
       session.answer(

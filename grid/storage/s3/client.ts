@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import type { CompletedPart, ListObjectsV2CommandOutput, S3 } from '@aws-sdk/client-s3';
 import { FabricaError } from '../../../domain/errors.js';
 import type { CredentialOf, KeyPair } from '../../credentials.js';
-import { authorities } from '../authorities.js';
+import { authorities } from '../../authorities.js';
 import { copyLimit } from '../copy-limit.js';
 import {
   failureOf,
@@ -371,7 +371,7 @@ export class S3Client {
       },
       requestHandler: {
         connectionTimeout: 1000 * CONNECT,
-        httpsAgent: ca === undefined ? {} : { ca: authorities(ca, storage) },
+        httpsAgent: ca === undefined ? {} : { ca: authorities(ca, `storage ${storage}`) },
       },
     });
   }

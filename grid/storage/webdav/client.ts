@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FabricaError, messageOf } from '../../../domain/errors.js';
 import type { CredentialOf } from '../../credentials.js';
-import { authorities } from '../authorities.js';
+import { authorities } from '../../authorities.js';
 
 /** s without a byte in either direction. */
 const PATIENCE = 60;
@@ -74,7 +74,7 @@ export class WebDavClient {
     this.origin = origin;
     this.#storage = storage;
     const shared = { keepAlive: true, maxSockets: CONNECTIONS };
-    const trusted = ca === undefined ? {} : { ca: authorities(ca, storage) };
+    const trusted = ca === undefined ? {} : { ca: authorities(ca, `storage ${storage}`) };
     this.#agents = {
       http: new http.Agent(shared),
       https: new https.Agent({ ...shared, ...trusted }),
