@@ -218,6 +218,7 @@ describe('a storage of S3', () => {
     expect(await pathsOf(near)).toEqual(paths);
     const after = await all(near.list('/mc', paths[1500]));
     expect(after.map((file) => file.path)).toEqual(paths.slice(1501));
+    expect(await all(near.list('/', '/mc/sub00/\uffff'))).toEqual([]);
     await near.removeAll(paths.slice(0, 1050));
     expect(await pathsOf(near)).toEqual(paths.slice(1050));
     await near.removeTree('/mc');
@@ -289,6 +290,13 @@ describe('a storage of S3', () => {
     await storage.check();
     rmSync(secret);
     await expect(storage.check()).rejects.toThrow(/Credential kek can not be used: .*secret/);
+    // Renewed while it was under way.
+    const keys = [{ ...servers.near.keys, secretAccessKey: 'ended' }];
+    const read = () => Promise.resolve(keys.shift() ?? servers.near.keys);
+    const late = storageOn('LATE', servers.near, {
+      credential: { kind: 's3', name: 'late', read },
+    });
+    await late.check();
   });
 
   it('works where the clock of this machine is wrong, also for jobs', async () => {
