@@ -97,7 +97,8 @@ export class S3Client {
   }
 
   /** Null if it is not there. */
-  async head(key: string, { about, signal }: Asked): Promise<ObjectHead | null> {
+  async head(key: string, asked: Asked, tries = 2): Promise<ObjectHead | null> {
+    const { about, signal } = asked;
     const found = await this.#unless([400, 403, 404], { about, signal }, (s3, options) =>
       s3.headObject({ Bucket: this.bucket, Key: key }, options),
     );
@@ -108,7 +109,10 @@ export class S3Client {
     );
     if (isRefusal(read) && saysAbsent(read)) return null;
     if (!isRefusal(read)) bodyOf(read.Body).destroy();
-    throw this.#failure(about, isRefusal(read) && read.status === 404 ? read : found);
+    if (isRefusal(read) && read.status === 404) throw this.#failure(about, read);
+    // It has just come.
+    if (found.status === 404 && tries > 1) return this.head(key, asked, tries - 1);
+    throw this.#failure(about, found);
   }
 
   /** The content from a byte on; `absent` if there is no such object, `behind` if it has no byte there. */
