@@ -218,6 +218,7 @@ describe('a storage of S3', () => {
     expect(await pathsOf(near)).toEqual(paths);
     const after = await all(near.list('/mc', paths[1500]));
     expect(after.map((file) => file.path)).toEqual(paths.slice(1501));
+    expect(await all(near.list('/', '/mc/sub00/\uffff'))).toEqual([]);
     await near.removeAll(paths.slice(0, 1050));
     expect(await pathsOf(near)).toEqual(paths.slice(1050));
     await near.removeTree('/mc');
@@ -289,6 +290,13 @@ describe('a storage of S3', () => {
     await storage.check();
     rmSync(secret);
     await expect(storage.check()).rejects.toThrow(/Credential kek can not be used: .*secret/);
+    // Renewed while it was under way.
+    const keys = [{ ...servers.near.keys, secretAccessKey: 'ended' }];
+    const read = () => Promise.resolve(keys.shift() ?? servers.near.keys);
+    const late = storageOn('LATE', servers.near, {
+      credential: { kind: 's3', name: 'late', read },
+    });
+    await late.check();
   });
 
   it('works where the clock of this machine is wrong, also for jobs', async () => {
@@ -297,10 +305,10 @@ describe('a storage of S3', () => {
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3 * 3_600_000 });
     try {
       const late = storageOn('LATE', servers.near);
-      await late.check();
       const url = late.url('/a');
       const [access] = await late.jobAccess([{ url, use: 'input' }], 60);
       expect((await fetch(access?.curl[0]?.[1] ?? '')).status).toBe(200);
+      await storageOn('LATER', servers.near).check();
     } finally {
       vi.useRealTimers();
     }

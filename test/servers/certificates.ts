@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -67,4 +67,14 @@ export function certificateFor(
     ],
   );
   return made;
+}
+
+/** A folder in which programs of OpenSSL find an authority. */
+export function authorityFolder({ certificate }: Authority, parent: string): string {
+  const folder = mkdtempSync(path.join(parent, 'authorities-'));
+  const hash = execFileSync('openssl', ['x509', '-hash', '-noout', '-in', certificate], {
+    encoding: 'utf8',
+  });
+  copyFileSync(certificate, path.join(folder, `${hash.trim()}.0`));
+  return folder;
 }

@@ -86,6 +86,7 @@ export class S3Client {
   readonly bucket: string;
   readonly #options: S3ClientOptions;
   #loaded: Promise<S3> | undefined;
+  #clockTold: Promise<void> | undefined;
   /** That of the last request, kept to see whether another one is there after a refusal. */
   #used: KeyPair | undefined;
 
@@ -96,7 +97,8 @@ export class S3Client {
   }
 
   /** Null if it is not there. */
-  async head(key: string, { about, signal }: Asked): Promise<ObjectHead | null> {
+  async head(key: string, asked: Asked, tries = 2): Promise<ObjectHead | null> {
+    const { about, signal } = asked;
     const found = await this.#unless([400, 403, 404], { about, signal }, (s3, options) =>
       s3.headObject({ Bucket: this.bucket, Key: key }, options),
     );
@@ -107,7 +109,10 @@ export class S3Client {
     );
     if (isRefusal(read) && saysAbsent(read)) return null;
     if (!isRefusal(read)) bodyOf(read.Body).destroy();
-    throw this.#failure(about, isRefusal(read) && read.status === 404 ? read : found);
+    if (isRefusal(read) && read.status === 404) throw this.#failure(about, read);
+    // It has just come.
+    if (found.status === 404 && tries > 1) return this.head(key, asked, tries - 1);
+    throw this.#failure(about, found);
   }
 
   /** The content from a byte on; `absent` if there is no such object, `behind` if it has no byte there. */
@@ -282,11 +287,12 @@ export class S3Client {
 
   /**
    * Makes addresses by which whoever has one can make that request, and no other, for so many seconds from now; a key that ends sooner ends them. The clock is
-   * that of the server, as far as an answer of it has told.
+   * that of the server, as far as it tells.
    */
   async signing(seconds: number): Promise<(request: SignedRequest) => Promise<string>> {
     const { credential, origin, region } = this.#options;
     const s3 = await this.#s3();
+    await (this.#clockTold ??= this.#askClock(s3));
     const { S3RequestPresigner } = await import('@aws-sdk/s3-request-presigner');
     const presigner = new S3RequestPresigner({
       ...{ credentials: await credential.read(), region, sha256: s3.config.sha256 },
@@ -303,6 +309,12 @@ export class S3Client {
       const { query = {} } = await presigner.presign(request, options);
       return `${origin}${path}?${new URLSearchParams(query as Record<string, string>).toString()}`;
     };
+  }
+
+  /** Any answer tells the client by how much the clocks differ, this one or a later one; until then they are taken to be the same. */
+  async #askClock(s3: S3): Promise<void> {
+    const abortSignal = AbortSignal.timeout(1000 * CONNECT);
+    await s3.headBucket({ Bucket: this.bucket }, { abortSignal }).catch(() => undefined);
   }
 
   /** The answer, or a refusal with one of these statuses. */

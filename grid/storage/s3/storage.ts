@@ -55,6 +55,8 @@ export class S3Storage implements StorageElement {
   readonly #capacity: number;
   readonly #partSize: number;
   readonly #client: S3Client;
+  /** It is known that its server does not write over anything. */
+  #keeps = false;
 
   constructor({ ca, capacity, credential, name, partSize, region, url }: S3StorageOptions) {
     const parts = HTTP_URL.exec(url)?.groups;
@@ -224,13 +226,40 @@ export class S3Storage implements StorageElement {
     return { total: this.#capacity, free: this.#capacity };
   }
 
-  /** A small object is written and removed. */
+  /** A small object is written and removed. The first time it is tried to write over it: a server that lets that happen is of no use here. */
   async check(): Promise<void> {
     await this.#reach();
     const probe = `/.part-${process.pid.toString(36)}${Date.now().toString(36)}-check`;
+    const asked = { about: '/' };
     const key = this.#keyOf(probe);
-    await this.#client.put(key, Buffer.from('x'), typeOf(null), { about: '/' });
-    await this.#client.remove(key, { about: '/' });
+    await this.#client.put(key, PROBE, typeOf(null), asked);
+    try {
+      if (!this.#keeps && (await this.#overwrites(key))) {
+        throw new FabricaError(
+          'FABRICA_STORAGE_UNREACHABLE',
+          `Storage ${this.name} can not be used: its server overwrites what is there, although it is asked not to (If-None-Match).`,
+          { storage: this.name },
+          { remedy: 'Use a server, or a version of it, that knows conditional writes.' },
+        );
+      }
+      this.#keeps = true;
+    } finally {
+      await this.#client.remove(key, asked);
+    }
+  }
+
+  /** Whether an object can be written over, in one request or in parts. */
+  async #overwrites(key: string): Promise<boolean> {
+    const asked = { about: '/' };
+    if (await this.#client.put(key, PROBE, typeOf(null), asked)) return true;
+    const id = await this.#client.begin(key, typeOf(null), asked);
+    const upload = { key, id, begunAt: undefined };
+    try {
+      const part = await this.#client.part(upload, { content: PROBE, number: 1 }, asked);
+      return await this.#client.complete(upload, [part], asked);
+    } finally {
+      await this.#client.abort(upload, asked);
+    }
   }
 
   async #putWhole(source: Readable, storagePath: string, expected: Expected): Promise<void> {
@@ -394,6 +423,8 @@ export class S3Storage implements StorageElement {
     return `s3+${origin}/${bucket}${`/${this.#prefix}`.slice(0, -1)}`;
   }
 }
+
+const PROBE = Buffer.from('x');
 
 /** What a job does with a place. */
 const METHODS = { input: ['GET'], claim: ['GET', 'PUT'], output: ['PUT', 'DELETE'] } as const;
