@@ -9,6 +9,7 @@ import type { CeStatus, ComputeElement } from '../../grid/compute/compute-elemen
 import {
   parsePayloadReport,
   parseWrapperReport,
+  tellsOfSignalOnly,
   type PayloadReport,
   type WrapperOutputReport,
   type WrapperReport,
@@ -77,8 +78,7 @@ function toldBy({ key, status }: EndedAttempt): Told {
     cpuSeconds: report.cpuSeconds,
     memoryMB: report.memoryMB,
   };
-  // Who has ended it the wrapper can not know.
-  if (report.step === 'killed' && symptom !== undefined) {
+  if (symptom !== undefined && tellsOfSignalOnly(report)) {
     return nothing(failed(measured, symptom.step, symptom.reason));
   }
   if (report.outcome !== 'done') {

@@ -69,6 +69,15 @@ it('the computing element knows who has sent the signal that a wrapper tells of,
   const report = await reportOf({ report: killed, symptom: symptom('wall-limit') });
   expect(report).toMatchObject({ state: 'failed', step: 'wall-limit', memoryMB: 900, node: 'n1' });
   expect(classOf(report)).toBe('wall-time');
+  // The signal goes to all processes: it may be the payload that falls first.
+  const fell = wrapperReportText({
+    ...measured,
+    ...{ outcome: 'failed', step: 'payload', exitCode: 143, reason: 'ended by signal 15' },
+  });
+  expect(await reportOf({ report: fell, symptom: symptom('wall-limit') })).toMatchObject({
+    ...{ step: 'wall-limit', exitCode: 143 },
+  });
+  expect(await reportOf({ report: fell })).toMatchObject({ step: 'payload', exitCode: 143 });
   const failed = wrapperReportText({
     ...measured,
     ...{ outcome: 'failed', step: 'payload', exitCode: 3, reason: 'exit code 3' },
