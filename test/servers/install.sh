@@ -2,7 +2,8 @@
 # Installs the real servers that the conformance suites start, from the packages of Debian. Nothing is left running: each test starts its own.
 set -eu
 missing=''
-for pair in xrootd:xrootd-server xrdcp:xrootd-client curl:curl openssl:openssl; do
+for pair in xrootd:xrootd-server xrdcp:xrootd-client curl:curl openssl:openssl \
+  sbatch:slurm-client slurmctld:slurmctld slurmd:slurmd slurmdbd:slurmdbd munged:munge mariadbd:mariadb-server; do
   command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair#*:}"
 done
 [ -n "$missing" ] || exit 0

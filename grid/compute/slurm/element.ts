@@ -52,6 +52,8 @@ export interface SlurmComputeOptions {
   readonly log: Log;
   /** What neither the controller nor the accounting knows counts as lost after this, ms. (Default: 60 s) */
   readonly patience?: number;
+  /** Slurm is asked what it has at most once in so many ms, unless something has been changed there. (Default: 1 s) */
+  readonly look?: number;
 }
 
 /** Beside the payload's wall limit: for its validation, its inputs and its outputs, s and times the limit. */
@@ -93,14 +95,14 @@ export class SlurmComputeElement implements ComputeElement {
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(options: SlurmComputeOptions) {
-    const { clock, log, patience = 60_000, site, submission } = options;
+    const { clock, log, look = 1000, patience = 60_000, site, submission } = options;
     this.site = site;
     this.#total = options.slots;
     this.#spool = path.resolve(options.folder);
     this.#clock = clock;
     this.#log = log;
     this.#client = new SlurmClient({ site, submission });
-    this.#queue = new SlurmQueue(() => this.#client.active());
+    this.#queue = new SlurmQueue(() => this.#client.active(), look);
     this.#arrays = new TaskArrays(this.#spool);
     this.#follower = new Follower({
       ...{ arrays: this.#arrays, client: this.#client, clock, log, patience, site },

@@ -2,14 +2,16 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ChangeSignal } from '../change-signal.js';
 import type { ActiveTasks, TaskGroup } from './answers.js';
 
-/** Between two looks while somebody waits for ends (ms), and how many times as long as a look takes. */
-const LOOK = { least: 1000, times: 20 };
-/** An answer is good for this long (ms), and for this many times as long as it took. */
-const GOOD = { least: 500, times: 5 };
+/** Between two looks while somebody waits for ends: so many times as long as a look takes, at least. */
+const LOOK_TIMES = 20;
+/** An answer is good for this many times as long as it took, at least. */
+const GOOD_TIMES = 5;
 
 /** What Slurm has of this user, as it was asked last: one answer for all who ask at about the same time. */
 export class SlurmQueue {
   readonly #ask: () => Promise<ActiveTasks>;
+  /** Between two looks (ms), at least. */
+  readonly #pause: number;
   readonly #ends = new ChangeSignal();
   #tasks: ActiveTasks = new Map();
   #askedAt = -Infinity;
@@ -21,8 +23,9 @@ export class SlurmQueue {
   #looking = false;
   #closed = false;
 
-  constructor(ask: () => Promise<ActiveTasks>) {
+  constructor(ask: () => Promise<ActiveTasks>, pause: number) {
     this.#ask = ask;
+    this.#pause = pause;
   }
 
   /** Something has been changed there: the next answer must be of after now. */
@@ -32,7 +35,7 @@ export class SlurmQueue {
 
   /** A recent answer, that has been asked for after the last change. */
   async tasks(): Promise<ActiveTasks> {
-    const good = performance.now() - Math.max(GOOD.least, GOOD.times * this.#took);
+    const good = performance.now() - Math.max(this.#pause, GOOD_TIMES * this.#took);
     const since = Math.max(good, this.#outdatedAt);
     if (this.#askedAt >= since) return this.#tasks;
     if (this.#asking !== null && this.#asking.since < since) {
@@ -85,7 +88,7 @@ export class SlurmQueue {
       while (this.#waiters > 0 && !this.#closed) {
         // One that does not answer is told of by whoever asks what has become of jobs.
         await this.tasks().catch(() => undefined);
-        const pause = Math.max(LOOK.least, LOOK.times * this.#took);
+        const pause = Math.max(this.#pause, LOOK_TIMES * this.#took);
         await delay(pause, undefined, { ref: false });
       }
     } finally {
