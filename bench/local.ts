@@ -11,7 +11,8 @@ import { BELLE2_LFN_SCHEME, claimDirectory, outputNaming } from '../domain/lfn.j
 import { parseConfiguration, parseDefinition } from '../domain/parse.js';
 import { NOTHING_PACKED } from '../domain/packed.js';
 import { prepareDirectoryStorage } from '../grid/storage/directory.js';
-import { createJob, jobFolder, openStaging } from '../grid/compute/local-job.js';
+import { createJob, jobFolder } from '../grid/compute/local-job.js';
+import { openStaging } from '../grid/compute/spool.js';
 import { wrapperScript } from '../grid/compute/wrapper.js';
 import { createStorageElements } from '../grid/storage/storage-elements.js';
 import { fabricaRun } from './fabrica-run.js';

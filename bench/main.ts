@@ -5,6 +5,7 @@ import { benchLocal } from './local.js';
 import { inFlightText, scaleRow, sharesText } from './scale-text.js';
 import { benchShares, type SharesBench } from './shares.js';
 import { benchSimulated, type SimulatedBench } from './simulated.js';
+import { benchSlurm } from './slurm.js';
 
 /** `npm run bench -- SCENARIO`: figures of this machine; compare only what one run has printed. */
 const program = new Command('bench').description('Benchmarks of Fabrica, each beside a yardstick');
@@ -25,6 +26,33 @@ program
     );
     console.log(`ratio     ${(100 * result.ratio).toFixed(0)} %`);
     console.log(`control   ${result.controlRssMb.toFixed(0)} MB at most`);
+    if (options.json !== undefined) {
+      writeFileSync(options.json, `${JSON.stringify(result, null, 2)}\n`);
+    }
+  });
+
+program
+  .command('slurm')
+  .description('bundles submitted to Slurm and polled, beside bare sbatch and squeue; nothing runs')
+  .requiredOption('--folder <directory>', 'where arrays are written; shared with the nodes')
+  .option('--partition <name>', 'partition; default: that of the cluster')
+  .option('--bundles <n>', 'number of bundles', '10')
+  .option('--jobs <n>', 'jobs of each', '1000')
+  .option('--json <file>', 'write the figures here as well')
+  .action(async (options: SlurmOptions) => {
+    const { folder, partition } = options;
+    const size = { bundles: Number(options.bundles), bundleJobs: Number(options.jobs) };
+    const result = await benchSlurm({ ...size, folder, partition });
+    const { poll, submission } = result;
+    const line = (what: string, ours: number, bare: string, theirs: number, ratio: number): void =>
+      console.log(
+        `${what} ${ours.toFixed(1)}/s, ${bare} ${theirs.toFixed(1)}/s: ${(100 * ratio).toFixed(0)} %`,
+      );
+    line('jobs submitted', submission.fabrica, 'sbatch', submission.sbatch, submission.ratio);
+    line(
+      `polls of ${size.bundles * size.bundleJobs} jobs`,
+      ...([poll.fabrica, 'squeue', poll.squeue, poll.ratio] as const),
+    );
     if (options.json !== undefined) {
       writeFileSync(options.json, `${JSON.stringify(result, null, 2)}\n`);
     }
@@ -98,6 +126,14 @@ program
   });
 
 await program.parseAsync();
+
+interface SlurmOptions {
+  readonly folder: string;
+  readonly partition?: string;
+  readonly bundles: string;
+  readonly jobs: string;
+  readonly json?: string;
+}
 
 interface ScaleOptions {
   readonly jobs: string;

@@ -32,6 +32,7 @@ const assets = [
   'grid/compute/wrapper-http.sh',
   'grid/compute/wrapper-root.sh',
   'grid/compute/pilot.sh',
+  'grid/compute/slurm/array.sh',
   'package.json',
 ];
 for (const asset of assets) {

@@ -47,11 +47,42 @@ const localComputeSchema = z.strictObject({
   folder: path.optional().describe('Where job folders are; default below the state directory.'),
 });
 
+/** Of accounts, partitions and the like: never an option by mistake. */
+const slurmName = z
+  .string()
+  .regex(/^[A-Za-z0-9_][A-Za-z0-9_.,+-]{0,199}$/, 'must be a name, or several with commas');
+
+/** Options of `sbatch` by which jobs are found, written to, and limited: Fabrica's own. */
+const OWN_OPTIONS =
+  /^--(array|job-name|comment|output|error|input|open-mode|chdir|time|mem|mem-per-cpu|ntasks|parsable|wait|wrap|test-only|requeue|no-requeue|export|partition|account|qos)(=|$)/;
+
+const slurmComputeSchema = z.strictObject({
+  kind: z.literal('slurm'),
+  folder: path.describe(
+    'Where arrays and job folders are: a directory that this process and all nodes share.',
+  ),
+  partition: slurmName.optional().describe('Partition; default: that of the cluster.'),
+  account: slurmName.optional().describe('Account; default: that of the user.'),
+  qos: slurmName.optional().describe('Quality of service; default: that of the account.'),
+  options: z
+    .array(
+      plainText(500)
+        .regex(/^--[a-z][a-z-]*(=.+)?$/, 'must be --option or --option=value')
+        .refine(
+          (option) => !OWN_OPTIONS.test(option),
+          'must be none of the options that Fabrica sets itself',
+        ),
+    )
+    .max(50)
+    .default([])
+    .describe('More options of sbatch, such as --constraint=el9.'),
+});
+
 const siteSchema = z.strictObject({
   name: nameSchema.describe('Name of the site, e.g. KMI.'),
   area: nameSchema.describe('One of areas.'),
   compute: z
-    .discriminatedUnion('kind', [localComputeSchema, simulatedComputeSchema])
+    .discriminatedUnion('kind', [localComputeSchema, slurmComputeSchema, simulatedComputeSchema])
     .default({ kind: 'local' })
     .describe('Computing element of the site.'),
   slots: z.number().int().min(1).max(1_000_000).describe('Jobs that it runs at once.'),

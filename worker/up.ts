@@ -292,7 +292,9 @@ class Supervisor {
     const simulated = named('simulated');
     this.#workers = [
       this.#worker('control', ['control'], address),
-      ...named('local').map((name) => this.#worker(`site ${name}`, ['site', name], address)),
+      ...[...named('local'), ...named('slurm')].map((name) =>
+        this.#worker(`site ${name}`, ['site', name], address),
+      ),
       ...(simulated.length === 0
         ? []
         : [this.#worker('simulated sites', ['site', ...simulated], address)]),

@@ -9,6 +9,7 @@ import type { CeStatus, ComputeElement } from '../../grid/compute/compute-elemen
 import {
   parsePayloadReport,
   parseWrapperReport,
+  tellsOfSignalOnly,
   type PayloadReport,
   type WrapperOutputReport,
   type WrapperReport,
@@ -59,6 +60,7 @@ interface Told {
 function toldBy({ key, status }: EndedAttempt): Told {
   const nothing = (report: AttemptReport): Told => ({ report, outputs: [], written: {} });
   if (status.state === 'withdrawn') return nothing(withdrawnReport(key, status));
+  const { symptom } = status;
   if (status.report === null) return nothing(lostReport(key, status));
   let report: WrapperReport;
   try {
@@ -76,6 +78,9 @@ function toldBy({ key, status }: EndedAttempt): Told {
     cpuSeconds: report.cpuSeconds,
     memoryMB: report.memoryMB,
   };
+  if (symptom !== undefined && tellsOfSignalOnly(report)) {
+    return nothing(failed(measured, symptom.step, symptom.reason));
+  }
   if (report.outcome !== 'done') {
     const step = report.step === 'none' ? 'wrapper' : report.step;
     return nothing(failed(measured, step, report.reason));
@@ -97,6 +102,14 @@ function toldBy({ key, status }: EndedAttempt): Told {
 const NO_WORD: PayloadReport = { events: null, problem: '' };
 
 function lostReport(key: AttemptKey, status: CeStatus): AttemptReport {
+  const { symptom } = status;
+  if (symptom !== undefined && symptom.step !== 'vanished') {
+    return failed(
+      { ...bare(key, status), exitCode: symptom.exitCode },
+      symptom.step,
+      symptom.reason,
+    );
+  }
   return {
     ...bare(key, status),
     state: 'lost',
@@ -104,7 +117,7 @@ function lostReport(key: AttemptKey, status: CeStatus): AttemptReport {
     reason:
       status.state === 'unknown'
         ? 'the computing element does not know the job'
-        : 'the job ended without a report: its wrapper was killed',
+        : (symptom?.reason ?? 'the job ended without a report: its wrapper was killed'),
   };
 }
 

@@ -1,4 +1,4 @@
-import type { BundleOrder, JobInputs, JobOrder } from '../../domain/bundle.js';
+import type { BundleOrder, FailureStep, JobInputs, JobOrder } from '../../domain/bundle.js';
 import type { JobAccess } from '../storage/job-access.js';
 import type { PayloadReport, WrapperReport } from './wrapper-report.js';
 import type { WrapperSpec } from './wrapper.js';
@@ -37,6 +37,14 @@ export interface CeSubmission {
   readonly withdrawn?: true;
 }
 
+/** Why a job has ended, as its computing element says: a batch system knows of limits and nodes what no wrapper lives to tell. */
+export interface CeSymptom {
+  readonly step: FailureStep;
+  /** As a shell tells it: 128 + n for signal n; null where it says nothing. */
+  readonly exitCode: number | null;
+  readonly reason: string;
+}
+
 /**
  * What a computing element knows of a job. `unknown`: it has never seen the name, or has forgotten it. `withdrawn`: it has not started,
  * and never will.
@@ -52,6 +60,8 @@ export interface CeStatus {
   readonly report: string | WrapperReport | null;
   /** The same of `fabrica-report.json`, if the payload wrote one (at most 256 KiB of it). */
   readonly payloadReport: string | PayloadReport | null;
+  /** Of an ended job without a report, or with one that tells only of a signal; left out where the element says nothing. */
+  readonly symptom?: CeSymptom;
 }
 
 /**

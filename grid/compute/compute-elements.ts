@@ -6,6 +6,7 @@ import { SimulatedComputeElement } from '../simulated/compute.js';
 import type { Simulation } from '../../domain/simulation.js';
 import type { StorageElements } from '../storage/storage-element.js';
 import { LocalComputeElement } from './local.js';
+import { SlurmComputeElement } from './slurm/element.js';
 
 export interface ComputeElementContext {
   /** Where job folders of a local site are, unless its configuration tells. */
@@ -31,6 +32,13 @@ export function createComputeElement(
         folder: compute.folder ?? folder,
         log,
       });
+    case 'slurm': {
+      const { account, folder: shared, options, partition, qos } = compute;
+      return new SlurmComputeElement({
+        ...{ site: site.name, slots: site.slots, folder: shared, clock, log },
+        submission: { partition, account, qos, options },
+      });
+    }
     case 'simulated':
       return new SimulatedComputeElement({
         ...{ site: site.name, slots: site.slots, folder: compute.folder ?? folder },

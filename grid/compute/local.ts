@@ -19,20 +19,23 @@ import type {
 import {
   createJob,
   forbidStart,
-  isJobName,
   jobFolder,
   jobOrder,
   jobPlace,
   jobsIn,
+  startOf,
+} from './local-job.js';
+import {
+  isJobName,
+  LARGEST_REPORT,
   openStaging,
   readEnds,
   readHead,
   rememberedEpoch,
   rememberEpoch,
-  removeJobs,
-  startOf,
+  removeFolders,
   writtenAt,
-} from './local-job.js';
+} from './spool.js';
 import type { ProcessIdentity } from './process.js';
 import { isAlive, killMarked, killSession, signalProcess, waitUntilGone } from './process.js';
 import { Slots } from './slots.js';
@@ -85,8 +88,6 @@ const RETIRE_ROUNDS = 5;
 const EARLIER = 'the job is of an earlier epoch';
 /** Submitted jobs that are queued at the same time. */
 const QUEUED_TOGETHER = 32;
-/** Bytes; see `CeStatus.payloadReport`. */
-const LARGEST_REPORT = 256 * 1024;
 /** The wrapper sets it for all that a payload starts. */
 const JOB_NAME = 'FABRICA_JOB_NAME';
 /** What a wrapper inherits from this process, besides nothing. */
@@ -228,7 +229,7 @@ export class LocalComputeElement implements ComputeElement {
     if (ended.length === 0) return;
     const killed = await killMarked(JOB_NAME, new Set(ended.map(({ name }) => name)));
     if (killed > 0) this.#log.warn({ site: this.site, killed }, 'killed what payloads had left');
-    await removeJobs(ended.map(({ folder }) => folder));
+    await removeFolders(ended.map(({ folder }) => folder));
     for (const { name } of ended) this.#jobs.delete(name);
   }
 

@@ -112,6 +112,15 @@ export function parseWrapperReport(text: string): WrapperReport {
   };
 }
 
+/** True if a report tells of nothing but a signal from outside: who has sent it, and why, no wrapper can know. */
+export function tellsOfSignalOnly({
+  exitCode,
+  step,
+}: Pick<WrapperReport, 'exitCode' | 'step'>): boolean {
+  // A batch system sends it to all processes at once, and the payload may be gone before the wrapper has its own.
+  return step === 'killed' || (step === 'payload' && (exitCode === 137 || exitCode === 143));
+}
+
 /**
  * What a payload tells of itself. `problem` is empty if the file could be used; `events` null if it does not tell them. `written`: events in
  * outputs by data level, left out where it tells none.

@@ -193,17 +193,29 @@ function executables(spec: WrapperSpec): string[] {
   return [...new Set(programs)].filter((name) => inputs.has(name)).map((name) => name.slice(2));
 }
 
+/** A job wrapper in two parts: the job's own, and what follows it, which is the same for jobs that reach storages in the same ways. */
+export interface WrapperParts {
+  readonly own: string;
+  readonly common: string;
+}
+
 /**
  * The job wrapper: a whole POSIX sh script, run by `/bin/sh` in a folder of the job's own. Every value is quoted, so that nothing
  * in a definition can become shell, except `environment`, which is shell by its meaning. With `access` it is a secret, for its owner only.
  * Throws `FABRICA_NAME_INVALID` for names of files, storages, variables that cannot be used, and `FABRICA_DEFINITION_INVALID`.
  */
 export function wrapperScript(spec: WrapperSpec, access: readonly JobAccess[] = []): string {
+  const { common, own } = wrapperParts(spec, access);
+  return own + common;
+}
+
+/** The same, in its parts: what is secret is in the job's own. */
+export function wrapperParts(spec: WrapperSpec, access: readonly JobAccess[] = []): WrapperParts {
   checkSpec(spec);
   const exports = Object.entries(spec.variables).map(
     ([name, value]) => `  export ${name}=${quoted(value)}`,
   );
-  return [
+  const own = [
     '#!/bin/sh',
     '# shellcheck shell=sh disable=SC2329',
     `job_name=${quoted(spec.name)}`,
@@ -235,6 +247,7 @@ export function wrapperScript(spec: WrapperSpec, access: readonly JobAccess[] = 
     withFunction('with_validation', spec.validation),
     ['export_variables() {', ...(exports.length === 0 ? ['  :'] : exports), '}'].join('\n'),
     ...(access.length === 0 ? [] : [accessFunctions(access)]),
-    ...constantParts(spec),
+    '',
   ].join('\n');
+  return { own, common: constantParts(spec).join('\n') };
 }

@@ -11,6 +11,7 @@ import type {
   CeTask,
   ComputeElement,
 } from '../compute/compute-element.js';
+import { isJobName } from '../compute/spool.js';
 import type { StorageElements } from '../storage/storage-element.js';
 import { concludeJobs } from './conclusion.js';
 import { logOf } from './ending.js';
@@ -165,6 +166,9 @@ export class SimulatedComputeElement implements ComputeElement {
       return isWithdrawn(known)
         ? { name, ceId: '', refused: 'the job was ended before it could start', withdrawn: true }
         : { name, ceId: idOf(name), refused: '' };
+    }
+    if (!isJobName(name)) {
+      return { name, ceId: '', refused: `${JSON.stringify(name)} cannot be the name of a job` };
     }
     const fate = this.#fateOf(task);
     if (fate.failure === 'submission') {

@@ -3,7 +3,8 @@
 # Nothing is left running: each test starts its own.
 set -eu
 missing=''
-for pair in xrootd:xrootd-server xrdcp:xrootd-client curl:curl openssl:openssl go:golang-go; do
+for pair in xrootd:xrootd-server xrdcp:xrootd-client curl:curl openssl:openssl go:golang-go \
+  sbatch:slurm-client slurmctld:slurmctld slurmd:slurmd slurmdbd:slurmdbd munged:munge mariadbd:mariadb-server; do
   command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair#*:}"
 done
 if [ -n "$missing" ]; then

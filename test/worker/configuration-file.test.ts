@@ -332,9 +332,27 @@ describe('a configuration is refused, with file, line, field and remedy, for', (
         /^fabrica\.yaml:6: sites\[0\]\.slot: is no field .*; did you mean slots\?/,
       ),
     ]);
-    expect(problems('kind: local', 'kind: slurm')[0]).toMatch(
-      /^fabrica\.yaml:7: sites\[0\]\.compute\.kind: must be 'local' or 'simulated' \(got "slurm"\)/,
+    expect(problems('kind: local', 'kind: pbs')[0]).toMatch(
+      /^fabrica\.yaml:7: sites\[0\]\.compute\.kind: must be 'local' or 'slurm' or 'simulated' \(got "pbs"\)/,
     );
+  });
+
+  it('a site of Slurm without a shared folder, or with options that are not its own', () => {
+    const slurm = (fields: string): string[] =>
+      problems('compute: {kind: local, folder: jobs/kmi}', `compute: {kind: slurm, ${fields}}`);
+    expect(slurm('partition: grid')).toEqual([
+      expect.stringContaining('sites[0].compute.folder: is missing'),
+    ]);
+    expect(slurm('folder: jobs, partition: "--help"')).toEqual([
+      expect.stringContaining('sites[0].compute.partition: must be a name'),
+    ]);
+    expect(slurm('folder: jobs, options: ["-C el9", "--array=0-3", "--mem"]')).toEqual([
+      expect.stringContaining('options[0]: must be --option or --option=value'),
+      expect.stringContaining('options[1]: must be none of the options that Fabrica sets itself'),
+      expect.stringContaining('options[2]: must be none of the options that Fabrica sets itself'),
+    ]);
+    const good = 'folder: jobs, qos: long, partition: "a,b", options: ["--constraint=el9"]';
+    expect(() => slurm(good)).toThrow('nothing was refused');
   });
 
   it.each(['../x', '"a\\nb"', '"a\'b"', '$(id)', '"a\\0"'])('a site of the name %s', (name) => {

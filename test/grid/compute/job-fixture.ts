@@ -1,8 +1,15 @@
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
-import type { CeStatus, WrappedJob } from '../../../grid/compute/compute-element.js';
-import type { LocalComputeElement } from '../../../grid/compute/local.js';
+import type { JobRecipe } from '../../../domain/bundle.js';
+import type {
+  CeJob,
+  CeStatus,
+  ComputeElement,
+  WrappedJob,
+} from '../../../grid/compute/compute-element.js';
+
 import { parseWrapperReport } from '../../../grid/compute/wrapper-report.js';
 import type { WrapperSpec } from '../../../grid/compute/wrapper.js';
+import type { Doing } from './compute-conformance.js';
 
 /** A job that runs a shell command, without claim, inputs and outputs. */
 export function jobOf(name: string, command: string): WrappedJob {
@@ -22,8 +29,36 @@ export function jobOf(name: string, command: string): WrappedJob {
   return { name, wrapper };
 }
 
+/** The same, as an attempt of a bundle that makes five events, and tells so. */
+export function attemptOf(
+  name: string,
+  { command = 'true', memoryMB = 500, seconds = 0, wallSeconds = 90 }: Doing,
+  trace: string,
+): CeJob {
+  const script = [
+    `echo ${name} >>${trace}`,
+    `echo '{"events": 5}' >fabrica-report.json`,
+    ...(seconds === 0 ? [] : [`sleep ${seconds}`]),
+    command,
+  ].join('\n');
+  const { wrapper } = jobOf(name, script);
+  const recipe: JobRecipe = {
+    ...{ command: wrapper.command, environment: '', payload: [], outputs: [], validation: [] },
+    ...{ wallSeconds, memoryMB, diskMB: wrapper.diskMB, destinations: [], claims: '/.claims' },
+  };
+  const job = { job: 1, attempt: 1, seed: 1, firstEvent: 1, events: 5, index: 1 };
+  const bundle = { epoch: 'e1000000', production: 'p', site: 'HERE', recipe };
+  return {
+    ...{ name, wrapper: { ...wrapper, wallSeconds, memoryMB } },
+    task: { bundle, job, files: [], overlay: [] },
+  };
+}
+
 /** What has become of these jobs, once all have ended. */
-export async function allEnded(element: LocalComputeElement, names: string[]): Promise<CeStatus[]> {
+export async function allEnded(
+  element: ComputeElement,
+  names: readonly string[],
+): Promise<CeStatus[]> {
   const never = new AbortController().signal;
   for (;;) {
     const statuses = await element.poll(names);

@@ -1,5 +1,14 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { wrapperScript } from '../../../grid/compute/wrapper.js';
@@ -7,7 +16,16 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { CeStatus, WrappedJob } from '../../../grid/compute/compute-element.js';
 import { LAUNCHER, jobFolder } from '../../../grid/compute/local-job.js';
 import { LocalComputeElement } from '../../../grid/compute/local.js';
-import { allEnded, jobOf, outcomeOf, processesIn, readOr, until } from './job-fixture.js';
+import { computeConformance } from './compute-conformance.js';
+import {
+  allEnded,
+  attemptOf,
+  jobOf,
+  outcomeOf,
+  processesIn,
+  readOr,
+  until,
+} from './job-fixture.js';
 
 let folder: string;
 let elements: LocalComputeElement[];
@@ -48,6 +66,29 @@ async function statusOf(element: LocalComputeElement, name: string): Promise<CeS
 }
 
 describe('a local computing element', () => {
+  computeConformance({
+    element: () => ({
+      slots: 2,
+      folder,
+      open: () => open(2),
+      job: (name, doing = {}) => attemptOf(name, doing, at('ran')),
+      ran: () => (existsSync(at('ran')) ? readFileSync(at('ran'), 'utf8').trim().split('\n') : []),
+      left: () =>
+        readdirSync(spool())
+          .filter((shard) => /^[0-9a-f]{2}$/.test(shard))
+          .flatMap((shard) => readdirSync(path.join(spool(), shard))),
+      takeAway: async () => {
+        renameSync(spool(), at('elsewhere'));
+        writeFileSync(spool(), '');
+        return async () => {
+          rmSync(spool());
+          renameSync(at('elsewhere'), spool());
+        };
+      },
+    }),
+    lacks: {},
+  });
+
   it('runs jobs in the order of their submission, at most as many as it has slots', async () => {
     const ce = open(2);
     const jobs = jobsOf(
@@ -74,53 +115,6 @@ describe('a local computing element', () => {
     expect(await ce.slots()).toEqual({ total: 2, running: 0, queued: 0 });
   });
 
-  it('runs a job once, however often it is submitted, by however many elements on the folder', async () => {
-    const first = open(2);
-    const second = open(2);
-    const jobs = jobsOf(6, (i) => `echo ${i} >>${at('trace')}; sleep 0.05`);
-    await Promise.all([first.submit(jobs), second.submit(jobs), first.submit(jobs)]);
-    await Promise.all([allEnded(first, namesOf(jobs)), allEnded(second, namesOf(jobs))]);
-    expect(readFileSync(at('trace'), 'utf8').trim().split('\n').sort()).toEqual([
-      '0',
-      '1',
-      '2',
-      '3',
-      '4',
-      '5',
-    ]);
-  });
-
-  it('hands back the payload report and the end of the log, and then forgets all', async () => {
-    const ce = open();
-    const job = jobOf('e1.p.1.1', `echo '{"events": 5}' >fabrica-report.json; seq 100000`);
-    await ce.submit([job]);
-    const [status] = await allEnded(ce, [job.name]);
-    expect(status?.payloadReport).toBe('{"events": 5}\n');
-    expect(status?.startedAt).toBeGreaterThan(Date.now() - 60_000);
-    expect(status?.endedAt).toBeGreaterThanOrEqual(status?.startedAt ?? Infinity);
-    const log = await ce.readLog(job.name, { head: 4, tail: 10 });
-    expect(log?.tail.toString()).toBe('99\n100000\n');
-    expect(log?.head.toString()).toBe('1\n2\n');
-    expect(log?.size).toBe(588_895);
-    await ce.forget([job.name]);
-    expect(existsSync(jobFolder(spool(), job.name))).toBe(false);
-    expect(await statusOf(ce, job.name)).toMatchObject({ state: 'unknown', report: null });
-    expect(await ce.readLog(job.name, { head: 0, tail: 10 })).toBeNull();
-  });
-
-  it('neither follows nor waits for what a payload puts in place of its files', async () => {
-    const ce = open();
-    writeFileSync(at('secret'), 'secret');
-    const job = jobOf(
-      'e1.p.1.1',
-      `mkfifo fabrica-report.json; mv log x; ln -s ${at('secret')} log`,
-    );
-    await ce.submit([job]);
-    const [status] = await allEnded(ce, [job.name]);
-    expect(status?.payloadReport).toBeNull();
-    expect(await ce.readLog(job.name, { head: 0, tail: 100 })).toBeNull();
-  });
-
   it('kills what a payload has put into a session of its own, when it forgets the job', async () => {
     const ce = open();
     const job = jobOf('e1.p.1.1', `cd ${folder}; setsid sleep 61 >/dev/null 2>&1 & sleep 0.2`);
@@ -129,14 +123,6 @@ describe('a local computing element', () => {
     expect(processesIn(folder)).toHaveLength(1);
     await ce.forget([job.name]);
     await until(() => processesIn(folder).length === 0);
-  });
-
-  it('leaves running jobs alone when it is told to forget them', async () => {
-    const ce = open();
-    await ce.submit([jobOf('e1.p.1.1', 'sleep 0.3')]);
-    await ce.forget(['e1.p.1.1', 'e1.p.never.1']);
-    const [status] = await allEnded(ce, ['e1.p.1.1']);
-    expect(status && outcomeOf(status)).toBe('done');
   });
 
   it('forgets what another element has seen end, though it has not noticed that itself', async () => {
@@ -154,15 +140,6 @@ describe('a local computing element', () => {
     expect(await second.slots()).toEqual({ total: 1, running: 0, queued: 0 });
     await first.forget(names);
     expect((await statusOf(first, 'e1.p.1.1')).state).toBe('unknown');
-  });
-
-  it('refuses names that can not be folders', async () => {
-    const ce = open();
-    const [submission] = await ce.submit([{ ...jobOf('x', 'true'), name: '../x' }]);
-    expect(submission?.refused).not.toBe('');
-    expect(await statusOf(ce, '../x')).toMatchObject({ state: 'unknown' });
-    await ce.end(['../x']);
-    expect(existsSync(at('x'))).toBe(false);
   });
 
   it('says FABRICA_COMPUTE_SUBMISSION when its spool can not be used', async () => {
@@ -254,52 +231,6 @@ describe('after another process took over', () => {
 });
 
 describe('ending', () => {
-  it('ends running and queued jobs, and frees their slots', async () => {
-    const ce = open(1);
-    const jobs = jobsOf(3, (i) => `echo ${i} >>${at('trace')}; sleep ${i === 0 ? 55 : 0}`);
-    await ce.submit(jobs);
-    await until(() => existsSync(at('trace')));
-    await ce.end(['e1.p.0.1', 'e1.p.1.1']);
-    const statuses = await allEnded(ce, namesOf(jobs));
-    expect(statuses.map(outcomeOf)).toEqual(['killed', 'no report', 'done']);
-    expect(statuses[1]).toMatchObject({ state: 'withdrawn', startedAt: null });
-    expect(readFileSync(at('trace'), 'utf8')).toBe('0\n2\n');
-  });
-
-  it('keeps a job from ever starting that comes to be submitted later', async () => {
-    const ce = open();
-    await ce.end(['e1.p.9.1']);
-    const job = jobOf('e1.p.9.1', `touch ${at('ran')}`);
-    const other = open();
-    const [submission] = await other.submit([job]);
-    expect(submission).toMatchObject({
-      ceId: '',
-      refused: 'the job was ended before it could start',
-      withdrawn: true,
-    });
-    await ce.submit([job, jobOf('e1.p.10.1', 'true')]);
-    await allEnded(ce, ['e1.p.10.1']);
-    expect(await statusOf(other, job.name)).toMatchObject({ state: 'withdrawn', report: null });
-    expect(existsSync(at('ran'))).toBe(false);
-  });
-
-  it('withdraws what has not started, and leaves alone what runs', async () => {
-    const ce = open(1);
-    const jobs = jobsOf(3, (i) => `echo ${i} >>${at('trace')}; sleep ${i === 0 ? 1 : 0}`);
-    await ce.submit(jobs);
-    await until(() => existsSync(at('trace')));
-    const names = [...namesOf(jobs), 'e1.p.9.1'];
-    expect(await ce.withdraw(names)).toEqual(['e1.p.1.1', 'e1.p.2.1', 'e1.p.9.1']);
-    expect(await ce.withdraw(names)).toEqual(['e1.p.1.1', 'e1.p.2.1', 'e1.p.9.1']);
-    const statuses = await allEnded(ce, namesOf(jobs));
-    expect(statuses.map(({ state }) => state)).toEqual(['ended', 'withdrawn', 'withdrawn']);
-    expect(readFileSync(at('trace'), 'utf8')).toBe('0\n');
-    const after = open(1);
-    expect(await statusOf(after, 'e1.p.2.1')).toMatchObject({ state: 'withdrawn' });
-    await after.forget(names);
-    expect(await statusOf(after, 'e1.p.2.1')).toMatchObject({ state: 'unknown' });
-  });
-
   it('ends an adopted job, too', async () => {
     const before = open(1);
     await before.submit([jobOf('e1.p.1.1', `touch ${at('ran')}; sleep 54`)]);
@@ -322,50 +253,5 @@ describe('ending', () => {
     const [status] = await allEnded(ce, ['e1.p.1.1']);
     expect(status).toMatchObject({ state: 'ended', report: null });
     await until(() => processesIn(spool()).length === 0);
-  });
-});
-
-describe('retire', () => {
-  const old = 'e1000000';
-  const now = 'e2000000';
-
-  it('ends what is of another epoch, whatever it does, and lets the present one run', async () => {
-    const element = open(2);
-    const names = ['p.1.1', 'p.2.1', 'p.3.1'].map((rest) => `${old}.${rest}`);
-    await element.submit(names.map((name) => jobOf(name, 'sleep 60')));
-    const mine = `${now}.p.1.1`;
-    await until(async () => (await element.slots()).running === 2);
-    expect(await element.retire(now)).toBe(3);
-    // What has been killed may take a moment to be gone.
-    await until(() => processesIn(folder).length === 0);
-    for (const name of names) {
-      expect(await statusOf(element, name)).toMatchObject({ state: 'unknown' });
-    }
-    await element.submit([jobOf(mine, 'sleep 0.2')]);
-    expect(await element.retire(now)).toBe(0);
-    const [status] = await allEnded(element, [mine]);
-    expect(status && outcomeOf(status)).toBe('done');
-  });
-
-  it('takes no job of an earlier epoch any more, in a later process neither', async () => {
-    const element = open();
-    await element.retire(now);
-    const late = jobOf(`${old}.p.9.1`, 'sleep 60');
-    const refused = { ceId: '', refused: 'the job is of an earlier epoch' };
-    expect(await element.submit([late])).toMatchObject([refused]);
-    await element.close();
-    const next = open();
-    expect(await next.submit([late])).toMatchObject([refused]);
-    expect(await next.submit([jobOf(`${now}.p.9.1`, 'true')])).toMatchObject([{ refused: '' }]);
-    await allEnded(next, [`${now}.p.9.1`]);
-  });
-
-  it('leaves nothing of what is submitted at the same time', async () => {
-    const element = open(20);
-    const jobs = Array.from({ length: 60 }, (_, i) => jobOf(`${old}.p.${i}.1`, 'sleep 60'));
-    await Promise.all([element.submit(jobs), element.retire(now)]);
-    await element.retire(now);
-    expect(processesIn(folder)).toEqual([]);
-    expect(await element.slots()).toMatchObject({ running: 0, queued: 0 });
   });
 });

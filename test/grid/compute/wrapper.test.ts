@@ -128,6 +128,7 @@ describe('the script', () => {
       path.join(repository, 'grid', 'compute', 'wrapper-http.sh'),
       path.join(repository, 'grid', 'compute', 'wrapper-root.sh'),
       path.join(repository, 'grid', 'compute', 'pilot.sh'),
+      path.join(repository, 'grid', 'compute', 'slurm', 'array.sh'),
       path.join(script, 'wrapper.sh'),
     ]) {
       const { stdout, status } = spawnSync(shellcheck(), ['-x', file], { encoding: 'utf8' });

@@ -6,6 +6,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { CeJob, CeStatus } from '../../../grid/compute/compute-element.js';
 import type { WrapperReport } from '../../../grid/compute/wrapper-report.js';
 import type { JobRecipe } from '../../../domain/bundle.js';
+import { systemClock } from '../../../domain/clock.js';
+import type { FailureClass } from '../../../domain/failure-class.js';
 import {
   SimulatedComputeElement,
   type SimulatedComputeOptions,
@@ -13,6 +15,8 @@ import {
 import { outputPath } from '../../../grid/simulated/conclusion.js';
 import { fateOf, type FateProfile } from '../../../grid/simulated/fate.js';
 import { SimulatedStorage } from '../../../grid/simulated/storage.js';
+import { computeConformance, type Doing } from '../compute/compute-conformance.js';
+import { attemptOf } from '../compute/job-fixture.js';
 import { storagesOf } from './storages-of.js';
 
 /** Simulated seconds per second: an hour takes a second. */
@@ -30,15 +34,19 @@ const PROFILE: FateProfile = {
 let folder: string;
 let now: number;
 let near: SimulatedStorage;
+/** Those that are open at the end of a test. */
+let elements: SimulatedComputeElement[];
 beforeEach(() => {
   folder = mkdtempSync(path.join(tmpdir(), 'fabrica-simulated-'));
   now = 0;
+  elements = [];
   near = new SimulatedStorage({
     ...{ name: 'NEAR', folder, capacity: 1e12, readOnly: false, slowness: 0, lies: 0 },
     ...{ outages: [], speed: SPEED, clock: { now: () => now } },
   });
 });
-afterEach(() => {
+afterEach(async () => {
+  for (const one of elements) await one.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -114,7 +122,65 @@ async function reportOf(ce: SimulatedComputeElement, name: string): Promise<Wrap
 const outcomeOf = (report: string | WrapperReport): string =>
   typeof report === 'string' ? report : report.outcome;
 
+/** Simulated seconds per second of the suite. */
+const SUITE_SPEED = 100;
+
+function suiteElement(fails?: FailureClass): SimulatedComputeElement {
+  const opened = element({
+    ...{ speed: SUITE_SPEED, clock: systemClock, slots: 3 },
+    profile: {
+      ...PROFILE,
+      secondsPerEvent: { median: 1, spread: 0 },
+      queueSeconds: { median: 1, spread: 0 },
+      failures: fails === undefined ? {} : { [fails]: 1 },
+    },
+  });
+  elements.push(opened);
+  return opened;
+}
+
+function suiteJob(name: string, { memoryMB, seconds = 0, wallSeconds }: Doing = {}): CeJob {
+  const [epoch = '', production = '', job = ''] = name.split('.');
+  const { task } = jobOf(Number(job), 1, {
+    outputs: [],
+    ...(memoryMB === undefined ? {} : { memoryMB }),
+    ...(wallSeconds === undefined ? {} : { wallSeconds: SUITE_SPEED * wallSeconds }),
+  });
+  const events = Math.max(1, SUITE_SPEED * seconds);
+  const { wrapper } = attemptOf(name, {}, folder);
+  const bundle = { ...task.bundle, epoch, production };
+  return { name, wrapper, task: { ...task, bundle, job: { ...task.job, events } } };
+}
+
+/** Whether the element has gone for all. */
+function setOut(isOut: 0 | 1): void {
+  const database = new Database(path.join(folder, 'KMI.db'));
+  database.prepare('update trouble set isOut = ?').run(isOut);
+  database.close();
+}
+
 describe('a simulated computing element', () => {
+  computeConformance({
+    element: () => ({
+      slots: 3,
+      folder,
+      open: suiteElement,
+      job: suiteJob,
+      ran: () => [],
+      left: () => {
+        const database = new Database(path.join(folder, 'KMI.db'), { readonly: true });
+        const names = database.prepare<[], string>('select name from jobs').pluck().all();
+        database.close();
+        return names;
+      },
+      takeAway: async () => {
+        setOut(1);
+        return async () => setOut(0);
+      },
+    }),
+    lacks: { 'runs-commands': 'what becomes of a job is drawn' },
+  });
+
   it('runs jobs as slots become free, in order, and remembers them in the next process', async () => {
     const jobs = [1, 2, 3].map((job) => jobOf(job));
     const names = jobs.map(({ name }) => name);
@@ -130,26 +196,6 @@ describe('a simulated computing element', () => {
     expect(await states()).toEqual(['ended', 'ended', 'running']);
     now = 2100;
     expect(await states()).toEqual(['ended', 'ended', 'ended']);
-  });
-
-  it('takes a job once', async () => {
-    const ce = element();
-    await ce.submit([jobOf(1)]);
-    now = 1100;
-    const status = await statusOf(ce, 'e1.mc.1.1');
-    await ce.submit([jobOf(1)]);
-    expect(await statusOf(ce, 'e1.mc.1.1')).toEqual(status);
-  });
-
-  it('forgets the jobs of other epochs, and takes none of earlier ones any more', async () => {
-    const named = (name: string) => ({ ...jobOf(1), name });
-    await element().submit([named('e1000000.mc.1.1'), named('e2000000.mc.1.1')]);
-    expect(await element().retire('e2000000')).toBe(1);
-    const states = await element().poll(['e1000000.mc.1.1', 'e2000000.mc.1.1']);
-    expect(states.map(({ state }) => state)).toEqual(['unknown', 'queued']);
-    const [late] = await element().submit([named('e1000000.mc.2.1')]);
-    expect(late).toMatchObject({ ceId: '', refused: 'the job is of an earlier epoch' });
-    expect(await element().retire('e2000000')).toBe(0);
   });
 
   it('leaves outputs and reports as a wrapper does', async () => {
@@ -228,38 +274,6 @@ describe('a simulated computing element', () => {
     expect(await reportOf(ce, large.name)).toMatchObject({ step: 'memory-limit' });
   });
 
-  it('ends jobs that run, and such as come later', async () => {
-    const ce = element();
-    await ce.submit([jobOf(1)]);
-    now = 500;
-    await ce.end(['e1.mc.1.1', 'e1.mc.2.1']);
-    expect(await reportOf(ce, 'e1.mc.1.1')).toMatchObject({ outcome: 'killed' });
-    const [late] = await ce.submit([jobOf(2)]);
-    expect(late?.refused).toContain('ended before');
-    now = 5000;
-    await ce.poll(['e1.mc.1.1', 'e1.mc.2.1']);
-    expect(await near.stat(pathOf(1))).toBeNull();
-  });
-
-  it('withdraws what has not started, and leaves alone what runs', async () => {
-    const ce = element({ slots: 1 });
-    await ce.submit([jobOf(1), jobOf(2)]);
-    now = 500;
-    await statusOf(ce, 'e1.mc.1.1');
-    const names = ['e1.mc.1.1', 'e1.mc.2.1', 'e1.mc.3.1'];
-    expect(await ce.withdraw(names)).toEqual(['e1.mc.2.1', 'e1.mc.3.1']);
-    expect(await ce.withdraw(names)).toEqual(['e1.mc.2.1', 'e1.mc.3.1']);
-    const states = (await ce.poll(names)).map(({ state }) => state);
-    expect(states).toEqual(['running', 'withdrawn', 'withdrawn']);
-    const [late] = await ce.submit([jobOf(3)]);
-    expect(late).toMatchObject({ ceId: '', withdrawn: true });
-    now = 50_000;
-    expect(await ce.slots()).toMatchObject({ running: 0, queued: 0 });
-    expect(await near.stat(pathOf(2))).toBeNull();
-    await ce.forget(names);
-    expect(await statusOf(ce, 'e1.mc.2.1')).toMatchObject({ state: 'unknown' });
-  });
-
   it('is one computing element for two processes at once', async () => {
     const [one, other] = [element(), element()];
     const names = ['e1.mc.1.1', 'e1.mc.2.1'];
@@ -327,16 +341,6 @@ describe('a simulated computing element', () => {
     expect(await statusOf(element(), 'e1.mc.2.1')).toMatchObject({ state: 'queued' });
   });
 
-  it('forgets ended jobs only', async () => {
-    const ce = element();
-    await ce.submit([jobOf(1), jobOf(2)]);
-    now = 1100;
-    await statusOf(ce, 'e1.mc.1.1');
-    await ce.forget(['e1.mc.1.1', 'e1.mc.2.1']);
-    expect(await statusOf(ce, 'e1.mc.1.1')).toMatchObject({ state: 'unknown' });
-    expect(await statusOf(ce, 'e1.mc.2.1')).toMatchObject({ state: 'ended' });
-  });
-
   it('does not answer during an outage, and its jobs go on', async () => {
     const ce = element({ outages: [{ from: 1800, to: 5400 }] });
     await ce.submit([jobOf(1)]);
@@ -377,14 +381,5 @@ describe('a simulated computing element', () => {
         report === null ? 'lost' : typeof report === 'string' ? report : STEPS[report.step];
       expect(shown).toBe(drawn);
     }
-  });
-
-  it('tells when something may have ended', async () => {
-    const ce = element();
-    await ce.submit([jobOf(1)]);
-    const began = performance.now();
-    now = 950;
-    await ce.changed(5000, new AbortController().signal);
-    expect(performance.now() - began).toBeLessThan(1000);
   });
 });
