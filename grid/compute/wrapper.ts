@@ -80,15 +80,23 @@ const PROTOCOL_PARTS = [
   { protocol: /^(?:s3\+)?https?:/, part: 'wrapper-http.sh' },
 ] as const;
 
-/** What is the same for all jobs that reach storages in the same ways. */
-function constantParts(spec: WrapperSpec): string[] {
+const commons = new Map<string, string>();
+
+/** What is the same for all jobs that reach storages in the same ways: one string for all of them. */
+function commonPart(spec: WrapperSpec): string {
   const urls = [
     ...spec.claims.map(({ url }) => url),
     ...spec.stageIn.flatMap((input) => input.urls),
     ...spec.outputs.flatMap(({ destinations }) => destinations.map(({ url }) => url)),
   ];
   const parts = PROTOCOL_PARTS.filter(({ protocol }) => urls.some((url) => protocol.test(url)));
-  return [...parts.map(({ part }) => part), 'wrapper.sh'].map(constantPart);
+  const names = [...parts.map(({ part }) => part), 'wrapper.sh'];
+  const key = names.join(' ');
+  const known = commons.get(key);
+  if (known !== undefined) return known;
+  const text = names.map(constantPart).join('\n');
+  commons.set(key, text);
+  return text;
 }
 
 /** A value as one word of shell, whatever it holds. Throws `FABRICA_DEFINITION_INVALID` for NUL, which no argument can hold. */
@@ -249,5 +257,5 @@ export function wrapperParts(spec: WrapperSpec, access: readonly JobAccess[] = [
     ...(access.length === 0 ? [] : [accessFunctions(access)]),
     '',
   ].join('\n');
-  return { own, common: constantParts(spec).join('\n') };
+  return { own, common: commonPart(spec) };
 }

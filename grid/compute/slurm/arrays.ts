@@ -67,9 +67,13 @@ export class TaskArrays {
 
   /** Learns of arrays that other processes have made or removed, of ids and of tasks that they have forgotten. */
   async refresh(): Promise<void> {
-    const numbers = new Set(await arrayNumbers(this.#spool));
-    for (const array of [...this.#arrays.values()]) await this.#learn(array);
-    for (const number of [...numbers].sort((a, b) => a - b)) {
+    await Promise.all([...this.#arrays.values()].map((array) => this.#learn(array)));
+    await this.discover();
+  }
+
+  /** Learns of arrays that other processes have made. */
+  async discover(): Promise<void> {
+    for (const number of (await arrayNumbers(this.#spool)).sort((a, b) => a - b)) {
       if (this.#arrays.has(number)) continue;
       const stored = await readArray(this.#spool, number);
       if (stored !== null) await this.#learn(this.add(stored));

@@ -118,7 +118,16 @@ export class SlurmComputeElement implements ComputeElement {
   async poll(names: readonly string[]): Promise<CeStatus[]> {
     await this.#ready();
     const strangers = await this.#follow(names);
-    return pMap(names, (name) => this.#statusOf(name, strangers), CONCURRENCY);
+    const statuses = names.map((name) => this.#statusOf(name, strangers));
+    const ended = [...statuses.entries()].filter(([, { state }]) => state === 'ended');
+    await pMap(
+      ended,
+      async ([i, status]) => {
+        statuses[i] = await this.#reported(status);
+      },
+      CONCURRENCY,
+    );
+    return statuses;
   }
 
   changed(milliseconds: number, signal: AbortSignal): Promise<void> {
@@ -253,7 +262,7 @@ export class SlurmComputeElement implements ComputeElement {
 
   async #submit(jobs: readonly WrappedJob[]): Promise<CeSubmission[]> {
     const staging = await this.#ready();
-    await this.#arrays.refresh();
+    await this.#arrays.discover();
     const epoch = await rememberedEpoch(this.#spool);
     const ended = await endedJobs(this.#spool);
     const refused = new Map<string, CeSubmission>();
@@ -316,7 +325,7 @@ export class SlurmComputeElement implements ComputeElement {
 
   /** Jobs of a new array that stand in an earlier one belong there; those that were ended or retired meanwhile never start. */
   async #yield(array: TaskArray): Promise<void> {
-    await this.#arrays.refresh();
+    await this.#arrays.discover();
     const ended = await endedJobs(this.#spool);
     const epoch = await rememberedEpoch(this.#spool);
     for (const [index, name] of array.jobs.entries()) {
@@ -390,14 +399,14 @@ export class SlurmComputeElement implements ComputeElement {
     return names.every(isKnown) ? new Set() : endedJobs(this.#spool);
   }
 
-  async #statusOf(name: string, strangers: ReadonlySet<string>): Promise<CeStatus> {
+  #statusOf(name: string, strangers: ReadonlySet<string>): CeStatus {
     const task = this.#arrays.task(name);
     const nothing = { startedAt: null, endedAt: null, report: null, payloadReport: null };
     if (task === undefined) {
       const state = strangers.has(name) ? 'withdrawn' : 'unknown';
       return { name, state, ceId: '', ...nothing };
     }
-    const { array, index, over, startedAt, withdrawnAt } = task;
+    const { array, over, startedAt, withdrawnAt } = task;
     const ceId = idOf(task);
     if (withdrawnAt !== null) {
       return { name, state: 'withdrawn', ceId, ...nothing, endedAt: withdrawnAt };
@@ -407,12 +416,19 @@ export class SlurmComputeElement implements ComputeElement {
       const state = startedAt !== null ? 'running' : array.id === null ? 'unknown' : 'queued';
       return { name, state, ceId, ...nothing, startedAt };
     }
-    const folder = jobFolderOf(array, index);
+    const symptom = over.symptom === null ? {} : { symptom: over.symptom };
+    return { name, state: 'ended', ceId, ...nothing, startedAt, endedAt: over.endedAt, ...symptom };
+  }
+
+  /** With what the job has left. */
+  async #reported(status: CeStatus): Promise<CeStatus> {
+    const task = this.#arrays.task(status.name);
+    if (task === undefined) return status;
+    const folder = jobFolderOf(task.array, task.index);
     return {
-      ...{ name, state: 'ended', ceId, startedAt, endedAt: over.endedAt },
+      ...status,
       report: await readHead(folder, 'report', LARGEST_REPORT),
       payloadReport: await readHead(folder, 'fabrica-report.json', LARGEST_REPORT),
-      ...(over.symptom === null ? {} : { symptom: over.symptom }),
     };
   }
 

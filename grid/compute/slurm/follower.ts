@@ -52,7 +52,8 @@ export class Follower {
   /** Brings tasks that have not ended, as far as is known, to what is true now. */
   async follow(array: TaskArray, tasks: readonly Task[], groups: Groups): Promise<void> {
     const { arrays } = this.#options;
-    const ids = new Set([...(groups?.values() ?? [])].flat().map(({ id }) => id));
+    const ids = new Set<string>();
+    for (const parts of groups?.values() ?? []) for (const { id } of parts) ids.add(id);
     const [found] = ids;
     if (array.id === null && found !== undefined) await arrays.setId(array, found);
     const of = ({ index }: Task): readonly TaskGroup[] => groups?.get(index) ?? [];

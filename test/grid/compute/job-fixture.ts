@@ -38,7 +38,7 @@ export function attemptOf(
   const script = [
     `echo ${name} >>${trace}`,
     `echo '{"events": 5}' >fabrica-report.json`,
-    ...(seconds === 0 ? [] : [`sleep ${seconds}`]),
+    ...(seconds === 0 ? [] : [`sleep ${seconds} || exit`]),
     command,
   ].join('\n');
   const { wrapper } = jobOf(name, script);
