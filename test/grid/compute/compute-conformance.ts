@@ -394,6 +394,26 @@ export function computeConformance({
     expect(await ce.readLog('e1000000.p.3.1', { head: 3, tail: 100 })).toBeNull();
   });
 
+  checkWith('runs-commands', 'lets nobody else read what is secret of a job', async () => {
+    const { job, open } = element();
+    const ce = open();
+    const secret = 'planted-8fQ2';
+    // Of itself only the beginning, so that what looks for it does not find itself.
+    const command = [
+      `stat -c %a wrapper.sh`,
+      `grep -c "${secret.slice(0, -1)}[2]" wrapper.sh`,
+      `find . .. -maxdepth 1 -type f -perm /077 -exec grep -l "${secret.slice(0, -1)}[2]" {} +`,
+      `echo no more`,
+    ].join('; ');
+    const curl = [['header', `Authorization: Bearer ${secret}`]] as const;
+    const access = () => Promise.resolve([{ url: 'https://storage.test/', curl }]);
+    const one = { ...job('e1000000.p.1.1', { command }), access };
+    await ce.submit([one]);
+    await allEnded(ce, [one.name]);
+    const log = await ce.readLog(one.name, { head: 1000, tail: 0 });
+    expect(log?.head.toString()).toMatch(/^600\n[1-9]\d*\nno more\n/);
+  });
+
   checkWith('runs-commands', 'tells how a payload has failed', async () => {
     const { job, open } = element();
     const ce = open();
