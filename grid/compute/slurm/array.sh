@@ -21,4 +21,5 @@ mkdir "job.$task" && cd "job.$task" || exit 76
 # shellcheck disable=SC2034 # of wrapper.sh
 job_token=$array.$task
 set --
+# shellcheck source=/dev/null
 . ./wrapper.sh
