@@ -129,7 +129,7 @@ function whyNoTls(
         : { cert: Buffer.from(clientCertPair.crt), key: Buffer.from(clientCertPair.key) }),
     });
     secured.once('secureConnect', () => setTimeout(() => resolve(null), REFUSAL));
-    secured.once('error', (error) => resolve(`TLS: ${tlsReason(error)}`));
+    secured.once('error', (error: Error) => resolve(`TLS: ${tlsReason(error)}`));
     secured.once('close', () =>
       resolve('TLS: the server ends the connection; it may not take the certificate of the caller'),
     );

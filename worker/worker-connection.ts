@@ -83,7 +83,7 @@ const TOKEN_RENEWAL = 10_000;
 function renewToken(connection: NativeConnection, { access, log, signal }: ConnectOptions): void {
   if (access?.credential?.kind !== 'token') return;
   const renewal = setInterval(() => {
-    accessOptions(access).then(
+    void accessOptions(access).then(
       ({ apiKey }) => {
         if (apiKey !== undefined) connection.setApiKey(apiKey);
       },

@@ -83,7 +83,7 @@ function forward(
     const ends = (flags & END_STREAM) !== 0;
     stream.respond(answer, ends ? { endStream: true } : { waitForTrailers: true });
   });
-  call.on('trailers', (given) => (trailers = given));
+  call.on('trailers', (given: http2.IncomingHttpHeaders) => (trailers = given));
   call.on('data', (part: Buffer) => stream.write(part));
   call.on('close', () => stream.end());
   stream.on('wantTrailers', () => stream.sendTrailers(trailers));
