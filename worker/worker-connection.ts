@@ -82,15 +82,14 @@ const TOKEN_RENEWAL = 10_000;
 /** Tokens end while workers live: whoever renews one replaces its file. Ends with the workers, or with the process. */
 function renewToken(connection: NativeConnection, { access, log, signal }: ConnectOptions): void {
   if (access?.credential?.kind !== 'token') return;
+  const renew = async (): Promise<void> => {
+    const { apiKey } = await accessOptions(access);
+    if (apiKey !== undefined) await connection.setApiKey(apiKey);
+  };
   const renewal = setInterval(() => {
-    void accessOptions(access).then(
-      ({ apiKey }) => {
-        if (apiKey !== undefined) connection.setApiKey(apiKey);
-      },
-      (error: unknown) => {
-        log.warn({ error: messageOf(error) }, 'the token for Temporal could not be read again');
-      },
-    );
+    renew().catch((error: unknown) => {
+      log.warn({ error: messageOf(error) }, 'the token for Temporal could not be read again');
+    });
   }, TOKEN_RENEWAL);
   renewal.unref();
   signal?.addEventListener('abort', () => clearInterval(renewal), { once: true });
