@@ -15,7 +15,7 @@ import {
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { buildPrograms } from './programs.mjs';
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const dist = path.join(root, 'dist');
@@ -41,54 +41,7 @@ for (const asset of assets) {
   cpSync(path.join(root, asset), path.join(dist, asset));
 }
 
-/**
- * What people and `fabrica up` start, with all that it imports in a few files: it starts in a third of the time. Modules that are compiled for the
- * machine, or find their own files, stay outside.
- */
-const programs = path.join(dist, 'program');
-rmSync(programs, { recursive: true, force: true });
-const { metafile } = await build({
-  absWorkingDir: root,
-  entryPoints: {
-    fabrica: path.join(dist, 'client', 'cli', 'main.js'),
-    process: path.join(dist, 'worker', 'process.js'),
-  },
-  outdir: programs,
-  bundle: true,
-  splitting: true,
-  format: 'esm',
-  platform: 'node',
-  target: 'node20',
-  keepNames: true,
-  external: ['@temporalio/*', 'better-sqlite3', 'pino'],
-  // Modules in the older format ask for those of Node.js in this way.
-  banner: {
-    js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
-  },
-  metafile: true,
-  logLevel: 'warning',
-});
-for (const asset of assets.filter((name) => name.endsWith('.sh'))) {
-  cpSync(path.join(root, asset), path.join(programs, path.basename(asset)));
-}
-writeFileSync(path.join(programs, 'LICENSES'), licensesOf(Object.keys(metafile.inputs)));
-
-/** The terms of what the programs contain of others. */
-function licensesOf(files) {
-  const packages = new Set(
-    files.flatMap((file) => /.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0] ?? []),
-  );
-  return [...packages].sort().map(licenseOf).join('\n');
-}
-
-function licenseOf(folder) {
-  const { license, name, version } = JSON.parse(
-    readFileSync(path.join(root, folder, 'package.json'), 'utf8'),
-  );
-  const file = readdirSync(path.join(root, folder)).find((one) => /^licen[cs]e/i.test(one));
-  const text = file === undefined ? '' : readFileSync(path.join(root, folder, file), 'utf8');
-  return `${name} ${version} (${license})\n\n${text}`;
-}
+const programs = await buildPrograms(dist);
 
 /** `npx fabrica` in a checkout is this build: npx looks here first. */
 const program = path.join(programs, 'fabrica.js');

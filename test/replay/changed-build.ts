@@ -1,9 +1,10 @@
+import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { bundleWorkflowCode } from '@temporalio/worker';
 
-/** A text in a file of the built workflows, and what replaces it. */
+/** A text in a file of the built package, and what replaces it. */
 export interface Change {
   /** Relative to `dist`. */
   readonly file: string;
@@ -12,7 +13,7 @@ export interface Change {
 }
 
 /**
- * The built package once more, in a folder of its own, with changed workflows: what another version of Fabrica would be. Whoever calls
+ * The built package once more, in a folder of its own, with changes: what another version of Fabrica would be. Whoever calls
  * removes the folder, which is the parent of `dist`.
  */
 export async function changedBuild(changes: readonly Change[]): Promise<{ folder: string }> {
@@ -35,6 +36,7 @@ export async function changedBuild(changes: readonly Change[]): Promise<{ folder
     logger: QUIET,
   });
   writeFileSync(path.join(dist, 'workflows', 'bundle.js'), code);
+  execFileSync(process.execPath, ['build/programs.mjs', dist], { stdio: 'inherit' });
   return { folder };
 }
 
