@@ -107,6 +107,9 @@ export async function whyNoConnection({
   });
 }
 
+/** How reasons begin that are certificates, which do not change by themselves. */
+export const OF_TLS = 'TLS: ';
+
 /** ms after the handshake within which a server refuses a certificate of the caller. */
 const REFUSAL = 300;
 
@@ -129,9 +132,11 @@ function whyNoTls(
         : { cert: Buffer.from(clientCertPair.crt), key: Buffer.from(clientCertPair.key) }),
     });
     secured.once('secureConnect', () => setTimeout(() => resolve(null), REFUSAL));
-    secured.once('error', (error: Error) => resolve(`TLS: ${tlsReason(error)}`));
+    secured.once('error', (error: Error) => resolve(`${OF_TLS}${tlsReason(error)}`));
     secured.once('close', () =>
-      resolve('TLS: the server ends the connection; it may not take the certificate of the caller'),
+      resolve(
+        `${OF_TLS}the server ends the connection; it may not take the certificate of the caller`,
+      ),
     );
   });
 }

@@ -5,6 +5,7 @@ import { FabricaError } from '../../domain/errors.js';
 import type { LoadedConfiguration } from '../../worker/configuration-file.js';
 import {
   connectionWithoutRetry,
+  OF_TLS,
   shortReason,
   UNREACHABLE_REMEDY,
   whyNoConnection,
@@ -22,8 +23,8 @@ export interface ConnectedClient {
 /** ms. */
 const PAUSE = 300;
 const CALL = 3000;
-/** gRPC's status for a namespace that is not there. */
-const NOT_FOUND = 5;
+/** gRPC's status for a namespace that is not there, and for callers that may not or that nobody knows: asking again changes nothing. */
+const FINAL: readonly number[] = [5, 7, 16];
 
 /**
  * Connects to Temporal. While it does not answer it is tried again, for `seconds` (default: 10), and `tell` is called once.
@@ -84,7 +85,8 @@ async function connectOnce(endpoint: FoundEndpoint, tell: (why: string) => void)
   } catch (error) {
     await connection.close();
     // HAZARD: a proxy may lead gRPC where a bare connection does not, so the call decides and the other only explains.
-    const final = isGrpcServiceError(error) && Number(error.code) === NOT_FOUND;
-    return { why: (await nobody) ?? shortReason(error), final };
+    const refused = isGrpcServiceError(error) && FINAL.includes(Number(error.code));
+    const why = (await nobody) ?? shortReason(error);
+    return { why, final: refused || why.startsWith(OF_TLS) };
   }
 }
