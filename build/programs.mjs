@@ -9,7 +9,7 @@ const BESIDE = /\.sh$/;
 
 /**
  * Makes of `dist` what people and `fabrica up` start, with all that it imports in a few files: it starts in a third of the time. Modules that are
- * compiled for the machine, or find their own files, stay outside. Returns the folder.
+ * compiled for the machine, or find their own files, or are large and seldom needed, stay outside. Returns the folder.
  */
 export async function buildPrograms(dist) {
   const root = path.dirname(dist);
@@ -28,7 +28,7 @@ export async function buildPrograms(dist) {
     platform: 'node',
     target: 'node20',
     keepNames: true,
-    external: ['@temporalio/*', 'better-sqlite3', 'pino'],
+    external: ['@aws-sdk/*', '@temporalio/*', 'better-sqlite3', 'pino'],
     // Modules in the older format ask for those of Node.js in this way.
     banner: {
       js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
