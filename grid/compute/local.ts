@@ -1,4 +1,3 @@
-import { promises as fs } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '../../domain/clock.js';
@@ -26,7 +25,11 @@ import {
   startOf,
 } from './local-job.js';
 import {
+  EARLIER,
+  ENDED_BEFORE,
   isJobName,
+  notRetired,
+  RETIRE_ROUNDS,
   LARGEST_REPORT,
   openStaging,
   readEnds,
@@ -36,6 +39,7 @@ import {
   removeFolders,
   writtenAt,
 } from './spool.js';
+import { Staging } from './staging.js';
 import type { ProcessIdentity } from './process.js';
 import { isAlive, killMarked, killSession, signalProcess, waitUntilGone } from './process.js';
 import { Slots } from './slots.js';
@@ -82,10 +86,8 @@ const LAST_START = 100;
 const UNCLEAR = 2000;
 /** Jobs whose folders are written, read or removed at the same time. */
 const WIDTH = 16;
-/** Jobs of earlier epochs that are ended at the same time, and how often it is looked for more of them. */
+/** Jobs of earlier epochs that are ended at the same time. */
 const RETIRED_AT_ONCE = 500;
-const RETIRE_ROUNDS = 5;
-const EARLIER = 'the job is of an earlier epoch';
 /** Submitted jobs that are queued at the same time. */
 const QUEUED_TOGETHER = 32;
 /** The wrapper sets it for all that a payload starts. */
@@ -119,7 +121,7 @@ export class LocalComputeElement implements ComputeElement {
   /** Running for all that is known; their folders are just being asked. */
   readonly #unclear = new Set<Job>();
   readonly #ends = new ChangeSignal();
-  #staging: Promise<string> | undefined;
+  readonly #staging = new Staging(() => this.#load());
   #lastOrder = 0;
   /** Jobs of earlier ones are not taken; null while all are. */
   #epoch: string | null = null;
@@ -153,13 +155,13 @@ export class LocalComputeElement implements ComputeElement {
         void this.#clarified(job, () => this.#notStarted(job));
       },
     });
-    this.#ready().catch((error: unknown) => {
+    this.#staging.ready().catch((error: unknown) => {
       this.#log.error({ site: this.site, error: messageOf(error) }, 'cannot read the spool');
     });
   }
 
   async submit(jobs: readonly WrappedJob[]): Promise<CeSubmission[]> {
-    const staging = await this.#ready();
+    const staging = await this.#staging.ready();
     const first = Math.max(this.#clock.now(), this.#lastOrder + STEP);
     this.#lastOrder = first + jobs.length * STEP;
     const submissions: CeSubmission[] = [];
@@ -187,7 +189,7 @@ export class LocalComputeElement implements ComputeElement {
   }
 
   async poll(names: readonly string[]): Promise<CeStatus[]> {
-    await this.#ready();
+    await this.#staging.ready();
     const waits: number[] = [];
     const statuses = names.map((name, index) => {
       const job = this.#jobs.get(name);
@@ -207,13 +209,13 @@ export class LocalComputeElement implements ComputeElement {
   }
 
   async end(names: readonly string[]): Promise<void> {
-    await this.#ready();
+    await this.#staging.ready();
     // All at once, for each may have to wait for the grace time.
     await Promise.all(names.filter(isJobName).map((name) => this.#end(name)));
   }
 
   async withdraw(names: readonly string[]): Promise<string[]> {
-    await this.#ready();
+    await this.#staging.ready();
     const withdrawn = await inParallel(names.filter(isJobName), async (name) => {
       if (await this.#forbid(name)) return [name];
       const { by } = await startOf(jobFolder(this.#spool, name));
@@ -223,7 +225,7 @@ export class LocalComputeElement implements ComputeElement {
   }
 
   async forget(names: readonly string[]): Promise<void> {
-    await this.#ready();
+    await this.#staging.ready();
     const jobs = await inParallel(names, (name) => this.#ended(name));
     const ended = jobs.filter((job) => job !== null);
     if (ended.length === 0) return;
@@ -234,7 +236,7 @@ export class LocalComputeElement implements ComputeElement {
   }
 
   async retire(epoch: string): Promise<number> {
-    const staging = await this.#ready();
+    const staging = await this.#staging.ready();
     // First: what is just being submitted meets it when its folder is there.
     await rememberEpoch(this.#spool, staging, epoch);
     this.#epoch = epoch;
@@ -252,11 +254,7 @@ export class LocalComputeElement implements ComputeElement {
         for (const name of some) retired.add(name);
       }
     }
-    throw new FabricaError(
-      'FABRICA_COMPUTE_SUBMISSION',
-      `Jobs of earlier epochs at site ${this.site} can not be ended.`,
-      { site: this.site, path: this.#spool },
-    );
+    throw notRetired(this.site, this.#spool);
   }
 
   async readLog(name: string, part: { head: number; tail: number }): Promise<CeLog | null> {
@@ -264,17 +262,14 @@ export class LocalComputeElement implements ComputeElement {
   }
 
   async slots(): Promise<CeSlots> {
-    await this.#ready();
+    await this.#staging.ready();
     return { total: this.#total, running: this.#running.size, queued: this.#queue.size };
   }
 
   async check(): Promise<void> {
     try {
-      const probe = path.join(await this.#ready(), 'check');
-      await fs.writeFile(probe, 'x');
-      await fs.rm(probe, { force: true });
+      await this.#staging.probe();
     } catch (error) {
-      this.#staging = undefined;
       throw new FabricaError(
         'FABRICA_COMPUTE_SUBMISSION',
         `The spool ${this.#spool} of site ${this.site} cannot be used: ${clause(messageOf(error))}.`,
@@ -289,17 +284,7 @@ export class LocalComputeElement implements ComputeElement {
     clearInterval(this.#adoptedTimer);
     this.#ends.raise();
     await this.#slots.close();
-    const staging = await this.#staging?.catch(() => undefined);
-    if (staging !== undefined) await fs.rm(staging, { recursive: true, force: true });
-  }
-
-  /** Resolves once the jobs of the process before are known; a failure is tried again by the next call. */
-  #ready(): Promise<string> {
-    this.#staging ??= this.#load().catch((error: unknown) => {
-      this.#staging = undefined;
-      throw error;
-    });
-    return this.#staging;
+    await this.#staging.close();
   }
 
   async #load(): Promise<string> {
@@ -333,11 +318,10 @@ export class LocalComputeElement implements ComputeElement {
     if (!isJobName(name)) {
       return { name, ceId: '', refused: `${JSON.stringify(name)} cannot be the name of a job` };
     }
-    const refused = 'the job was ended before it could start';
     const known = this.#jobs.get(name);
     if (known !== undefined) {
       return known.withdrawn
-        ? { name, ceId: '', refused, withdrawn: true }
+        ? { name, ceId: '', refused: ENDED_BEFORE, withdrawn: true }
         : { name, ceId: name, refused: '' };
     }
     if (this.#isEarlier(name)) return { name, ceId: '', refused: EARLIER };
@@ -352,7 +336,7 @@ export class LocalComputeElement implements ComputeElement {
       return { name, ceId: name, refused: '' };
     }
     const { by } = await startOf(folder);
-    if (by === 'tombstone') return { name, ceId: '', refused, withdrawn: true };
+    if (by === 'tombstone') return { name, ceId: '', refused: ENDED_BEFORE, withdrawn: true };
     await this.#discover(name);
     return { name, ceId: name, refused: '' };
   }

@@ -3,6 +3,7 @@ import type { Stats } from 'node:fs';
 import { constants, promises as fs } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { FabricaError } from '../../domain/errors.js';
 import { EPOCH_PATTERN, NAME_PATTERN } from '../../domain/names.js';
 
 /** What the folders have in common in which computing elements keep their jobs. */
@@ -15,6 +16,21 @@ const STAGING_LIFE = 3_600_000;
 
 /** Bytes; see `CeStatus.payloadReport`. */
 export const LARGEST_REPORT = 256 * 1024;
+
+/** Why a job is refused. */
+export const EARLIER = 'the job is of an earlier epoch';
+export const ENDED_BEFORE = 'the job was ended before it could start';
+
+/** How often it is looked for jobs of earlier epochs that were just being submitted. */
+export const RETIRE_ROUNDS = 5;
+
+export function notRetired(site: string, spool: string): FabricaError {
+  return new FabricaError(
+    'FABRICA_COMPUTE_SUBMISSION',
+    `Jobs of earlier epochs at site ${site} can not be ended.`,
+    { site, path: spool },
+  );
+}
 
 /** A name that can be a folder. */
 export function isJobName(name: string): boolean {

@@ -1,13 +1,13 @@
-import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { choosePort } from '../../worker/ports.js';
 import { certificateFor, type Authority } from './certificates.js';
+import { startServer, type ServerProcess } from './server-process.js';
 
 /** A data server of XRootD on loopback, as the user `xrootd` of its package. */
-export interface XRootDServer {
+export interface XRootDServer extends ServerProcess {
   /** `root://127.0.0.1:port/`; a path of the server follows. */
   readonly origin: string;
   /** Of the exported directory `/store`, on this machine. */
@@ -17,11 +17,6 @@ export interface XRootDServer {
   readonly version: string;
   /** A new directory below `/store` that the server may write. */
   directory(name: string): string;
-  /** Ends the process at once. */
-  kill(): Promise<void>;
-  /** The same server again, on the same port. */
-  start(): Promise<void>;
-  end(): Promise<void>;
 }
 
 /** Where Debian's packages have what a server loads. */
@@ -29,9 +24,6 @@ const PLUGINS = '/usr/lib/x86_64-linux-gnu';
 
 /** A server that is not there yet is told at once. */
 const AT_ONCE = { ...process.env, XRD_CONNECTIONWINDOW: '1', XRD_CONNECTIONRETRY: '1' };
-
-/** s until a server answers. */
-const PATIENCE = 10;
 
 /** `authority` signs the certificates of the server. */
 export async function startXRootD(authority: Authority): Promise<XRootDServer> {
@@ -67,36 +59,16 @@ export async function startXRootD(authority: Authority): Promise<XRootDServer> {
       '',
     ].join('\n'),
   );
-  let server: ChildProcess | undefined;
-  const start = async (): Promise<void> => {
-    const args = ['-R', 'xrootd', '-c', configuration, '-l', logFile];
-    server = spawn('xrootd', args, { cwd: folder, stdio: 'ignore' });
-    for (const end = Date.now() + 1000 * PATIENCE; ; await sleep(50)) {
-      try {
-        execFileSync('xrdfs', [origin, 'stat', '/store'], { stdio: 'ignore', env: AT_ONCE });
-        return;
-      } catch {
-        if (Date.now() > end) throw new Error(`XRootD does not start: ${logOf(logFile)}`);
-      }
-    }
-  };
-  const kill = async (): Promise<void> => {
-    if (server?.exitCode !== null || server.signalCode !== null) return;
-    const ended = new Promise((resolve) => server?.once('exit', resolve));
-    server.kill('SIGKILL');
-    await ended;
-    server = undefined;
-  };
-  const end = async (): Promise<void> => {
-    await kill();
-    rmSync(folder, { recursive: true, force: true });
-  };
-  try {
-    await start();
-  } catch (error) {
-    await end();
-    throw error;
-  }
+  const server = await startServer({
+    ...{ name: 'XRootD', folder, logFile },
+    spawn: () => {
+      const args = ['-R', 'xrootd', '-c', configuration, '-l', logFile];
+      return spawn('xrootd', args, { cwd: folder, stdio: 'ignore' });
+    },
+    ask: () => {
+      execFileSync('xrdfs', [origin, 'stat', '/store'], { stdio: 'ignore', env: AT_ONCE });
+    },
+  });
   const directory = (name: string): string => {
     const made = path.join(folder, 'data/store', name);
     mkdirSync(made);
@@ -110,16 +82,6 @@ export async function startXRootD(authority: Authority): Promise<XRootDServer> {
     https: `https://${host}:${port}`,
     version,
     directory,
-    kill,
-    start,
-    end,
+    ...server,
   };
-}
-
-function logOf(file: string): string {
-  try {
-    return readFileSync(file, 'utf8').slice(-2000);
-  } catch {
-    return 'it has written no log';
-  }
 }

@@ -1,4 +1,3 @@
-import { promises as fs } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pMap from 'p-map';
@@ -16,7 +15,11 @@ import type {
   WrappedJob,
 } from '../compute-element.js';
 import {
+  EARLIER,
+  ENDED_BEFORE,
   isJobName,
+  notRetired,
+  RETIRE_ROUNDS,
   LARGEST_REPORT,
   openStaging,
   readEnds,
@@ -25,6 +28,7 @@ import {
   rememberEpoch,
   removeFolders,
 } from '../spool.js';
+import { Staging } from '../staging.js';
 import { wrapperParts } from '../wrapper.js';
 import type { ActiveTasks } from './answers.js';
 import {
@@ -66,10 +70,6 @@ const END_LIMIT = 120_000;
 const END_LOOK = { pause: 500, repeat: 20 };
 /** Files of a shared disk that are read or written at the same time. */
 const CONCURRENCY = { concurrency: 16 };
-/** How often it is looked for jobs of earlier epochs that were just being submitted. */
-const RETIRE_ROUNDS = 5;
-const EARLIER = 'the job is of an earlier epoch';
-const ENDED_BEFORE = 'the job was ended before it could start';
 
 /**
  * A cluster of Slurm. Jobs are tasks of arrays, one array for a submission; what is known of them lies in the folder that the nodes share
@@ -90,7 +90,7 @@ export class SlurmComputeElement implements ComputeElement {
   readonly #queue: SlurmQueue;
   readonly #arrays: TaskArrays;
   readonly #follower: Follower;
-  #staging: Promise<string> | undefined;
+  readonly #staging = new Staging(() => this.#load());
   /** Submissions come one after the other: a controller likes few of them, and the same call twice is then no race. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -116,7 +116,7 @@ export class SlurmComputeElement implements ComputeElement {
   }
 
   async poll(names: readonly string[]): Promise<CeStatus[]> {
-    await this.#ready();
+    await this.#staging.ready();
     const strangers = await this.#follow(names);
     const statuses = names.map((name) => this.#statusOf(name, strangers));
     const ended = [...statuses.entries()].filter(([, { state }]) => state === 'ended');
@@ -152,7 +152,7 @@ export class SlurmComputeElement implements ComputeElement {
   }
 
   async forget(names: readonly string[]): Promise<void> {
-    await this.#ready();
+    await this.#staging.ready();
     const strangers = await this.#follow(names);
     const ended = names.flatMap((name) => {
       const task = this.#arrays.task(name);
@@ -175,7 +175,7 @@ export class SlurmComputeElement implements ComputeElement {
   }
 
   async retire(epoch: string): Promise<number> {
-    const staging = await this.#ready();
+    const staging = await this.#staging.ready();
     // First: what is just being submitted meets it before Slurm is told.
     await rememberEpoch(this.#spool, staging, epoch);
     const retired = new Set<string>();
@@ -189,22 +189,18 @@ export class SlurmComputeElement implements ComputeElement {
       await this.forget([...tasks, ...ended]);
       for (const name of [...tasks, ...ended]) retired.add(name);
     }
-    throw new FabricaError(
-      'FABRICA_COMPUTE_SUBMISSION',
-      `Jobs of earlier epochs at site ${this.site} can not be ended.`,
-      { site: this.site, path: this.#spool },
-    );
+    throw notRetired(this.site, this.#spool);
   }
 
   async readLog(name: string, part: { head: number; tail: number }): Promise<CeLog | null> {
-    await this.#ready();
+    await this.#staging.ready();
     await this.#learn([name]);
     const task = this.#arrays.task(name);
     return task === undefined ? null : readEnds(jobFolderOf(task.array, task.index), 'log', part);
   }
 
   async slots(): Promise<CeSlots> {
-    await this.#ready();
+    await this.#staging.ready();
     await this.#arrays.refresh();
     const active = await this.#queue.tasks();
     const counts = { running: 0, queued: 0 };
@@ -219,11 +215,8 @@ export class SlurmComputeElement implements ComputeElement {
 
   async check(): Promise<void> {
     try {
-      const probe = path.join(await this.#ready(), 'check');
-      await fs.writeFile(probe, 'x');
-      await fs.rm(probe, { force: true });
+      await this.#staging.probe();
     } catch (error) {
-      this.#staging = undefined;
       throw new FabricaError(
         'FABRICA_COMPUTE_SUBMISSION',
         `The folder ${this.#spool} of site ${this.site} cannot be used: ${clause(messageOf(error))}.`,
@@ -239,17 +232,7 @@ export class SlurmComputeElement implements ComputeElement {
 
   async close(): Promise<void> {
     this.#queue.close();
-    const staging = await this.#staging?.catch(() => undefined);
-    if (staging !== undefined) await fs.rm(staging, { recursive: true, force: true });
-  }
-
-  /** Resolves once the arrays of the processes before are known; a failure is tried again by the next call. */
-  #ready(): Promise<string> {
-    this.#staging ??= this.#load().catch((error: unknown) => {
-      this.#staging = undefined;
-      throw error;
-    });
-    return this.#staging;
+    await this.#staging.close();
   }
 
   async #load(): Promise<string> {
@@ -261,7 +244,7 @@ export class SlurmComputeElement implements ComputeElement {
   }
 
   async #submit(jobs: readonly WrappedJob[]): Promise<CeSubmission[]> {
-    const staging = await this.#ready();
+    const staging = await this.#staging.ready();
     await this.#arrays.discover();
     const epoch = await rememberedEpoch(this.#spool);
     const ended = await endedJobs(this.#spool);
@@ -436,7 +419,7 @@ export class SlurmComputeElement implements ComputeElement {
   async #forbid(
     names: readonly string[],
   ): Promise<{ known: readonly Task[]; strangers: readonly string[] }> {
-    await this.#ready();
+    await this.#staging.ready();
     const good = [...new Set(names.filter(isJobName))];
     await this.#learn(good);
     const isStranger = (name: string): boolean => this.#arrays.task(name) === undefined;
